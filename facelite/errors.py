@@ -1,0 +1,66 @@
+"""Every error that facelite raises on purpose, with the exit status it ends a command with.
+
+    FaceliteError              4  refused to work; the message says what was expected, what came, what to do
+    ├── InputError             2  something the user handed over cannot be read
+    │   ├── ImageError         2  not a picture, truncated, or too large
+    │   └── RecipeError        2  a recipe with an unknown key or an impossible value
+    ├── BundleError            4  a bundle, or a file in it, is missing, damaged or of another version
+    │   └── SelfTestError      4  this runtime does not reproduce the bundle's golden vectors
+    ├── GalleryError           4  a gallery that cannot be opened, or holds something unusable
+    ├── SpaceMismatch          4  embeddings of two spaces were about to be compared
+    ├── UnsupportedRate        4  an error rate was asked for that the measured counts cannot support
+    ├── ExportError            4  conversion, parity or budget failed; nothing was written
+    └── TrainingCollapsed      4  the network maps every face to one point
+
+Misuse by a programmer stays ``ValueError`` or ``TypeError``.
+"""
+
+from __future__ import annotations
+
+
+class FaceliteError(Exception):
+    """Base of all errors that carry a remedy for the user."""
+
+    exit_status = 4
+
+
+class InputError(FaceliteError):
+    """Something the user handed over cannot be used."""
+
+    exit_status = 2
+
+
+class ImageError(InputError):
+    """A file that is not a picture facelite reads."""
+
+
+class RecipeError(InputError):
+    """A recipe with an unknown key, a missing key or an impossible value."""
+
+
+class BundleError(FaceliteError):
+    """A bundle that is missing, damaged, edited or of another format version."""
+
+
+class SelfTestError(BundleError):
+    """The runtime of this machine does not reproduce the bundle's golden vectors."""
+
+
+class GalleryError(FaceliteError):
+    """A gallery that cannot be opened or does not hold what was asked for."""
+
+
+class SpaceMismatch(FaceliteError):
+    """Embeddings of two embedding spaces cannot be compared."""
+
+
+class UnsupportedRate(FaceliteError):
+    """The number of measured comparisons cannot support the wanted error rate."""
+
+
+class ExportError(FaceliteError):
+    """Conversion, parity or budget failed."""
+
+
+class TrainingCollapsed(FaceliteError):
+    """The embedding has become (nearly) constant."""

@@ -1,0 +1,102 @@
+"""Landmarks -> aligned crop -> network input: the only such code, shared by training, export and device.
+
+The 112 template (four points in a 112 x 112 square) is scaled by height / 112 and cut to the width about its
+middle. Alignment is the least-squares similarity from landmarks to template (Umeyama, TPAMI 1991), in closed form.
+Sampling is bilinear, after halving the picture while it is more than twice too large. Coordinates are those of
+pixel centres: the first pixel's centre is (0, 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facelite.face import FaceCrop, Floats, Pixels
+
+TEMPLATE_112: Floats = np.array(
+    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (56.1396, 92.2848)], np.float32
+)
+"""Eye at the left of the picture, eye at its right, nose tip, mouth centre, in the usual 112 x 112 crop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What turns a face into a network's input: size in pixels, then (RGB - mean) / std."""
+
+    height: int
+    width: int
+    mean: float = 127.5
+    std: float = 128.0
+
+    def __post_init__(self) -> None:
+        if self.height < 32 or self.width < 32 or self.std <= 0:
+            raise ValueError(f"expected an input of 32 x 32 or more and std > 0, got {self}")
+
+
+def template(height: int, width: int, /) -> Floats:
+    """The (4, 2) points where the landmarks come to lie in a crop of ``height`` x ``width`` pixels."""
+    scale = height / 112
+    shift = np.array([(width - 1) / 2 - scale * 55.5, (height - 1) / 2 - scale * 55.5])
+    return (TEMPLATE_112 * scale + shift).astype(np.float32)
+
+
+def similarity(source: Floats, target: Floats, /) -> NDArray[np.float64]:
+    """The (2, 3) matrix of rotation, scale and shift that takes ``source`` (n, 2) nearest to ``target`` (n, 2).
+
+    Umeyama's closed form in the plane, where it needs no SVD. Raises ValueError when all points are one.
+    """
+    source_mean, target_mean = source.mean(0, dtype=np.float64), target.mean(0, dtype=np.float64)
+    s, t = source - source_mean, target - target_mean
+    spread = float((s * s).sum())
+    if spread < 1e-9:
+        raise ValueError("expected landmarks that differ, got one point")
+    a = float((s * t).sum()) / spread
+    b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / spread
+    turn = np.array([[a, -b], [b, a]])
+    return np.hstack([turn, (target_mean - turn @ source_mean)[:, None]])
+
+
+def sample(image: Pixels, matrix: NDArray[np.float64], height: int, width: int, /) -> Pixels:
+    """``image`` seen through ``matrix`` (2, 3, from image to output), (height, width, 3); black outside.
+
+    While the matrix shrinks by more than two, the part of the image that is seen is halved by 2 x 2 means:
+    bilinear sampling alone would skip pixels.
+    """
+    matrix = np.asarray(matrix, np.float64)
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 0.5:
+        image, matrix = _cut(image, matrix, height, width)
+    while scale < 0.5 and min(image.shape[:2]) >= 2:
+        rows, columns = image.shape[0] // 2, image.shape[1] // 2
+        image = cv2.resize(image[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        # a point x of the halved image lies at 2 x + 1/2 of the one before
+        matrix = np.hstack([matrix[:, :2] * 2, (matrix[:, 2] + matrix[:, :2] @ np.array([0.5, 0.5]))[:, None]])
+        scale *= 2
+    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def _cut(image: Pixels, matrix: NDArray[np.float64], height: int, width: int) -> tuple[Pixels, NDArray[np.float64]]:
+    """The part of ``image`` that the output sees, with a margin, so that a large frame is not halved in vain."""
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64) @ inverse[:, :2].T + inverse[:, 2]
+    margin = 4 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-3)
+    low = np.clip(np.floor(corners.min(0) - margin), 0, np.array(image.shape[1::-1]) - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(0) + margin), low + 1, image.shape[1::-1]).astype(int)
+    moved = np.hstack([matrix[:, :2], (matrix[:, 2] + matrix[:, :2] @ low)[:, None]])
+    return image[low[1] : high[1], low[0] : high[0]], moved
+
+
+def align(image: Pixels, landmarks: Floats, height: int, width: int, /) -> FaceCrop:
+    """The face with ``landmarks`` (4, 2) in ``image`` (h, w, 3), aligned to ``height`` x ``width`` pixels."""
+    points = template(height, width)
+    return FaceCrop(sample(image, similarity(landmarks, points), height, width), points)
+
+
+def to_input(crop: Pixels, preprocessing: Preprocessing, /) -> Floats:
+    """A crop (height, width, 3) uint8 as the (1, height, width, 3) float32 that the network takes."""
+    if crop.shape != (preprocessing.height, preprocessing.width, 3):
+        raise ValueError(f"expected a crop {preprocessing.height} x {preprocessing.width} x 3, got {crop.shape}")
+    return ((crop.astype(np.float32) - preprocessing.mean) / preprocessing.std)[None]

@@ -1,0 +1,1 @@
+"""The device half: interpreter, detector, embedder, verifier. Needs neither TensorFlow nor Keras."""

@@ -1,0 +1,67 @@
+"""One TFLite model in one interpreter: ai-edge-litert where it is installed, else tflite-runtime."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facelite.errors import BundleError, FaceliteError
+from facelite.face import Floats
+
+RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+
+
+def runtime_name() -> str:
+    """The module of the TFLite runtime in use. Raises FaceliteError when none is installed."""
+    return str(_load_runtime().__name__).partition(".")[0]
+
+
+class Interpreter:
+    """A model with one input and one or more outputs, all float32, batch 1.
+
+    ``run`` may be called from several threads; calls take turns. The array it returns is the caller's.
+    """
+
+    def __init__(self, model: bytes, /, *, threads: int = 1) -> None:
+        try:
+            self._interpreter = _load_runtime().Interpreter(model_content=model, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError, SystemError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise BundleError(f"expected a TFLite model that {runtime_name()} can load, got: {reason}; export it again") from None
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = sorted(self._interpreter.get_output_details(), key=lambda output: str(output["name"]))
+        self._lock = threading.Lock()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return tuple(int(side) for side in self._input["shape"])
+
+    @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(int(side) for side in output["shape"]) for output in self._outputs)
+
+    def run(self, values: Floats, /) -> Sequence[Floats]:
+        """Outputs in the order of their names for ``values`` of ``input_shape``, float32."""
+        with self._lock:
+            self._interpreter.set_tensor(self._input["index"], np.ascontiguousarray(values, np.float32))
+            self._interpreter.invoke()
+            return [self._tensor(output["index"]) for output in self._outputs]
+
+    def _tensor(self, index: int) -> NDArray[np.float32]:
+        tensor: NDArray[np.float32] = self._interpreter.get_tensor(index)
+        return tensor
+
+
+def _load_runtime() -> Any:
+    for name in RUNTIMES:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise FaceliteError("expected a TFLite runtime, found none; install one: pip install ai-edge-litert")

@@ -1,0 +1,1 @@
+"""The workstation's first half: folders of photos -> aligned data set -> trained network."""

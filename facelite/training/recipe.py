@@ -1,0 +1,91 @@
+"""What a training run is made from: one TOML file, read into these frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from facelite.training.augment import Augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChoice:
+    """Which table, and where its sizes differ from the table's own (0: as in the table)."""
+
+    name: str
+    height: int = 0
+    width: int = 0
+    embedding: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """One folder of aligned crops.
+
+    ``numbering``: sets of the same numbering name the same person alike, so that two names are two people; "" is a
+    numbering of its own. ``labelled = false``: nobody knows who is on the pictures; they serve distillation only.
+    """
+
+    folder: str
+    numbering: str = ""
+    labelled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """``file``: an .npz with ``names`` (n,) "set/person/picture" and ``embeddings`` (n, d).
+
+    A training picture is left out when its teacher embedding lies within ``leak`` (squared distance) of the mean of a
+    held-out person of another numbering: it probably shows that person.
+    """
+
+    file: str
+    leak: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Weights of the terms, and the triplets' margin. 0 switches a term off."""
+
+    triplet: float = 1.0
+    margin: float = 0.2
+    embedding: float = 0.0
+    pairwise: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast: AdamW, a linear warm-up and a cosine to zero.
+
+    ``batch`` pictures a step: about ``labelled`` of them as people with up to ``pictures`` each, the rest drawn from all.
+    An epoch is as many pictures as there are in the training part. ``average``: decay per step of the averaged weights, which are what is
+    judged and released. ``judge``: epochs between two looks at the held-out people.
+    """
+
+    epochs: float = 20.0
+    batch: int = 256
+    labelled: int = 96
+    pictures: int = 6
+    rate: float = 3e-3
+    warmup: float = 0.5
+    decay: float = 0.05
+    average: float = 0.998
+    judge: float = 1.0
+    precision: str = "mixed_bfloat16"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not (0 < self.labelled <= self.batch and self.pictures >= 2 and self.epochs > 0 and self.judge > 0):
+            raise ValueError(f"expected 0 < labelled <= batch, pictures >= 2, epochs and judge > 0, got {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecipe:
+    """A whole run. Paths are relative to the data folder given beside the recipe."""
+
+    network: NetworkChoice
+    data: tuple[Set, ...]
+    space: str
+    teacher: Teacher | None = None
+    loss: Loss = field(default_factory=Loss)
+    schedule: Schedule = field(default_factory=Schedule)
+    augmentation: Augmentation = field(default_factory=Augmentation)

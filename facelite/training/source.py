@@ -1,0 +1,51 @@
+"""Where pictures come from: a folder with one folder per person, or a tar of such a folder, read in place."""
+
+from __future__ import annotations
+
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facelite.errors import InputError
+from facelite.image import SUFFIXES, find_images
+
+Read = Callable[[str], bytes]
+
+
+@contextmanager
+def open_source(path: str | Path, /) -> Iterator[tuple[list[str], Read]]:
+    """Names ``person/picture.jpg`` in ``path``, sorted, and a function that reads one; it may be called from threads.
+
+    Raises InputError when there is no such folder or tar, or no picture in it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = [found.relative_to(path).as_posix() for found in find_images(path)]
+        _check(path, names)
+        yield names, lambda name: (path / name).read_bytes()
+    elif path.is_file() and tarfile.is_tarfile(path):
+        with tarfile.open(path) as tar, path.open("rb") as file:
+            places = {
+                member.name.removeprefix("./"): (member.offset_data, member.size)
+                for member in tar
+                if member.isreg() and Path(member.name).suffix.lower() in SUFFIXES
+            }
+            _check(path, list(places))
+            lock = threading.Lock()
+
+            def read(name: str) -> bytes:
+                offset, size = places[name]
+                with lock:
+                    file.seek(offset)
+                    return file.read(size)
+
+            yield sorted(places), read
+    else:
+        raise InputError(f"{path}: expected a folder or an uncompressed tar of pictures, one folder per person; check the path")
+
+
+def _check(path: Path, names: list[str]) -> None:
+    if not names:
+        raise InputError(f"{path}: expected pictures in it, one folder per person (person/picture.jpg), found none")
