@@ -7,7 +7,7 @@ Distance is squared L2 between unit vectors, in [0, 4]; smaller is more alike (F
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 
 def _frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:
     """A read-only array of ``dtype``; the caller's own array stays writable."""
-    view = np.asarray(array, dtype=dtype).view()
+    view: NDArray[Any] = np.asarray(array, dtype=dtype).view()
     view.flags.writeable = False
     return view
 
@@ -114,7 +114,7 @@ class Threshold:
     people_pairs: int
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """How an attempt ended; only the first two are answers to "is it the same person?"."""
 
     ACCEPTED = "accepted"

@@ -1,14 +1,16 @@
 """Reading pictures: a file or its bytes in, (h, w, 3) uint8 RGB out, or an ImageError that says why not.
 
-JPEG, PNG, WebP and BMP are read; EXIF orientation is honoured; grey, RGBA, CMYK and 16-bit pictures become
-8-bit RGB. The header is read before a pixel is decoded, so that a bomb costs nothing, and a file that ends
-early is refused instead of being filled up with grey.
+JPEG, PNG, WebP and BMP are read; EXIF orientation is honoured; grey, RGBA, CMYK and 16-bit pictures become 8-bit
+RGB (transparency is dropped); of an animation the first frame counts. The header is read before a pixel is decoded,
+so that a bomb costs nothing, and a file that ends early is refused instead of being filled up with grey.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -21,13 +23,20 @@ MAX_PIXELS = 100_000_000
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
+PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"eXIf", b"IEND"})
+"""What the decoder gets of a PNG; about the rest (profiles, texts, animation) libpng complains on standard error."""
+
+JPEG_PIXELS_A_BYTE = 512
+"""No JPEG holds more pixels a byte: each block of 64 takes at least one bit (Huffman codes, ITU T.81)."""
+
 
 def read_image(path: str | Path, /, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """The picture in the file ``path`` as (h, w, 3) uint8 RGB, turned upright. Raises ImageError."""
     try:
         data = Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: expected a readable picture, got {error.strerror or error}; check the path") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path}: expected a readable picture, got {reason}; check the path") from None
     try:
         return decode_image(data, max_pixels=max_pixels)
     except ImageError as error:
@@ -38,15 +47,14 @@ def decode_image(data: bytes, /, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """The encoded picture ``data`` as (h, w, 3) uint8 RGB, turned upright. Raises ImageError."""
     width, height = _size(data)
     if width < 1 or height < 1 or width * height > max_pixels:
-        raise ImageError(f"expected a picture of 1 to {max_pixels:,} pixels, got {width} x {height}; scale it down")
-    if not _complete(data):
-        raise ImageError("expected a whole picture, got a truncated file; copy or download it again")
+        raise ImageError(f"expected a picture of 1 to {max_pixels:,} pixels, got {width} x {height}; save it in another size")
+    data = _whole(data, width, height)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise ImageError("expected a picture that decodes, got damaged data; save it again from its source")
+        raise _damaged()
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
@@ -60,61 +68,92 @@ def _size(data: bytes) -> tuple[int, int]:
     """Width and height from the header alone."""
     if not data:
         raise ImageError("expected a picture, got an empty file; copy or download it again")
-    try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-        if data.startswith(b"\xff\xd8"):
-            return _jpeg_size(data)
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return _webp_size(data)
-        if data.startswith(b"BM"):
-            return (int.from_bytes(data[18:22], "little", signed=True),
-                    abs(int.from_bytes(data[22:26], "little", signed=True)))
-    except IndexError:
-        raise ImageError("expected a whole picture, got a truncated header; copy or download it again") from None
-    raise ImageError(f"expected a JPEG, PNG, WebP or BMP picture, got a file that begins with {data[:8]!r}")
+    if data.startswith(b"\xff\xd8"):
+        return _jpeg_size(data)
+    if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] in (b"IHDR", b""):
+        return _number(data, 16, 4, "big"), _number(data, 20, 4, "big")
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp_size(data)
+    if data.startswith(b"BM"):
+        side = 2 if _number(data, 14, 4) == 12 else 4  # the first BMP of all had two bytes for each side
+        return _number(data, 18, side, signed=side == 4), abs(_number(data, 18 + side, side, signed=side == 4))
+    raise ImageError(f"expected a JPEG, PNG, WebP or BMP picture, got a file that begins with {data[:8]!r}; convert it")
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    for marker, at in _jpeg_segments(data):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return _number(data, at + 5, 2, "big"), _number(data, at + 3, 2, "big")
+    raise _truncated()
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
     """(marker, offset of the segment's length) up to and including start of scan."""
     at = 2
-    while at < len(data):
-        if data[at] != 0xFF:
-            return
-        while data[at] == 0xFF:  # any number of fill bytes may stand before a marker
+    while data[at : at + 1] == b"\xff":
+        while data[at : at + 1] == b"\xff":  # any number of fill bytes may stand before a marker
             at += 1
-        marker, at = data[at], at + 1
+        marker, at = _number(data, at, 1), at + 1
         yield marker, at
         if marker == 0xDA:
             return
-        at += int.from_bytes(data[at : at + 2], "big")
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    for marker, at in _jpeg_segments(data):
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and at + 7 <= len(data):
-            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 3 : at + 5], "big")
-    raise ImageError("expected a JPEG with a frame header, got none; copy or download it again")
+        at += _number(data, at, 2, "big")
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
     """Source: RFC 9649, the three kinds of WebP chunk."""
     kind = data[12:16]
     if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+        return 1 + _number(data, 24, 3), 1 + _number(data, 27, 3)
     if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
+        bits = _number(data, 21, 4)
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+    return _number(data, 26, 2) & 0x3FFF, _number(data, 28, 2) & 0x3FFF
 
 
-def _complete(data: bytes) -> bool:
-    """Whether the file reaches its own end marker or length."""
+def _whole(data: bytes, width: int, height: int) -> bytes:
+    """What the decoder gets of ``data``, once it is known to reach its own end marker or length."""
     if data.startswith(b"\x89PNG"):
-        return data.rfind(b"IEND") >= 0
+        return b"".join(_png_chunks(data))
     if data.startswith(b"\xff\xd8"):
         scan = next((at for marker, at in _jpeg_segments(data) if marker == 0xDA), len(data))
-        return data.find(b"\xff\xd9", scan) >= 0
-    if data.startswith(b"RIFF"):
-        return len(data) >= 8 + int.from_bytes(data[4:8], "little")
-    return len(data) >= int.from_bytes(data[2:6], "little")
+        whole = data.find(b"\xff\xd9", scan) >= 0 and JPEG_PIXELS_A_BYTE * (len(data) - scan) >= width * height
+    elif data.startswith(b"RIFF"):
+        whole = len(data) >= 8 + _number(data, 4, 4)
+    elif _number(data, 14, 4) >= 40 and _number(data, 30, 4) in (0, 3):  # a BMP without compression
+        whole = len(data) >= _number(data, 10, 4) + (width * _number(data, 28, 2) + 31) // 32 * 4 * height
+    else:
+        whole = len(data) >= _number(data, 2, 4)
+    if not whole:
+        raise _truncated()
+    return data
+
+
+def _png_chunks(data: bytes) -> Iterator[bytes]:
+    """The signature and those chunks of a PNG that make its picture, each with the checksum it says."""
+    yield data[:8]
+    kind, at = b"", 8
+    while kind != b"IEND":
+        chunk = data[at : at + 12 + _number(data, at, 4, "big")]
+        kind, at = chunk[4:8], at + len(chunk)
+        if at > len(data) - 12 and kind != b"IEND":
+            raise _truncated()
+        if kind in PNG_CHUNKS:
+            if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+                raise _damaged()
+            yield chunk
+
+
+def _number(data: bytes, at: int, length: int, order: Literal["big", "little"] = "little", *, signed: bool = False) -> int:
+    """The integer at ``at``, or the error of a file that ends before it."""
+    if at + length > len(data):
+        raise _truncated()
+    return int.from_bytes(data[at : at + length], order, signed=signed)
+
+
+def _truncated() -> ImageError:
+    return ImageError("expected a whole picture, got a truncated file; copy or download it again")
+
+
+def _damaged() -> ImageError:
+    return ImageError("expected a picture that decodes, got damaged data; save it again from its source")

@@ -40,7 +40,8 @@ def template(height: int, width: int, /) -> Floats:
     """The (4, 2) points where the landmarks come to lie in a crop of ``height`` x ``width`` pixels."""
     scale = height / 112
     shift = np.array([(width - 1) / 2 - scale * 55.5, (height - 1) / 2 - scale * 55.5])
-    return (TEMPLATE_112 * scale + shift).astype(np.float32)
+    points: Floats = (TEMPLATE_112 * scale + shift).astype(np.float32)
+    return points
 
 
 def similarity(source: Floats, target: Floats, /) -> NDArray[np.float64]:

@@ -52,6 +52,8 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         return _value(value, kind, where)
     if origin is tuple and isinstance(value, list):
         return tuple(_value(one, typing.get_args(kind)[0], f"{where}[{i}]") for i, one in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        return {key: _value(one, typing.get_args(kind)[1], f"{where}.{key}") for key, one in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
         return parse(value, kind, where=where)
     if origin is typing.Literal:

@@ -104,7 +104,7 @@ class _Block:
                 branches.append(y)
         if pooled is not None and row.projection:
             branches.append(self.conv(f"{row.name}_projection", pooled, 1, row.projection))
-        return self.layers.Concatenate(name=row.name)(branches)
+        return branches[0] if len(branches) == 1 else self.layers.Concatenate(name=row.name)(branches)
 
     def maxout(self, row: Maxout, x: Any) -> Any:
         if len(x.shape) > 2:

@@ -1,7 +1,7 @@
 """NNS2, "tiny Inception": FaceNet's network for a phone.
 
 The paper's: 4.3M parameters, 20M multiply-adds, input 140 x 116, 128 numbers out; it prints no table.
-Ours: this table (1.4M parameters, 19.9M multiply-adds) and the input of 112 x 96, which cuts the usual 112 template to the
+Ours: this table (1.5M parameters, 19.9M multiply-adds) and the input of 112 x 96, which cuts the usual 112 template to the
 face. The 5x5 field of view is made of two 3x3 convolutions, which cost less; there is no L2 pooling, which one of
 the two TFLite runtimes cannot run in int8; bare pooling stands in the blocks that halve the picture.
 """

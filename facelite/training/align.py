@@ -20,13 +20,14 @@ from threading import local
 import cv2
 import numpy as np
 
+from facelite.atomic import write_atomically
 from facelite.errors import ImageError, InputError
 from facelite.face import Floats, Pixels
 from facelite.image import decode_image
 from facelite.preprocess import sample, similarity, template
 from facelite.runtime.choice import clear_centre
 from facelite.runtime.detector import Detector
-from facelite.training.source import open_source
+from facelite.source import open_source
 
 QUALITY = 95
 """JPEG quality of the stored crops; FaceNet's table 4 sees no loss down to 90."""
@@ -106,14 +107,6 @@ def read_geometry(folder: str | Path, /) -> CropGeometry:
         raise InputError(f"{path}: expected a folder of aligned crops; make one: facelite align PHOTOS {folder}") from None
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: expected the geometry of aligned crops, got {error}; align again") from None
-
-
-def write_atomically(path: Path, data: bytes, /) -> None:
-    """Write ``path`` whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(data)
-    os.replace(unfinished, path)
 
 
 def _align_one(data: bytes, detector: Detector, target: Path, geometry: CropGeometry) -> str:

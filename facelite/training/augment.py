@@ -7,6 +7,7 @@ hard compressed. Standard deviations and shares are the defaults of ``Augmentati
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,12 +47,17 @@ def view_matrix(geometry: CropGeometry, height: int, width: int, /) -> NDArray[n
     return np.array([(scale, 0, shift[0]), (0, scale, shift[1])])
 
 
+def view(crop: Pixels, matrix: NDArray[np.float64], height: int, width: int, /) -> Pixels:
+    """The stored ``crop`` seen through ``matrix``, (height, width, 3)."""
+    return cv2.warpAffine(crop, matrix, (width, height), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
 def vary(crop: Pixels, geometry: CropGeometry, height: int, width: int, /, *,
          augmentation: Augmentation, rng: np.random.Generator) -> Pixels:
     """One varied view (height, width, 3) uint8 of the stored ``crop``."""
     a = augmentation
     matrix = _jitter(view_matrix(geometry, height, width), height, width, a, rng)
-    pixels = cv2.warpAffine(crop, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    pixels: Any = view(crop, matrix, height, width)
     chance = rng.random(6)
     if chance[0] < a.small:
         share = rng.uniform(0.3, 0.8)
@@ -70,7 +76,7 @@ def vary(crop: Pixels, geometry: CropGeometry, height: int, width: int, /, *,
         pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     if chance[5] < a.cover:
         pixels = _cover(pixels, rng)
-    return pixels  # type: ignore[return-value]
+    return np.asarray(pixels, np.uint8)
 
 
 def _jitter(matrix: NDArray[np.float64], height: int, width: int, a: Augmentation, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ Whether a person is held out depends on a hash of the person's name alone, so ev
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +16,11 @@ from numpy.typing import NDArray
 from facelite.errors import InputError
 from facelite.face import Floats, Pixels
 from facelite.image import read_image
+from facelite.split import HELD_OUT_SHARE, Set, counted, is_held_out
 from facelite.training.align import CropGeometry, read_geometry
-from facelite.training.recipe import Set, Teacher
+from facelite.training.recipe import Teacher
 
 Integers = NDArray[np.int64]
-
-HELD_OUT_SHARE = 10
-"""One person in ten is held out."""
 
 UNKNOWN = -1
 """The subject of a picture that nobody has labelled."""
@@ -53,11 +50,6 @@ class FaceSet:
         return len(np.unique(self.subjects[self.subjects >= 0]))
 
 
-def is_held_out(person: str, /) -> bool:
-    """Whether the person of this name (a folder's name) is kept for judging and calibration."""
-    return int.from_bytes(hashlib.sha256(person.encode()).digest()[:4], "big") % HELD_OUT_SHARE == 0
-
-
 def load(root: str | Path, sets: Sequence[Set], teacher: Teacher | None, /) -> tuple[FaceSet, FaceSet]:
     """The training part and the held-out part of the ``sets`` under ``root``.
 
@@ -85,13 +77,15 @@ def load(root: str | Path, sets: Sequence[Set], teacher: Teacher | None, /) -> t
     leaking = _leaks(subjects, group, targets, has_target, held, teacher.leak if teacher else 0.0)
     geometry = geometries.pop()
 
-    def part(chosen: NDArray[np.bool_], what: str) -> FaceSet:
-        own = [names[i] for i in np.flatnonzero(chosen)]
+    def part(chosen: Integers, what: str) -> FaceSet:
+        own = [names[i] for i in chosen]
         _check(root, subjects[chosen], what)
         return FaceSet(_read_crops(root, own, geometry), own, subjects[chosen], group[chosen], targets[chosen],
                        has_target[chosen], geometry)
 
-    return part(~held & ~leaking, "to train on"), part(held & (subjects >= 0), "held out")
+    judging = np.flatnonzero(held & (subjects >= 0))
+    judging = judging[counted([names[i] for i in judging], [str(subjects[i]) for i in judging])]
+    return part(np.flatnonzero(~held & ~leaking), "to train on"), part(judging, "held out")
 
 
 def _check(root: Path, subjects: Integers, what: str) -> None:

@@ -21,16 +21,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from facelite.atomic import write_atomically
 from facelite.calibration import all_pairs, equal_error_rate, val_at
 from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
-from facelite.networks import NETWORKS, Network, build, get_weights, set_weights
+from facelite.networks import Network, build, get_weights
 from facelite.preprocess import Preprocessing, to_input
-from facelite.training.align import write_atomically
-from facelite.training.augment import Augmentation, vary, view_matrix
+from facelite.training.augment import vary, view, view_matrix
 from facelite.training.dataset import FaceSet
 from facelite.training.losses import embedding_loss, pairwise_loss, triplet_loss, unit
 from facelite.training.recipe import TrainingRecipe
+from facelite.training.run import BEST, LOG, RECIPE, STATE, sized_network
 from facelite.training.sampling import Sampler
 from facelite.training.statistics import Statistics, statistics
 
@@ -63,6 +64,15 @@ class Progress:
     val: float
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``weights``: the averaged weights that did best on the held-out people, and their VAL; ``steps`` done."""
+
+    weights: Path
+    val: float
+    steps: int
+
+
 def train(
     recipe: TrainingRecipe,
     data: tuple[FaceSet, FaceSet],
@@ -73,8 +83,8 @@ def train(
     workers: int = 2,
     stop_after: int | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
-) -> Path:
-    """Train until the schedule's end (or ``stop_after`` steps) and return the path of the best weights.
+) -> Result:
+    """Train until the schedule's end, or until ``stop_after`` steps.
 
     ``data`` is the training part and the held-out part. Raises InputError when ``out`` holds a run and ``resume`` is False, or
     another recipe's run; TrainingCollapsed when the embedding becomes constant.
@@ -103,7 +113,7 @@ def train(
                 )
         if run.step % SAVE_EVERY == 0 or last:
             run.save()
-    return run.best_path
+    return Result(run.best_path, run.best, run.step)
 
 
 class _Run:
@@ -112,7 +122,7 @@ class _Run:
     def __init__(self, recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path, resume: bool) -> None:
         schedule = recipe.schedule
         self.recipe, self.held_out, self.out = recipe, data[1], out
-        self.network = sized_network(recipe)
+        self.network = sized_network(recipe.network)
         self.per_epoch = max(1, len(data[0]) // schedule.batch)
         self.steps = max(1, round(schedule.epochs * self.per_epoch))
         self.judge_every = max(1, round(schedule.judge * self.per_epoch))
@@ -127,12 +137,13 @@ class _Run:
         compiled = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
         self.model.compile(optimizer=self.optimizer, loss=_loss(recipe), **compiled)
         self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
-        self.step, self.val, self.best, self.judged = 0, float("nan"), -1.0, {}
+        self.step, self.val, self.best = 0, float("nan"), -1.0
+        self.judged: dict[str, float] = {}
         self._claim(resume)
 
     @property
     def best_path(self) -> Path:
-        return self.out / "best.npz"
+        return self.out / BEST
 
     def take_step(self, x: Floats, y: Floats) -> float:
         """One update of the weights and of their average; the batch's loss."""
@@ -166,7 +177,7 @@ class _Run:
         row = {"step": self.step, "epoch": round(self.step / self.per_epoch, 3), "loss": round(loss, 5), "images_per_second": round(speed, 1),
                **{name: round(value, 5) for name, value in asdict(now).items()},
                **{name: round(self.judged.get(name, float("nan")), 5) for name in ("val", "val_1e-2", "val_1e-4", "eer")}}
-        path = self.out / "log.csv"
+        path = self.out / LOG
         new = not path.exists()
         with path.open("a", newline="") as file:
             writer = csv.DictWriter(file, list(row))
@@ -178,23 +189,23 @@ class _Run:
         arrays = {f"weights_{i:04d}": value for i, value in enumerate(self.model.get_weights())}
         arrays |= {f"average_{i:04d}": value for i, value in enumerate(self.average)}
         arrays |= {f"optimizer_{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self.optimizer.variables)}
-        _save_arrays(self.out / "state.npz", arrays | {"step": np.array(self.step), "best": np.array(self.best), "val": np.array(self.val)})
+        _save_arrays(self.out / STATE, arrays | {"step": np.array(self.step), "best": np.array(self.best), "val": np.array(self.val)})
 
     def _claim(self, resume: bool) -> None:
         """Begin a run in ``out``, or go on with the one that is there."""
         recipe = json.dumps(asdict(self.recipe), indent=1).encode()
-        path = self.out / "recipe.json"
+        path = self.out / RECIPE
         if path.exists() and not resume:
             raise InputError(f"{self.out}: expected an empty folder, got one with a run in it; add --resume or choose another --out")
         if path.exists() and path.read_bytes() != recipe:
             raise InputError(f"{self.out}: expected a run of this recipe, got another one's; choose another --out")
         write_atomically(path, recipe)
-        if (self.out / "state.npz").exists():
+        if (self.out / STATE).exists():
             self._restore()
         self._cut_log()
 
     def _restore(self) -> None:
-        with np.load(self.out / "state.npz") as file:
+        with np.load(self.out / STATE) as file:
             state = {name: file[name] for name in file.files}
         self.model.set_weights([state[name] for name in sorted(state) if name.startswith("weights_")])
         self.average = [state[name] for name in sorted(state) if name.startswith("average_")]
@@ -205,31 +216,20 @@ class _Run:
 
     def _cut_log(self) -> None:
         """Drop the lines that a killed run wrote after its last state."""
-        path = self.out / "log.csv"
+        path = self.out / LOG
         if path.exists():
             header, *lines = path.read_text().splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= self.step]
             write_atomically(path, "".join([header, *kept]).encode())
 
 
-def sized_network(recipe: TrainingRecipe, /) -> Network:
-    """The recipe's network with the recipe's sizes."""
-    choice = recipe.network
-    if choice.name not in NETWORKS:
-        raise InputError(f"expected a network out of {', '.join(NETWORKS)}, got {choice.name!r}; correct [network] name")
-    table = NETWORKS[choice.name]
-    return Network(table.name, choice.height or table.height, choice.width or table.width, table.rows, choice.embedding or table.embedding)
-
-
 def embed_crops(model: Any, faces: FaceSet, network: Network, /, *, batch: int = 256) -> Floats:
     """Unit embeddings (n, d) of the stored crops of ``faces``, unvaried."""
-    import cv2
-
     preprocessing = Preprocessing(network.height, network.width)
     matrix = view_matrix(faces.geometry, network.height, network.width)
     parts = []
     for start in range(0, len(faces), batch):
-        crops = [cv2.warpAffine(p, matrix, (network.width, network.height)) for p in faces.pixels[start : start + batch]]
+        crops = [view(pixels, matrix, network.height, network.width) for pixels in faces.pixels[start : start + batch]]
         x = np.concatenate([to_input(crop, preprocessing) for crop in crops])
         parts.append(np.asarray(model.predict_on_batch(x), np.float32))
     return _unit(np.concatenate(parts))
@@ -304,5 +304,3 @@ def _unit(vectors: Floats) -> Floats:
     unit_vectors: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return unit_vectors
 
-
-__all__ = ["Augmentation", "Progress", "embed_crops", "save_weights", "set_weights", "sized_network", "train"]

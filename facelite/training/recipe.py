@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from facelite.split import Set
 from facelite.training.augment import Augmentation
 
 
@@ -15,19 +16,6 @@ class NetworkChoice:
     height: int = 0
     width: int = 0
     embedding: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Set:
-    """One folder of aligned crops.
-
-    ``numbering``: sets of the same numbering name the same person alike, so that two names are two people; "" is a
-    numbering of its own. ``labelled = false``: nobody knows who is on the pictures; they serve distillation only.
-    """
-
-    folder: str
-    numbering: str = ""
-    labelled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +77,8 @@ class TrainingRecipe:
     loss: Loss = field(default_factory=Loss)
     schedule: Schedule = field(default_factory=Schedule)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+def default_recipe(network: str, space: str, /) -> TrainingRecipe:
+    """What trains ``network`` on one folder of people, by triplets alone, into a ``space`` of its own."""
+    return TrainingRecipe(NetworkChoice(network), (Set("."),), space)

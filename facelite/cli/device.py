@@ -1,0 +1,211 @@
+"""Commands of the device half: embed, verify, enrol, identify, gallery, inspect."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facelite.bundle import Manifest, find_bundle, open_bundle
+from facelite.cli.output import bundle_option, face_option, json_option, show, status_of, threads_option
+from facelite.errors import InputError
+from facelite.face import Decision
+from facelite.gallery import Gallery
+from facelite.image import find_images
+from facelite.runtime.choice import Rule
+from facelite.runtime.verifier import Look, Verifier, open_verifier
+
+gallery_option = click.option("--gallery", required=True, type=click.Path(dir_okay=False), help="The gallery file.")
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@bundle_option
+@face_option
+@threads_option
+@json_option
+@click.pass_context
+def embed(context: click.Context, images: tuple[str, ...], bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
+    """Print the embedding of the face in each of IMAGES."""
+    verifier = open_verifier(find_bundle(bundle), threads=threads)
+    looks = {image: verifier.look(image, rule=rule) for image in images}
+    values = {image: _look(look) for image, look in looks.items()}
+    lines = [f"{image}: {' '.join(f'{v:.6f}' for v in value['embedding']) if value['embedding'] else value['outcome']}" for image, value in values.items()]
+    show({"space": verifier.manifest.space, "images": values}, as_json, lines)
+    context.exit(3 if any(look.outcome for look in looks.values()) else 0)
+
+
+@click.command()
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path(), required=False)
+@click.option("--gallery", type=click.Path(dir_okay=False), help="Compare A with an enrolled subject of this gallery instead.")
+@click.option("--subject", help="The enrolled subject that A should show.")
+@click.option("--fmr", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="The false match rate; one of those measured.")
+@bundle_option
+@face_option
+@threads_option
+@json_option
+@click.pass_context
+def verify(context: click.Context, a: str, b: str | None, gallery: str | None, subject: str | None, fmr: float | None,
+           bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
+    """Say whether pictures A and B show one person, or whether A shows --subject of --gallery.
+
+    Exit status: 0 accepted, 1 rejected, 2 unreadable input, 3 could not decide, 4 refused to work.
+    """
+    if (b is None) == (gallery is None) or (gallery is None) != (subject is None):
+        raise click.UsageError("expected two pictures, or one picture with --gallery and --subject")
+    verifier = open_verifier(find_bundle(bundle), threads=threads)
+    if b is not None:
+        decision = verifier.verify(a, b, fmr=fmr, rule=rule)
+    else:
+        with Gallery(str(gallery), space=verifier.manifest.space) as opened:
+            decision = verifier.verify_subject(a, str(subject), opened, fmr=fmr, rule=rule)
+    _show_decision(decision, verifier.manifest, as_json)
+    context.exit(status_of(decision))
+
+
+@click.command()
+@click.argument("subject", required=False)
+@click.argument("pictures", nargs=-1, type=click.Path())
+@gallery_option
+@click.option("--folder", type=click.Path(file_okay=False), help="Enrol everybody in this folder: one folder per person.")
+@bundle_option
+@face_option
+@threads_option
+@json_option
+@click.pass_context
+def enrol(context: click.Context, subject: str | None, pictures: tuple[str, ...], gallery: str, folder: str | None,
+          bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
+    """Enrol SUBJECT from PICTURES, or everybody in --folder. A subject is enrolled from all its pictures or not at all."""
+    if (folder is None) == (subject is None) or (folder is None and not pictures):
+        raise click.UsageError("expected SUBJECT and PICTURES, or --folder PEOPLE")
+    people = {str(subject): [Path(picture) for picture in pictures]} if folder is None else _people(Path(folder))
+    verifier = open_verifier(find_bundle(bundle), threads=threads)
+    with Gallery(gallery, space=verifier.manifest.space, create=True) as opened:
+        results = {person: _enrol(verifier, person, files, opened, rule) for person, files in people.items()}
+        total = len(opened.subjects)
+    lines = [f"{person}: {'enrolled from ' + str(one['enrolled']) + ' picture(s)' if one['enrolled'] else '; '.join(one['problems'])}"
+             for person, one in results.items()]
+    show({"gallery": gallery, "subjects": total, "people": results}, as_json, lines)
+    context.exit(3 if any(not one["enrolled"] for one in results.values()) else 0)
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, type=click.Path())
+@gallery_option
+@click.option("--fmr", "fpir", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
+              help="How often a stranger may be taken for somebody of the whole gallery.")
+@bundle_option
+@face_option
+@threads_option
+@json_option
+@click.pass_context
+def identify(context: click.Context, pictures: tuple[str, ...], gallery: str, fpir: float,
+             bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
+    """Say whom of the gallery each of PICTURES shows. The exit status is the worst of them, as for verify."""
+    verifier = open_verifier(find_bundle(bundle), threads=threads)
+    with Gallery(gallery, space=verifier.manifest.space) as opened:
+        decisions = {picture: verifier.identify(picture, opened, fpir=fpir, rule=rule) for picture in pictures}
+    values = {picture: _decision(decision) for picture, decision in decisions.items()}
+    show({"pictures": values}, as_json, [f"{picture}: {_sentence(decision)}" for picture, decision in decisions.items()])
+    context.exit(max(status_of(decision) for decision in decisions.values()))
+
+
+@click.group(name="gallery")
+def gallery_group() -> None:
+    """List or remove enrolled subjects."""
+
+
+@gallery_group.command(name="list")
+@gallery_option
+@bundle_option
+@json_option
+def list_subjects(gallery: str, bundle: str | None, as_json: bool) -> None:
+    """List the enrolled subjects and their templates."""
+    with Gallery(gallery, space=open_bundle(find_bundle(bundle)).manifest.space) as opened:
+        counts = {subject: sum(template.subject == subject for template in opened.templates) for subject in opened.subjects}
+    show({"subjects": counts}, as_json, [f"{subject}: {count} template(s)" for subject, count in counts.items()] or ["nobody is enrolled"])
+
+
+@gallery_group.command()
+@click.argument("subject")
+@gallery_option
+@bundle_option
+@json_option
+def remove(subject: str, gallery: str, bundle: str | None, as_json: bool) -> None:
+    """Remove SUBJECT with all its templates."""
+    with Gallery(gallery, space=open_bundle(find_bundle(bundle)).manifest.space) as opened:
+        count = opened.remove(subject)
+    show({"subject": subject, "removed": count}, as_json, [f"{subject}: removed {count} template(s)"])
+
+
+@click.command()
+@click.argument("bundle", type=click.Path())
+@json_option
+def inspect(bundle: str, as_json: bool) -> None:
+    """Show what is inside BUNDLE: network, input, thresholds with their error rates, licences."""
+    opened = open_bundle(bundle)
+    manifest = opened.manifest
+    values = {"digest": opened.digest, **asdict(manifest), "bytes": {name: len(data) for name, data in opened.files.items()}}
+    size = manifest.preprocessing
+    lines = [
+        f"{manifest.name}: {manifest.network}, {manifest.precision}, {manifest.parameters:,} parameters, {manifest.multiply_adds:,} multiply-adds",
+        f"space {manifest.space}, {manifest.embedding} numbers, input {size.height} x {size.width}, sha256 {opened.digest}",
+        "       FMR    distance   FMR at most      FNMR",
+        *[f"{t.fmr:10g}  {t.distance:10.4f}  {t.fmr_upper:12.2g}  {t.fnmr:8.4f}{'  (default)' if t.fmr == manifest.fmr else ''}" for t in manifest.thresholds],
+        *[f"{name}: {len(data):,} bytes" for name, data in opened.files.items()],
+        *[f"licence of the {what}: {licence}" for what, licence in manifest.licences.items()],
+        f"training data: {manifest.training_data}",
+    ]
+    show(values, as_json, lines)
+
+
+def _people(folder: Path) -> dict[str, list[Path]]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder with one folder per person, found none; check --folder")
+    people = {person.name: find_images(person) for person in sorted(folder.iterdir()) if person.is_dir()}
+    people = {name: files for name, files in people.items() if files}
+    if not people:
+        raise InputError(f"{folder}: expected one folder of pictures per person, found none")
+    return people
+
+
+def _enrol(verifier: Verifier, person: str, files: list[Path], gallery: Gallery, rule: Rule) -> dict[str, Any]:
+    try:
+        looks = verifier.enrol(person, files, gallery, rule=rule)
+    except InputError as error:
+        return {"enrolled": 0, "problems": [str(error)]}
+    problems = [f"{file}: {look.outcome.value}: {look.detail}" for file, look in zip(files, looks, strict=True) if look.outcome]
+    return {"enrolled": 0 if problems else len(looks), "problems": problems}
+
+
+def _look(look: Look) -> dict[str, Any]:
+    return {
+        "outcome": look.outcome.value if look.outcome else "embedded",
+        "detail": look.detail,
+        "embedding": look.embedding.vector.astype(float).round(6).tolist() if look.embedding else None,
+        "box": look.face.box.astype(float).round(1).tolist() if look.face else None,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {"verified": decision.accepted, "outcome": decision.outcome.value, "subject": decision.subject, "distance": decision.distance,
+            "threshold": asdict(decision.threshold), "detail": decision.detail}
+
+
+def _sentence(decision: Decision) -> str:
+    if decision.distance is None:
+        return f"{decision.outcome.value}: {decision.detail}"
+    who = f" as {decision.subject}" if decision.subject and decision.accepted else ""
+    threshold = decision.threshold
+    return (f"{decision.outcome.value}{who}: distance {decision.distance:.3f}, threshold {threshold.distance:.3f} "
+            f"(false matches: {threshold.fmr:g}, at most {threshold.fmr_upper:.2g})")
+
+
+def _show_decision(decision: Decision, manifest: Manifest, as_json: bool) -> None:
+    show(_decision(decision) | {"model": manifest.name}, as_json, [_sentence(decision)])
+
+
+COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, identify, gallery_group, inspect)

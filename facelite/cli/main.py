@@ -1,0 +1,43 @@
+"""The program ``facelite``."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import click
+
+from facelite import __version__
+from facelite.cli import device, workstation
+from facelite.cli.output import Commands
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__, prog_name="facelite")
+def main() -> None:
+    """Face verification on cheap devices: align, train, export; then enrol, verify, identify."""
+
+
+for command in (*workstation.COMMANDS, *device.COMMANDS):
+    main.add_command(command)
+main.add_command(device.enrol, name="enroll")
+
+
+def run() -> None:
+    """The entry point of the process."""
+    if not os.environ.get("FACELITE_DEBUG"):
+        _hush_native_code()
+    main()
+
+
+def _hush_native_code() -> None:
+    """TensorFlow, LiteRT and libjpeg write remarks to file descriptor 2, past every logging level: Python keeps a copy, they get the void."""
+    try:
+        copy = os.dup(2)
+    except OSError:  # started without standard error
+        return
+    sys.stderr = io.TextIOWrapper(os.fdopen(copy, "wb", buffering=0), encoding=sys.stderr.encoding, errors="backslashreplace", write_through=True)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

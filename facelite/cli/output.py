@@ -1,0 +1,95 @@
+"""What every command shares: options, one JSON object or lines for a person, a progress bar, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from facelite.errors import FaceliteError
+from facelite.face import Decision, Outcome
+
+ACCEPTED, REJECTED, USAGE, UNDECIDED, REFUSED, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
+bundle_option = click.option("--bundle", type=click.Path(), help="The bundle; else FACELITE_BUNDLE, else the installed package's.")
+threads_option = click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of the TFLite runtime.")
+face_option = click.option(
+    "--face", "rule", type=click.Choice(["only", "centre", "largest"]), default="only", show_default=True,
+    help="Which face of a picture is meant; with 'only', two faces are not decided.",
+)
+
+
+class Commands(click.Group):
+    """A group whose every end is one of the statuses above: a crash never reads as "rejected"."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        as_json = "--json" in sys.argv
+        try:
+            sys.exit(int(super().main(*args, **{**kwargs, "standalone_mode": False}) or 0))
+        except click.exceptions.Exit as error:
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            where = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
+            _fail(USAGE, error.format_message() + where, as_json)
+        except click.ClickException as error:
+            _fail(USAGE, error.format_message(), as_json)
+        except (click.Abort, KeyboardInterrupt):
+            _fail(INTERRUPTED, "interrupted", as_json)
+        except FaceliteError as error:
+            _fail(error.exit_status, str(error), as_json)
+        except OSError as error:
+            _fail(REFUSED, f"{error.filename or 'file'}: {error.strerror or error}", as_json)
+        except Exception as error:  # noqa: BLE001 - the last resort
+            if os.environ.get("FACELITE_DEBUG"):
+                traceback.print_exc()
+            _fail(DEFECT, f"a defect of facelite: {type(error).__name__}: {error}; set FACELITE_DEBUG=1 for its trace and report it", as_json)
+
+
+def _fail(status: int, message: str, as_json: bool) -> NoReturn:
+    line = " ".join(message.split())
+    if as_json:
+        print(json.dumps({"error": line, "status": status}))
+    print(f"facelite: {line}", file=sys.stderr)
+    sys.exit(status)
+
+
+def show(values: dict[str, Any], as_json: bool, lines: list[str] | None = None) -> None:
+    """``values`` as one JSON object, or ``lines`` for a person (the values line by line where there are none)."""
+    if as_json:
+        click.echo(json.dumps(values, default=str))
+    else:
+        click.echo("\n".join(lines if lines is not None else [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in values.items()]))
+
+
+def status_of(decision: Decision) -> int:
+    """The exit status of verify and identify."""
+    if not decision.outcome.decided:
+        return UNDECIDED
+    return ACCEPTED if decision.outcome is Outcome.ACCEPTED else REJECTED
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A function of (done, total) that draws a progress bar with the time left on standard error."""
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True) as drawn:
+
+        def update(done: int, total: int) -> None:
+            drawn.length = total
+            drawn.update(done - drawn.pos)
+
+        yield update
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,192 @@
+"""Commands of the workstation: align, train, export, evaluate. What needs Keras is imported inside."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facelite.cli.output import bar, face_option, json_option, show
+from facelite.errors import InputError
+
+if TYPE_CHECKING:
+    from facelite.runtime.choice import Rule
+    from facelite.runtime.embedder import Embedder
+    from facelite.training.fit import Progress
+
+detector_option = click.option("--detector", type=click.Path(dir_okay=False), help="The detector file, if its package is not installed.")
+
+
+@click.command()
+@click.argument("source", type=click.Path())
+@click.argument("out", type=click.Path(file_okay=False))
+@click.option("--face", "face_pixels", type=click.IntRange(32, 512), default=128, show_default=True, help="Pixels of the template's height.")
+@click.option("--margin", type=click.IntRange(0, 128), default=16, show_default=True, help="Pixels around it on every side.")
+@click.option("--workers", type=click.IntRange(1), help="Threads; default: one for each core.")
+@detector_option
+@json_option
+def align(source: str, out: str, face_pixels: int, margin: int, workers: int | None, detector: str | None, as_json: bool) -> None:
+    """Cut an aligned crop out of each picture in SOURCE (a folder of people's folders, or a tar of one) into OUT.
+
+    Resumes where an interrupted run stopped. A picture without a face, or with several and none clearly in the centre, is dropped;
+    OUT/align.csv says why.
+    """
+    from facelite.runtime.detector import find_detector
+    from facelite.training.align import CropGeometry, align_pictures
+
+    with bar("aligning") as progress:
+        report = align_pictures(source, out, detector=find_detector(detector), geometry=CropGeometry(face_pixels, margin), workers=workers, progress=progress)
+    show(asdict(report), as_json, [f"kept {report.kept}", *[f"dropped {number}: {reason}" for reason, number in report.dropped.items()]])
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(), required=False)
+@click.option("--data", required=True, type=click.Path(), help="Folder of aligned crops: of the recipe's sets, or of people without a recipe.")
+@click.option("--network", default="nns2", show_default=True, help="Network to train where no recipe is given.")
+@click.option("--out", type=click.Path(file_okay=False), default="runs/latest", show_default=True, help="The run folder.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Epochs, in place of the recipe's.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of the training step; 1 makes a resumed run bit-equal to an unbroken one.")
+@json_option
+def train(recipe: str | None, data: str, network: str, out: str, resume: bool, epochs: float | None, threads: int | None, as_json: bool) -> None:
+    """Train by RECIPE, or --network on the people in --data with the default recipe. OUT/best.npz holds the best weights."""
+    from facelite.training.host import prepare_host
+
+    prepare_host(threads)
+    from facelite.recipe import read_recipe
+    from facelite.training.dataset import load
+    from facelite.training.fit import train as fit
+    from facelite.training.recipe import TrainingRecipe, default_recipe
+
+    chosen = read_recipe(recipe, TrainingRecipe) if recipe else default_recipe(network, Path(out).resolve().name)
+    if epochs:
+        chosen = replace(chosen, schedule=replace(chosen.schedule, epochs=epochs))
+    faces = load(data, chosen.data, chosen.teacher)
+    click.echo(f"{len(faces[0])} pictures to train on, {len(faces[1])} of {faces[1].people} people held out", err=True)
+    result = fit(chosen, faces, out, resume=resume, progress=_live_line)
+    click.echo(err=True)
+    show({"weights": str(result.weights), "val_at_fmr_1e-3": result.val, "steps": result.steps}, as_json)
+
+
+@click.command()
+@click.argument("recipe", type=click.Path())
+@click.option("--out", type=click.Path(file_okay=False), default="build", show_default=True, help="Where the bundle and its report go.")
+@click.option("--rebuild", is_flag=True, help="Convert from the weights although the recipe names a released file.")
+@click.option("--release", is_flag=True, help="Rebuild, and put the result in the place of the files that the recipe releases.")
+@click.option("--faces", type=click.Path(), help="People's pictures: held-out ones for thresholds, others for integer ranges.")
+@detector_option
+@json_option
+def export(recipe: str, out: str, rebuild: bool, release: bool, faces: str | None, detector: str | None, as_json: bool) -> None:
+    """Make the bundle that RECIPE describes. Nothing is written unless parity, calibration and self-test pass."""
+    from facelite.export.assemble import export_bundle
+
+    with _Stages() as progress:
+        report = export_bundle(recipe, out, rebuild=rebuild, release=release, faces=faces, detector=detector, progress=progress)
+    parity = report.parity
+    lines = [
+        f"{Path(out) / report.bundle}: {report.bytes:,} bytes, sha256 {report.digest}",
+        f"embedder {report.precision}: {report.embedder_bytes:,} bytes, {report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds",
+        *([f"parity with float32 on {parity.crops} crops: cosine min {parity.cosine_min:.4f}, median {parity.cosine_median:.4f}; "
+           f"VAL {parity.val_float32:.4f} -> {parity.val_artefact:.4f}"] if parity else []),
+        *[f"FMR {t.fmr:g}: distance {t.distance:.4f}, FMR at most {t.fmr_upper:.2g}, FNMR {t.fnmr:.4f}" for t in report.thresholds],
+    ]
+    show(asdict(report), as_json, lines)
+
+
+@click.command()
+@click.argument("model", type=click.Path())
+@click.argument("data", type=click.Path())
+@click.option("--pairs", type=click.Path(dir_okay=False), help="LFW's pairs.txt.")
+@click.option("--all-pairs", is_flag=True, help="Compare every picture with every other; DATA has one folder per person.")
+@click.option("--held-out", is_flag=True, help="With --all-pairs: only the people that no training run has seen.")
+@face_option
+@click.option("--workers", type=click.IntRange(1), help="Threads; default: one for each core.")
+@detector_option
+@json_option
+@click.pass_context
+def evaluate(context: click.Context, model: str, data: str, pairs: str | None, all_pairs: bool, held_out: bool, rule: Rule, workers: int | None,
+             detector: str | None, as_json: bool) -> None:
+    """Judge MODEL (a bundle, a run folder, or a .tflite) on the pictures in DATA, from the raw picture to the decision."""
+    from facelite.evaluation.judge import judge_all_pairs, judge_pairs
+
+    if bool(pairs) == all_pairs:
+        raise click.UsageError("expected --pairs FILE or --all-pairs")
+    if context.get_parameter_source("rule") is click.core.ParameterSource.DEFAULT:
+        rule = "centre"
+    find, make = _judged(model, detector)
+    began = time.monotonic()
+    with bar("embedding") as progress:
+        if pairs:
+            result: Any = judge_pairs(make, data, pairs, detector=find, rule=rule, workers=workers, progress=progress)
+        else:
+            result = judge_all_pairs(make, data, held_out=held_out, detector=find, rule=rule, workers=workers, progress=progress)
+    seconds = time.monotonic() - began
+    show({"model": model, **asdict(result), "face": rule, "seconds": round(seconds, 2)}, as_json)
+
+
+def _judged(model: str, detector: str | None) -> tuple[bytes, Callable[[], Embedder]]:
+    """The detector file and a maker of embedders for a bundle, a run folder or a bare .tflite."""
+    from facelite.bundle import DETECTOR, open_bundle
+    from facelite.preprocess import Preprocessing
+    from facelite.runtime.detector import find_detector
+    from facelite.runtime.embedder import Embedder
+
+    path = Path(model)
+    if path.suffix == ".facelite":
+        bundle = open_bundle(path)
+        return bundle.files[DETECTOR], lambda: Embedder.of(bundle)
+    if path.suffix == ".tflite":
+        data = _bytes(path)
+        return find_detector(detector), lambda: Embedder(data, space=path.name)
+    if not (path / "best.npz").exists():
+        raise InputError(f"{path}: expected a bundle (.facelite), a .tflite or a run folder with best.npz, got none of them; check the path")
+    from facelite.export.convert import convert, read_weights
+    from facelite.training.run import run_network
+
+    network = run_network(path)
+    data = convert(network, read_weights(path), precision="float32")
+    return find_detector(detector), lambda: Embedder(data, space=path.name, preprocessing=Preprocessing(network.height, network.width))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: expected a model file, got {error.strerror}; check the path") from None
+
+
+class _Stages:
+    """A progress bar for each stage of an export, by its name."""
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        self._bar: Any = None
+        self._stage = ""
+        return self._update
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.__exit__(None, None, None)
+
+    def _update(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self.__exit__()
+            self._bar, self._stage = bar(stage), stage
+            self._draw = self._bar.__enter__()
+        self._draw(done, total)
+
+
+def _live_line(now: Progress) -> None:
+    """One line, drawn over the last one on a terminal."""
+    left = time.strftime("%H:%M:%S", time.gmtime(now.seconds_left))
+    line = (f"step {now.step}/{now.steps}  loss {now.loss:.4f}  active {now.statistics.active:.3f}  d(a,p) {now.statistics.positive_median:.2f}  "
+            f"d(a,n) {now.statistics.negative_median:.2f}  {now.images_per_second:.0f} images/s  left {left}  held-out VAL {now.val:.4f}")
+    end = "\r" if sys.stderr.isatty() else "\n"
+    print(line, end=end, file=sys.stderr, flush=True)
+
+
+COMMANDS: tuple[click.Command, ...] = (align, train, export, evaluate)

@@ -1,0 +1,107 @@
+"""Float weights -> a TFLite model of one precision, batch 1, float in and out.
+
+Imports TensorFlow and tf_keras: the workstation only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from facelite.errors import ExportError
+from facelite.export.recipe import Precision
+from facelite.face import FaceCrop, Floats
+from facelite.networks import Network, build, fold, set_weights
+from facelite.preprocess import Preprocessing, to_input
+
+Weights = dict[str, list[Floats]]
+
+
+def convert(network: Network, weights: Weights, /, *, precision: Precision, representative: list[FaceCrop] | None = None) -> bytes:
+    """The TFLite file of ``network`` with trained ``weights`` (with BatchNorm, by layer name).
+
+    int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops. Raises ExportError.
+    """
+    if precision == "int8":
+        _check_representative(representative or [])
+    with _quiet():
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tf.lite takes tf_keras models only with this set before the import
+        import tensorflow as tf
+        import tf_keras
+
+        model = build(network, keras=tf_keras, folded=True, batch=1)
+        try:
+            set_weights(model, fold(weights))
+        except ValueError as error:
+            raise ExportError(f"expected weights of the network {network.name}, got others ({error}); name the right network") from None
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+            preprocessing = Preprocessing(network.height, network.width)
+            converter.representative_dataset = lambda: ([to_input(crop.pixels, preprocessing)] for crop in representative or [])
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        return bytes(converter.convert())
+
+
+def read_weights(path: str | Path, /) -> Weights:
+    """Weights by layer name from an .npz as ``save_weights`` writes it; a run folder stands for its best weights."""
+    path = Path(path) / "best.npz" if Path(path).is_dir() else Path(path)
+    weights: dict[str, dict[int, Floats]] = {}
+    try:
+        with np.load(path) as file:
+            for name in file.files:
+                layer, _, index = name.rpartition("/")
+                weights.setdefault(layer, {})[int(index)] = file[name].astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path}: expected weights as a training run leaves them, got {error}; name a run folder or a weights file") from None
+    return {layer: [values[i] for i in sorted(values)] for layer, values in weights.items()}
+
+
+MIN_REPRESENTATIVE = 50
+MIN_DEVIATION = 5.0
+
+
+def _check_representative(crops: list[FaceCrop]) -> None:
+    """Ranges from too few pictures, or from one picture many times, would cut off what the device sees."""
+    if len(crops) < MIN_REPRESENTATIVE:
+        raise ExportError(f"expected at least {MIN_REPRESENTATIVE} representative images, got {len(crops)}; give more with --faces")
+    deviation = float(np.stack([crop.pixels for crop in crops]).std(axis=0).mean())
+    if deviation < MIN_DEVIATION:
+        raise ExportError(f"expected representative images that differ, got a mean deviation of {deviation:.1f} of 255; give other people's too")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """TensorFlow writes progress and advice to both streams from C++, past every logging level; a user should see none of it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import logging
+    import sys
+    import warnings
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, copy in zip((1, 2), saved, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
+
+

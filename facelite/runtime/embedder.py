@@ -1,0 +1,54 @@
+"""Aligned crop -> embedding, by any TFLite embedder: ours from a bundle, or a bare file to be judged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from facelite.bundle import EMBEDDER, Bundle
+from facelite.errors import BundleError
+from facelite.face import Embedding, FaceCrop, Floats
+from facelite.preprocess import Preprocessing, to_input
+from facelite.runtime.interpreter import Interpreter
+
+
+class Embedder:
+    """A TFLite model that maps aligned crops to vectors.
+
+    ``preprocessing`` None reads the input's size from the file and takes (RGB - 127.5) / 128. Models of a fixed batch above one
+    are filled up with repetitions.
+    """
+
+    def __init__(self, model: bytes, /, *, space: str, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+        self._interpreter = Interpreter(model, threads=threads)
+        shape = self._interpreter.input_shape
+        if len(shape) != 4 or shape[3] != 3:
+            raise BundleError(f"expected an embedder of input (batch, height, width, 3), got {shape}; export it in this layout")
+        self.preprocessing = preprocessing or Preprocessing(shape[1], shape[2])
+        if shape[1:3] != (self.preprocessing.height, self.preprocessing.width):
+            raise BundleError(f"expected an embedder of input {self.preprocessing.height} x {self.preprocessing.width}, got {shape}")
+        self.space = space
+        self.artefact = hashlib.sha256(model).hexdigest()
+        self._batch = shape[0]
+
+    @classmethod
+    def of(cls, bundle: Bundle, /, *, threads: int = 1) -> Embedder:
+        """The embedder of a bundle."""
+        manifest = bundle.manifest
+        return cls(bundle.files[EMBEDDER], space=manifest.space, preprocessing=manifest.preprocessing, threads=threads)
+
+    def embed(self, crop: FaceCrop, /) -> Embedding:
+        """The embedding of one aligned crop. Raises ValueError for a crop of another size."""
+        return Embedding(self.vectors([crop])[0], self.space)
+
+    def vectors(self, crops: Sequence[FaceCrop], /) -> Floats:
+        """The network's raw outputs (n, d) for n crops, not of unit length."""
+        x = np.concatenate([to_input(crop.pixels, self.preprocessing) for crop in crops])
+        outputs = []
+        for start in range(0, len(x), self._batch):
+            part = x[start : start + self._batch]
+            filled = np.concatenate([part, np.repeat(part[:1], self._batch - len(part), axis=0)])
+            outputs.append(self._interpreter.run(filled)[0].reshape(self._batch, -1)[: len(part)])
+        return np.concatenate(outputs)
