@@ -7,6 +7,7 @@ match (FaceNet calls it FAR), FNMR the share of genuine ones that do not, VAL = 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,68 +54,67 @@ def area_under_curve(genuine: Array, impostor: Array, /) -> float:
     return float(1 - (below + at_or_below).mean() / (2 * len(impostor)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """All pairs of a set of embeddings.
+
+    ``genuine`` (g,) and ``impostor`` (i,) are distances; ``impostor_people`` (i, 2) index the ``people`` behind each impostor pair.
+    """
+
+    genuine: Floats
+    impostor: Floats
+    impostor_people: NDArray[np.int32]
+    people: int
+
+    @property
+    def people_pairs(self) -> int:
+        """Pairs of distinct people among the impostor comparisons, each counted once however many pictures they have."""
+        return len(np.unique(_pair_code(self)))
+
+
 def all_pairs(vectors: Floats, subjects: NDArray[np.int64], numbering: NDArray[np.int64] | None = None, /) -> Pairs:
     """Distances of all pairs of ``vectors`` (n, d), unit length, of people ``subjects`` (n,).
 
     Where ``numbering`` (n,) is given, two people are impostors only inside one numbering: one person may stand in two data
     sets under two names.
     """
-    return Pairs.of(vectors, subjects, np.zeros_like(subjects) if numbering is None else numbering)
+    numbering = np.zeros_like(subjects) if numbering is None else numbering
+    names, index = np.unique(np.stack([numbering, subjects]), axis=1, return_inverse=True)
+    person = index.reshape(-1).astype(np.int32)
+    genuine, impostor = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
+    people = [np.zeros((0, 2), np.int32)]
+    for i in range(len(vectors) - 1):  # one row of the triangle at a time
+        distances = np.clip(2 - 2 * (vectors[i + 1 :] @ vectors[i]), 0, 4)
+        others = person[i + 1 :]
+        same = others == person[i]
+        different = ~same & (numbering[i + 1 :] == numbering[i])
+        genuine.append(distances[same])
+        impostor.append(distances[different])
+        people.append(np.stack([np.full(different.sum(), person[i]), others[different]], axis=1))
+    return Pairs(np.concatenate(genuine), np.concatenate(impostor), np.concatenate(people), names.shape[1])
 
 
-class Pairs:
-    """All pairs of a set of embeddings: distances, and the two people of each pair.
+def fmr_interval(pairs: Pairs, distance: float, /, *, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of the FMR at ``distance``, bootstrapped by people: one drawn twice counts twice in each pair."""
+    codes, index = np.unique(_pair_code(pairs), return_inverse=True)
+    first, second = codes // pairs.people, codes % pairs.people
+    compared = np.bincount(index).astype(np.float64)
+    matched = np.bincount(index, weights=pairs.impostor <= distance)
+    hit = matched > 0
+    rng = np.random.default_rng(seed)
+    rates = []
+    for _ in range(BOOTSTRAPS):
+        times = np.bincount(rng.integers(pairs.people, size=pairs.people), minlength=pairs.people).astype(np.float64)
+        matches = (times[first[hit]] * times[second[hit]]) @ matched[hit]
+        rates.append(matches / max(float((times[first] * times[second]) @ compared), 1.0))
+    low, high = np.quantile(rates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
 
-    ``genuine`` (g,) and ``impostor`` (i,) are distances; ``genuine_person`` (g,) and ``impostor_people`` (i, 2) index the people.
-    """
 
-    def __init__(self, genuine: Floats, genuine_person: NDArray[np.int32], impostor: Floats, impostor_people: NDArray[np.int32],
-                 people: int) -> None:
-        self.genuine, self.genuine_person = genuine, genuine_person
-        self.impostor, self.impostor_people = impostor, impostor_people
-        self.people = people
-
-    @classmethod
-    def of(cls, vectors: Floats, subjects: NDArray[np.int64], numbering: NDArray[np.int64]) -> Pairs:
-        names, person = np.unique(np.stack([numbering, subjects]), axis=1, return_inverse=True)
-        person = person.reshape(-1).astype(np.int32)
-        genuine, genuine_person, impostor, impostor_people = [], [], [], []
-        for i in range(len(vectors) - 1):  # one row of the triangle at a time
-            distances = np.clip(2 - 2 * (vectors[i + 1 :] @ vectors[i]), 0, 4)
-            others = person[i + 1 :]
-            same = others == person[i]
-            different = ~same & (numbering[i + 1 :] == numbering[i])
-            genuine.append(distances[same])
-            genuine_person.append(others[same])
-            impostor.append(distances[different])
-            impostor_people.append(np.stack([np.full(different.sum(), person[i]), others[different]], 1).astype(np.int32))
-        return cls(np.concatenate(genuine), np.concatenate(genuine_person), np.concatenate(impostor),
-                   np.concatenate(impostor_people), names.shape[1])
-
-    @property
-    def people_pairs(self) -> int:
-        """Pairs of distinct people among the impostor comparisons, each counted once however many pictures they have."""
-        low, high = self.impostor_people.min(1).astype(np.int64), self.impostor_people.max(1)
-        return len(np.unique(low * self.people + high))
-
-    def fmr_interval(self, distance: float, /, *, seed: int = 0) -> tuple[float, float]:
-        """The FMR's interval at ``distance``, bootstrapped by people: a person drawn twice counts twice in each pair."""
-        match = self.impostor <= distance
-        # matches and comparisons between two people are all that a draw needs
-        code = self.impostor_people[:, 0].astype(np.int64) * self.people + self.impostor_people[:, 1]
-        pairs, index = np.unique(code, return_inverse=True)
-        total = np.bincount(index).astype(np.float64)
-        matched = np.bincount(index, weights=match)
-        first, second = pairs // self.people, pairs % self.people
-        hit = matched > 0
-        rng = np.random.default_rng(seed)
-        rates = []
-        for _ in range(BOOTSTRAPS):
-            times = np.bincount(rng.integers(self.people, size=self.people), minlength=self.people).astype(np.float64)
-            weight = (times[first[hit]] * times[second[hit]]) @ matched[hit]
-            rates.append(weight / max(float((times[first] * times[second]) @ total), 1.0))
-        low, high = np.quantile(rates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        return float(low), float(high)
+def _pair_code(pairs: Pairs) -> NDArray[np.int64]:
+    """One number for each unordered pair of people."""
+    people = pairs.impostor_people.astype(np.int64)
+    return people.min(1) * pairs.people + people.max(1)
 
 
 def calibrate(pairs: Pairs, fmrs: Sequence[float], /) -> list[Threshold]:
@@ -128,7 +128,7 @@ def calibrate(pairs: Pairs, fmrs: Sequence[float], /) -> list[Threshold]:
                 f"got {people_pairs:,}; ask for a larger FMR or calibrate on more people"
             )
         distance = threshold_at(pairs.impostor, fmr)
-        upper = max(pairs.fmr_interval(distance)[1], RULE_OF_THREE / people_pairs)
+        upper = max(fmr_interval(pairs, distance)[1], RULE_OF_THREE / people_pairs)
         fnmr = float(np.mean(pairs.genuine > distance))
         thresholds.append(Threshold(distance, fmr, upper, fnmr, len(pairs.genuine), len(pairs.impostor), people_pairs))
     return thresholds

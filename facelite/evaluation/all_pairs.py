@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facelite.calibration import RULE_OF_THREE, Pairs, area_under_curve, equal_error_rate, val_at
+from facelite.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,12 @@ class AllPairs:
 
 
 def verify_all_pairs(pairs: Pairs, /, *, images: int, failed_to_detect: int) -> AllPairs:
-    """Rates over ``pairs``, made of the ``images`` in which a face was found."""
+    """Rates over ``pairs``, made of those of the ``images`` in which a face was found. Raises InputError for no genuine or no impostor pair."""
+    if not len(pairs.genuine) or not len(pairs.impostor):
+        raise InputError(
+            f"expected two people or more, one of them with two pictures in which a face is found, "
+            f"got {len(pairs.genuine)} genuine and {len(pairs.impostor)} impostor pairs; give pictures of more people"
+        )
     supported = [power for power in range(1, 9) if 10.0**-power >= RULE_OF_THREE / max(pairs.people_pairs, 1)]
     return AllPairs(
         images=images,

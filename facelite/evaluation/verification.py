@@ -73,7 +73,9 @@ def fold_accuracies(
 
 
 def best_threshold(distances: Floats, same: NDArray[np.bool_], /) -> float:
-    """The distance with the most right answers; between two pairs' distances, their middle."""
+    """The distance with the most right answers; between two pairs' distances, their middle; 0 without pairs."""
+    if not len(distances):
+        return 0.0
     order = np.argsort(distances, kind="stable")
     d, s = distances[order].astype(np.float64), same[order]
     # right answers when the first k pairs match: genuine ones among them, impostors behind them
