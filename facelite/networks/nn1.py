@@ -1,8 +1,8 @@
 """NN1: Zeiler and Fergus' network with 1x1 convolutions, by table 1 of FaceNet (arXiv:1503.03832).
 
 The paper's: 140M parameters, 1.6B multiply-adds, input 220 x 220, 128 numbers out.
-Ours: its table row by row (140.0M, 1,608M); its fc7128 is the builder's ``embedding``. The constants of rnorm, which the paper does
-not give, are Krizhevsky's (2012); BatchNorm behind every convolution in training is ours, and folds away.
+Ours: its table row by row (140.0M, 1,608M); its fc7128 is the builder's ``embedding``. The constants of rnorm, which the
+paper does not give, are Krizhevsky's (2012); BatchNorm behind every convolution in training is ours, and folds away.
 103M of the parameters are fc1's and grow with the area of the input: at 96 x 96 the network has 56M.
 """
 

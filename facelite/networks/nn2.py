@@ -1,9 +1,9 @@
 """NN2, FaceNet's Inception network by table 2 of arXiv:1503.03832, and its smaller siblings NN3 and NN4.
 
-The paper's NN2: 7.5M parameters, 1.6B multiply-adds, input 224 x 224, 128 numbers out. Ours: its table row by row (7.46M, 1,599.8M).
-NN3 is NN2 at 160 x 160 (816.3M; the paper prints no sum). NN4 is NN2 at 96 x 96 without 5x5 convolutions "in the higher
-layers", 285M in the paper: left out of 4e, 5a and 5b that is 285.3M (6.6M parameters), out of 5a and 5b alone 289.5M, so the
-first is taken. All with biases; without them NN2, NN3 and NN4 take 1,596.5M, 814.6M and 284.7M.
+The paper's NN2: 7.5M parameters, 1.6B multiply-adds, input 224 x 224, 128 numbers out. Ours: its table row by row (7.46M,
+1,599.8M). NN3 is NN2 at 160 x 160 (816.3M; the paper prints no sum). NN4 is NN2 at 96 x 96 without 5x5 convolutions "in the
+higher layers", 285M in the paper: left out of 4e, 5a and 5b that is 285.3M (6.6M parameters), out of 5a and 5b alone 289.5M,
+so the first is taken. All with biases; without them NN2, NN3 and NN4 take 1,596.5M, 814.6M and 284.7M.
 The constants of the normalisation, which the paper does not give, are Krizhevsky's (2012); BatchNorm behind every
 convolution in training is ours, and folds away.
 """
