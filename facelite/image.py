@@ -1,8 +1,9 @@
 """Reading pictures: a file or its bytes in, (h, w, 3) uint8 RGB out, or an ImageError that says why not.
 
-JPEG, PNG, WebP and BMP are read; EXIF orientation is honoured; grey, RGBA, CMYK and 16-bit pictures become 8-bit
-RGB (transparency is dropped); of an animation the first frame counts. The header is read before a pixel is decoded,
-so that a bomb costs nothing, and a file that ends early is refused instead of being filled up with grey.
+JPEG, PNG, WebP and BMP are read; EXIF orientation is honoured (that of WebP from OpenCV 4.13 on); grey, RGBA, CMYK
+and 16-bit pictures become 8-bit RGB (transparency is dropped); of an animation the first frame counts. The header is
+read before a pixel is decoded, so that a bomb costs nothing, and a file that ends early is refused instead of being
+filled up with grey.
 """
 
 from __future__ import annotations
@@ -112,7 +113,10 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _whole(data: bytes, width: int, height: int) -> bytes:
-    """What the decoder gets of ``data``, once it is known to reach its own end marker or length."""
+    """What the decoder gets of ``data``, once it is known to reach its own end marker or length.
+
+    What remains unseen: damage within a JPEG, a lossy WebP or a BMP, which have no checksums. libjpeg tells standard error of it.
+    """
     if data.startswith(b"\x89PNG"):
         return b"".join(_png_chunks(data))
     if data.startswith(b"\xff\xd8"):

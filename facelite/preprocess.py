@@ -66,13 +66,12 @@ def sample(image: Pixels, matrix: NDArray[np.float64], height: int, width: int, 
     While the matrix shrinks by more than two, the part of the image that is seen is halved by 2 x 2 means:
     bilinear sampling alone would skip pixels.
     """
-    matrix = np.asarray(matrix, np.float64)
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if scale < 0.5:
-        image, matrix = _cut(image, matrix, height, width)
+    image, matrix = _cut(image, np.asarray(matrix, np.float64), height, width)
+    scale = _scale(matrix)
     while scale < 0.5 and min(image.shape[:2]) >= 2:
         rows, columns = image.shape[0] // 2, image.shape[1] // 2
-        image = cv2.resize(image[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        even = image[: 2 * rows, : 2 * columns]
+        image = cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         # a point x of the halved image lies at 2 x + 1/2 of the one before
         matrix = np.hstack([matrix[:, :2] * 2, (matrix[:, 2] + matrix[:, :2] @ np.array([0.5, 0.5]))[:, None]])
         scale *= 2
@@ -80,14 +79,23 @@ def sample(image: Pixels, matrix: NDArray[np.float64], height: int, width: int, 
 
 
 def _cut(image: Pixels, matrix: NDArray[np.float64], height: int, width: int) -> tuple[Pixels, NDArray[np.float64]]:
-    """The part of ``image`` that the output sees, with a margin, so that a large frame is not halved in vain."""
+    """The part of ``image`` that the output sees, with a margin, so that a large frame is not halved in vain.
+
+    It begins at a multiple of what halving makes one pixel of, so that the same pixels meet in a mean as without the cut.
+    """
     inverse = cv2.invertAffineTransform(matrix)
     corners = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64) @ inverse[:, :2].T + inverse[:, 2]
-    margin = 4 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-3)
-    low = np.clip(np.floor(corners.min(0) - margin), 0, np.array(image.shape[1::-1]) - 1).astype(int)
-    high = np.clip(np.ceil(corners.max(0) + margin), low + 1, image.shape[1::-1]).astype(int)
+    scale, size = _scale(matrix), np.array(image.shape[1::-1])
+    step = 2 ** max(0, int(np.ceil(np.log2(0.5 / scale))))
+    low = np.clip(np.floor(corners.min(0) - 4 / scale), 0, size - 1).astype(int) // step * step
+    high = np.clip(np.ceil(corners.max(0) + 4 / scale), low + 1, size).astype(int)
     moved = np.hstack([matrix[:, :2], (matrix[:, 2] + matrix[:, :2] @ low)[:, None]])
     return image[low[1] : high[1], low[0] : high[0]], moved
+
+
+def _scale(matrix: NDArray[np.float64]) -> float:
+    """Pixels of the output for one of the image, along a line; never zero, whatever the landmarks."""
+    return max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-3)
 
 
 def align(image: Pixels, landmarks: Floats, height: int, width: int, /) -> FaceCrop:

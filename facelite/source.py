@@ -6,7 +6,8 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from facelite.errors import InputError
 from facelite.image import SUFFIXES, find_images
@@ -25,13 +26,9 @@ def open_source(path: str | Path, /) -> Iterator[tuple[list[str], Read]]:
         names = [found.relative_to(path).as_posix() for found in find_images(path)]
         _check(path, names)
         yield names, lambda name: (path / name).read_bytes()
-    elif path.is_file() and tarfile.is_tarfile(path):
-        with tarfile.open(path) as tar, path.open("rb") as file:
-            places = {
-                member.name.removeprefix("./"): (member.offset_data, member.size)
-                for member in tar
-                if member.isreg() and Path(member.name).suffix.lower() in SUFFIXES
-            }
+    elif path.is_file():
+        with path.open("rb") as file:
+            places = _index(path, file)
             _check(path, list(places))
             lock = threading.Lock()
 
@@ -43,7 +40,28 @@ def open_source(path: str | Path, /) -> Iterator[tuple[list[str], Read]]:
 
             yield sorted(places), read
     else:
-        raise InputError(f"{path}: expected a folder or an uncompressed tar of pictures, one folder per person; check the path")
+        raise _refusal(path, "neither")
+
+
+def _index(path: Path, file: BinaryIO) -> dict[str, tuple[int, int]]:
+    """Offset and size of each picture in a tar; hidden names and those that lead out of it are left out."""
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            members = [(member.name.removeprefix("./"), member) for member in tar if member.isreg()]
+    except tarfile.TarError as error:
+        raise _refusal(path, str(error)) from None
+    return {
+        name: (member.offset_data, member.size)
+        for name, member in members
+        if PurePosixPath(name).suffix.lower() in SUFFIXES
+        and not any(part.startswith((".", "/")) for part in PurePosixPath(name).parts)
+    }
+
+
+def _refusal(path: Path, got: str) -> InputError:
+    return InputError(
+        f"{path}: expected a folder or a whole, uncompressed tar of pictures, one folder per person, got {got}; check the path"
+    )
 
 
 def _check(path: Path, names: list[str]) -> None:

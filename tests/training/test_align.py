@@ -1,0 +1,273 @@
+"""Alignment of folders: the same crops from every source, through kills and cut journals; no picture lost without a word."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facelite.errors import InputError
+from facelite.image import read_image
+from facelite.preprocess import template
+from facelite.training import align
+from facelite.training.align import AlignReport, CropGeometry, align_pictures, read_geometry
+
+
+def encode(pixels, suffix):
+    return cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+@pytest.fixture(scope="module")
+def pictures(astronaut, hopper):
+    """Name -> encoded picture: seven with one clear face, four without."""
+    half = cv2.resize(hopper, (256, 300), interpolation=cv2.INTER_AREA)
+    twins = np.hstack([half, half[:, ::-1]])
+    return {
+        "ada/1.jpg": encode(astronaut, ".jpg"),
+        "ada/2.png": encode(astronaut[:, ::-1], ".png"),
+        "ada/nested/3.webp": encode(astronaut[:300, 60:400], ".webp"),
+        "grace/1.JPG": encode(hopper, ".jpg"),
+        "grace/2.bmp": encode(half, ".bmp"),
+        'odd, "name"/ä\n1.jpg': encode(half[:, ::-1], ".jpg"),
+        "single/one.jpeg": encode(hopper[:500], ".jpg"),
+        "ada/blank.jpg": encode(np.full((200, 200, 3), 99, np.uint8), ".jpg"),
+        "ada/twins.jpg": encode(twins, ".jpg"),
+        "grace/text.jpg": b"not a picture",
+        "grace/cut.jpg": encode(hopper, ".jpg")[:9000],
+    }
+
+
+KEPT = ["ada/1.jpg", "ada/2.jpg", "ada/nested/3.jpg", "grace/1.jpg", "grace/2.jpg", 'odd, "name"/ä\n1.jpg', "single/one.jpg"]
+REPORT = AlignReport(7, {"unreadable": 2, "no face": 1, "several faces": 1})
+
+
+def write_folder(root, pictures):
+    for name, data in pictures.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def write_tar(path, pictures, mode="w"):
+    with tarfile.open(path, mode) as tar:
+        for name, data in pictures.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def content(folder):
+    """Visible files below ``folder`` but the journal, whose order is that of the runs."""
+    paths = [path for path in sorted(folder.rglob("[!.]*")) if path.is_file() and path.suffix != ".csv"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def journal(folder):
+    return sorted((folder / "align.csv").read_bytes().decode().split("\r\n"))
+
+
+@pytest.fixture
+def photos(tmp_path, pictures):
+    return write_folder(tmp_path / "photos", pictures)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, pictures, detector_file):
+    """The crops of one undisturbed run."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    out = folder / "out"
+    assert align_pictures(write_folder(folder / "photos", pictures), out, detector=detector_file, workers=2) == REPORT
+    return out
+
+
+def test_one_crop_for_each_face(unbroken):
+    assert sorted(content(unbroken)) == sorted([*KEPT, "align.json"])
+    assert (unbroken / "align.json").read_text() == '{"face": 128, "margin": 16}'
+    assert len(journal(unbroken)) == 11 + 1
+    assert all(read_image(unbroken / name).shape == (160, 160, 3) for name in KEPT)
+
+
+def test_landmarks_lie_where_the_geometry_says(unbroken, detector):
+    expected = read_geometry(unbroken).landmarks
+    for name in KEPT:
+        (face,) = detector.detect(read_image(unbroken / name))
+        shift = face.landmarks - expected
+        assert np.abs(shift.mean(0)).max() < 3, name
+        assert np.abs(shift).max() < 8, name  # of 128: a face is no template
+
+
+def test_the_template_lies_in_the_middle():
+    geometry = CropGeometry(112, 20)
+    assert geometry.side == 152
+    np.testing.assert_allclose(geometry.landmarks, template(112, 112) + 20)
+
+
+def test_photos_stay_as_they_are(photos, tmp_path, detector_file):
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*") if path.is_file()}
+    align_pictures(photos, tmp_path / "out", detector=detector_file, workers=1)
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*") if path.is_file()} == before
+
+
+def test_a_tar_gives_the_same_crops(tmp_path, pictures, detector_file, unbroken):
+    hidden = {"ada/._1.jpg": b"of a Mac", ".trash/2.jpg": pictures["ada/1.jpg"], "ada/notes.txt": b"notes"}
+    outside = dict.fromkeys(["../escaped.jpg", "ada/../../escaped.jpg", f"{tmp_path}/escaped.jpg"], pictures["ada/1.jpg"])
+    tar = write_tar(tmp_path / "photos.tar", {f"./{name}": data for name, data in pictures.items()} | hidden | outside)
+    assert align_pictures(tar, tmp_path / "out", detector=detector_file, workers=2) == REPORT
+    assert content(tmp_path / "out") == content(unbroken)
+    assert journal(tmp_path / "out") == journal(unbroken)
+    assert not list(tmp_path.rglob("escaped.jpg"))
+
+
+def test_progress_counts_every_picture(photos, tmp_path, detector_file):
+    calls = []
+    align_pictures(photos, tmp_path / "out", detector=detector_file, workers=2, progress=lambda *call: calls.append(call))
+    assert calls == [(done, 11) for done in range(12)]
+    align_pictures(photos, tmp_path / "out", detector=detector_file, progress=lambda *call: calls.append(call))
+    assert calls[12:] == [(11, 11)]
+
+
+CHILD = """
+import os, signal, sys
+from facelite.runtime.detector import find_detector
+from facelite.training import align
+
+source, out, where, number = *sys.argv[1:4], int(sys.argv[4])
+align.BATCH = 3
+calls, replace = 0, os.replace
+
+def die():
+    global calls
+    calls += 1
+    if calls == number:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def dying_replace(unfinished, path):
+    die()
+    replace(unfinished, path)
+
+if where == "rename":
+    os.replace = dying_replace
+progress = lambda *call: die() if where == "progress" else None
+align.align_pictures(source, out, detector=find_detector(), workers=1, progress=progress)
+"""
+
+
+@pytest.mark.parametrize("where, number, kept_at_least", [("rename", 1, 0), ("rename", 5, 3), ("progress", 6, 3)])
+def test_a_killed_run_is_resumed(photos, tmp_path, detector_file, unbroken, where, number, kept_at_least):
+    out = tmp_path / "out"
+    child = subprocess.run([sys.executable, "-c", CHILD, photos, out, where, str(number)], stderr=subprocess.DEVNULL, check=False)
+    assert child.returncode == -signal.SIGKILL
+    left = content(out) if out.exists() else {}
+    assert left.items() <= content(unbroken).items(), "something half-written lies there"
+    calls = []
+    assert align_pictures(photos, out, detector=detector_file, workers=1, progress=lambda *call: calls.append(call)) == REPORT
+    assert calls[0][0] >= kept_at_least
+    assert content(out) == content(unbroken)
+    assert journal(out) == journal(unbroken)
+
+
+def test_a_cut_journal_is_mended(tmp_path, pictures, detector_file):
+    few = {name: pictures[name] for name in ("ada/blank.jpg", "ada/1.jpg", 'odd, "name"/ä\n1.jpg')}
+    photos, out = write_folder(tmp_path / "photos", few), tmp_path / "out"
+    report = align_pictures(photos, out, detector=detector_file, workers=1)
+    whole = (out / "align.csv").read_bytes()
+    start = whole.rindex(b'"odd')
+    for cut in range(start, len(whole)):
+        (out / "align.csv").write_bytes(whole[:cut])
+        crops = out / 'odd, "name"/ä\n1.jpg'
+        crops.unlink()
+        assert align_pictures(photos, out, detector=detector_file, workers=1) == report
+        assert (out / "align.csv").read_bytes() == whole
+        assert crops.exists()
+
+
+def test_a_resumed_run_looks_only_at_what_is_new(photos, tmp_path, detector_file, pictures, monkeypatch):
+    out, seen = tmp_path / "out", []
+    align_pictures(photos, out, detector=detector_file, workers=1)
+    write_folder(photos, {"new/1.jpg": pictures["grace/1.JPG"]})
+    one = align._align_one
+    monkeypatch.setattr(align, "_align_one", lambda name, *others: seen.append(name) or one(name, *others))
+    assert align_pictures(photos, out, detector=detector_file, workers=1) == AlignReport(8, REPORT.dropped)
+    assert seen == ["new/1.jpg"]
+
+
+def test_pictures_that_differ_by_suffix_only(tmp_path, detector_file, pictures):
+    """The first is taken, the others are counted; what is kept stays, whatever comes later."""
+    data = pictures["ada/1.jpg"], pictures["ada/2.png"]
+    out = tmp_path / "out"
+    photos = write_folder(tmp_path / "photos", {"ada/1.jpg": data[0], "ada/1.png": data[1], "grace/1.png": data[1]})
+    expected = AlignReport(2, {"same name as another picture": 1})
+    assert align_pictures(photos, out, detector=detector_file, workers=2) == expected
+    first = (out / "ada/1.jpg").read_bytes()
+    assert align_pictures(photos, out, detector=detector_file) == expected
+    write_folder(photos, {"ada/1.bmp": data[1], "grace/1.jpeg": data[0]})
+    assert align_pictures(photos, out, detector=detector_file) == AlignReport(2, {"same name as another picture": 3})
+    assert (out / "ada/1.jpg").read_bytes() == first
+    assert sorted(content(out)) == ["ada/1.jpg", "align.json", "grace/1.jpg"]
+
+
+def test_a_picture_that_vanishes_is_unreadable(tmp_path, detector_file, pictures, monkeypatch):
+    def read(name):
+        if name == "b/2.jpg":
+            raise FileNotFoundError(name)
+        return pictures["ada/1.jpg"]
+
+    @contextmanager
+    def source(path):
+        yield ["a/1.jpg", "b/2.jpg"], read
+
+    monkeypatch.setattr(align, "open_source", source)
+    assert align_pictures(tmp_path / "photos", tmp_path / "out", detector=detector_file) == AlignReport(1, {"unreadable": 1})
+
+
+def refuses(*arguments, match, **options):
+    with pytest.raises(InputError, match=match) as caught:
+        align_pictures(*arguments, detector=b"", **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_crops_of_another_geometry_are_not_mixed(photos, unbroken):
+    before = content(unbroken)
+    refuses(photos, unbroken, geometry=CropGeometry(112, 16), match=r"expected .*face=112.*, got .*face=128.*; choose")
+    assert content(unbroken) == before
+
+
+@pytest.mark.parametrize("source, out", [
+    ("photos", "photos"), ("photos", "photos/crops"), ("photos/ada", "photos"), ("photos", "photos/../photos"),
+])
+def test_crops_are_not_written_among_the_photos(photos, tmp_path, source, out):
+    before = content(photos)
+    refuses(tmp_path / source, tmp_path / out, match=r"expected a folder apart from the photos, got .+; choose another folder")
+    assert content(photos) == before
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "no pictures", "text", "compressed", "cut"])
+def test_a_source_without_pictures_leaves_no_trace(tmp_path, pictures, kind):
+    source = tmp_path / "source"
+    if kind in ("empty", "no pictures"):
+        write_folder(source, {"ada/notes.txt": b""} if kind == "no pictures" else {})
+        source.mkdir(exist_ok=True)
+    elif kind == "text":
+        source.write_text("not a tar")
+    elif kind in ("compressed", "cut"):
+        write_tar(source, pictures, "w:gz" if kind == "compressed" else "w")
+    if kind == "cut":
+        os.truncate(source, source.stat().st_size // 2)
+    refuses(source, tmp_path / "out", match=r"source: expected .+")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "{}x", "[]", '{"face": 112, "other": 1}', '{"face": 0}', '{"face": "128"}'])
+def test_a_folder_without_geometry_is_refused(tmp_path, text):
+    if text is not None:
+        Path(tmp_path, "align.json").write_text(text)
+    with pytest.raises(InputError, match=r"align\.json: expected .+"):
+        read_geometry(tmp_path)
