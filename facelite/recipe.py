@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -21,7 +22,7 @@ def read_recipe(path: str | Path, cls: type[T], /) -> T:
     except OSError as error:
         raise RecipeError(f"{path}: expected a recipe, got {error.strerror or error}; check the path") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: expected TOML, got {error}") from None
+        raise RecipeError(f"{path}: expected TOML, got {error}; correct it") from None
     try:
         return parse(table, cls)
     except RecipeError as error:
@@ -61,7 +62,9 @@ def _value(value: Any, kind: Any, where: str) -> Any:
             return value
         raise RecipeError(f"expected {where} to be one of {', '.join(map(str, typing.get_args(kind)))}, got {value!r}")
     if kind is float and type(value) is int:
-        return float(value)
+        value = float(value) if abs(value) < 2**1023 else math.inf
+    if kind is float and type(value) is float and not math.isfinite(value):
+        raise RecipeError(f"expected {where} to be finite, got {value}")
     if isinstance(kind, type) and type(value) is kind:
         return value
     raise RecipeError(f"expected {where} to be {getattr(kind, '__name__', kind)}, got {value!r}")

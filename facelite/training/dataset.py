@@ -5,10 +5,12 @@ Whether a person is held out depends on a hash of the person's name alone, so ev
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ Integers = NDArray[np.int64]
 
 UNKNOWN = -1
 """The subject of a picture that nobody has labelled."""
+
+READ = 256
+"""Pictures that one thread takes at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,58 +58,84 @@ class FaceSet:
 def load(root: str | Path, sets: Sequence[Set], teacher: Teacher | None, /) -> tuple[FaceSet, FaceSet]:
     """The training part and the held-out part of the ``sets`` under ``root``.
 
-    Raises InputError for a set without crops, for crops of two geometries, and where no person is left on one of the sides.
+    Raises InputError for a set without crops, for crops of two geometries or that cannot be read, for a teacher file that does not fit,
+    and where fewer than two people are left on one of the sides.
     """
     root = Path(root)
-    geometries = {read_geometry(root / one.folder) for one in sets}
-    if len(geometries) != 1:
-        raise InputError(f"{root}: expected aligned crops of one geometry, got {sorted(map(str, geometries))}; align them alike")
-    names: list[str] = []
-    labels: list[tuple[str, str]] = []
-    for one in sets:
-        found = sorted(path.relative_to(root / one.folder) for path in (root / one.folder).glob("*/*.jpg"))
-        names += [f"{one.folder}/{path.as_posix()}" for path in found]
-        numbering = one.numbering or one.folder
-        labels += [(numbering, path.parent.name if one.labelled else "") for path in found]
-    if not names:
-        raise InputError(f"{root}: expected aligned crops person/picture.jpg in {[one.folder for one in sets]}, found none")
-    held = np.array([is_held_out(Path(name).parent.name) for name in names])
+    geometry = _one_geometry(root, sets)
+    names, labels = _find(root, sets)
+    held = np.array([is_held_out(_person(name)) for name in names])
     numberings = {name: i for i, name in enumerate(sorted({numbering for numbering, _ in labels}))}
     people = {label: i for i, label in enumerate(sorted({label for label in labels if label[1]}))}
     subjects = np.array([people.get(label, UNKNOWN) for label in labels])
-    targets, has_target = _read_teacher(root, teacher, names)
     group = np.array([numberings[numbering] for numbering, _ in labels])
+    targets, has_target = _read_teacher(root, teacher, names)
     leaking = _leaks(subjects, group, targets, has_target, held, teacher.leak if teacher else 0.0)
-    geometry = geometries.pop()
-
-    def part(chosen: Integers, what: str) -> FaceSet:
-        own = [names[i] for i in chosen]
-        _check(root, subjects[chosen], what)
-        return FaceSet(_read_crops(root, own, geometry), own, subjects[chosen], group[chosen], targets[chosen],
-                       has_target[chosen], geometry)
-
+    training = np.flatnonzero(~held & ~leaking)
     judging = np.flatnonzero(held & (subjects >= 0))
     judging = judging[counted([names[i] for i in judging], [str(subjects[i]) for i in judging])]
-    return part(np.flatnonzero(~held & ~leaking), "to train on"), part(judging, "held out")
+    _check(root, subjects[training], group[training], "to train on")
+    _check(root, subjects[judging], group[judging], "held out")
+
+    def part(chosen: Integers) -> FaceSet:
+        own = [names[i] for i in chosen]
+        return FaceSet(_read_crops(root, own, geometry), own, subjects[chosen], group[chosen], targets[chosen], has_target[chosen], geometry)
+
+    return part(training), part(judging)
 
 
-def _check(root: Path, subjects: Integers, what: str) -> None:
-    several = int((np.unique(subjects[subjects >= 0], return_counts=True)[1] >= 2).sum())
-    if several < 2:
+def _one_geometry(root: Path, sets: Sequence[Set]) -> CropGeometry:
+    geometries = {one.folder: read_geometry(root / one.folder) for one in sets}
+    if len(set(geometries.values())) != 1:
+        raise InputError(f"{root}: expected aligned crops of one geometry, got {geometries}; align them alike")
+    return next(iter(geometries.values()))
+
+
+def _find(root: Path, sets: Sequence[Set]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The names of all crops, and (numbering, person) of each; the person is "" where nobody has said who it is."""
+    names: list[str] = []
+    labels: list[tuple[str, str]] = []
+    for one in sets:
+        folder = root / one.folder
+        found = sorted(path.relative_to(folder) for path in folder.glob("[!.]*/[!.]*.jpg"))
+        if not found:
+            raise InputError(f"{folder}: expected aligned crops person/picture.jpg, found none; see its align.csv, or take the set out of the recipe")
+        names += [Path(one.folder, path).as_posix() for path in found]
+        labels += [(one.numbering or one.folder, path.parent.name if one.labelled else "") for path in found]
+    return names, labels
+
+
+def _person(name: str) -> str:
+    """The folder in which the picture of this name lies."""
+    return name.rsplit("/", 2)[-2]
+
+
+def _check(root: Path, subjects: Integers, numbering: Integers, what: str) -> None:
+    """Two people of one numbering with two pictures each are the least that has a genuine and an impostor pair."""
+    people, index, pictures = np.unique(subjects, return_index=True, return_counts=True)
+    several = (people >= 0) & (pictures >= 2)
+    most = np.bincount(numbering[index[several]]).max() if several.any() else 0
+    if most < 2:
         raise InputError(
-            f"{root}: expected at least two people {what} with two pictures each, got {several}; "
+            f"{root}: expected at least two people {what} with two pictures each, got {most}; "
             f"one person in {HELD_OUT_SHARE} is held out by a hash of the name: add people"
         )
 
 
 def _read_crops(root: Path, names: list[str], geometry: CropGeometry) -> Pixels:
+    """All crops in one array, filled in place: there is never a second copy."""
     pixels = np.empty((len(names), geometry.side, geometry.side, 3), np.uint8)
 
-    def read(i: int) -> None:
-        pixels[i] = read_image(root / names[i])
+    def read(start: int) -> None:
+        for i, name in enumerate(names[start : start + READ], start):
+            crop = read_image(root / name)
+            if crop.shape != pixels.shape[1:]:
+                height, width = crop.shape[:2]
+                raise InputError(f"{root / name}: expected a crop of {geometry.side} x {geometry.side}, got {width} x {height}; align again")
+            pixels[i] = crop
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(read, range(len(names)), chunksize=64))
+        deque(pool.map(read, range(0, len(names), READ)), maxlen=0)
     return pixels
 
 
@@ -114,20 +145,34 @@ def _read_teacher(root: Path, teacher: Teacher | None, names: list[str]) -> tupl
         return np.zeros((len(names), 1), np.float32), np.zeros(len(names), np.bool_)
     path = root / teacher.file
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             known = [name.decode() if isinstance(name, bytes) else str(name) for name in file["names"]]
-            embeddings = file["embeddings"].astype(np.float32)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: expected a teacher file with names and embeddings, got {error}") from None
-    index = {name.rpartition(".")[0]: i for i, name in enumerate(known)}
-    rows = np.array([index.get(name.rpartition(".")[0], -1) for name in names])
-    targets = embeddings[rows] / np.linalg.norm(embeddings[rows], axis=1, keepdims=True)
-    targets[rows < 0] = 0
+            embeddings = file["embeddings"].astype(np.float32, copy=False)
+    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
+        raise InputError(f"{path}: expected a teacher file with names and embeddings, got {' '.join(str(error).split())}; write it again") from None
+    if embeddings.ndim != 2 or len(embeddings) != len(known):
+        raise InputError(f"{path}: expected embeddings ({len(known)}, d) for its names, got {embeddings.shape}; write it again")
+    index = {_without_suffix(name): i for i, name in enumerate(known)}
+    rows = np.array([index.get(_without_suffix(name), -1) for name in names])
+    if not (rows >= 0).any():
+        raise InputError(f"{path}: expected embeddings of pictures named as {names[0]!r}, got none of them; name them set/person/picture")
+    targets = np.zeros((len(names), embeddings.shape[1]), np.float32)
+    targets[rows >= 0] = embeddings[rows[rows >= 0]]
+    length = np.linalg.norm(targets, axis=1, keepdims=True)
+    if not (np.isfinite(length).all() and (length[rows >= 0] > 0).all()):
+        raise InputError(f"{path}: expected finite embeddings other than zero, got one that is not; leave such pictures out of it")
+    targets /= np.maximum(length, np.finfo(np.float32).tiny)
     return targets, rows >= 0
 
 
-def _leaks(subjects: Integers, numbering: Integers, targets: Floats, has_target: NDArray[np.bool_],
-           held: NDArray[np.bool_], leak: float) -> NDArray[np.bool_]:
+def _without_suffix(name: str) -> str:
+    folder, slash, picture = name.rpartition("/")
+    return folder + slash + (picture.rpartition(".")[0] or picture)
+
+
+def _leaks(
+    subjects: Integers, numbering: Integers, targets: Floats, has_target: NDArray[np.bool_], held: NDArray[np.bool_], leak: float
+) -> NDArray[np.bool_]:
     """Pictures (n,) that lie within ``leak`` of the mean embedding of a held-out person of another numbering."""
     leaking = np.zeros(len(subjects), np.bool_)
     for one in np.unique(numbering[held & (subjects >= 0)]):
@@ -137,6 +182,7 @@ def _leaks(subjects: Integers, numbering: Integers, targets: Floats, has_target:
         np.add.at(means, index, targets[part])
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
         others = np.flatnonzero((numbering != one) & has_target)
-        if len(people) and len(others):
-            leaking[others] |= 2 - 2 * (targets[others] @ means.T).max(1) < leak
+        for some in np.split(others, range(READ, len(others), READ)):  # in parts: pictures x people is large
+            if len(people) and len(some):
+                leaking[some] |= 2 - 2 * (targets[some] @ means.T).max(1) < leak
     return leaking

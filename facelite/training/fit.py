@@ -1,48 +1,43 @@
 """A recipe -> a run folder: the loop that trains, judges on held-out people, and survives a kill at any point.
 
-The run folder holds ``recipe.json``, ``log.csv``, ``state.npz`` (everything a resumed run needs) and ``best.npz`` (the averaged
-weights that did best on the held-out people). Every file is replaced whole.
+The run folder holds ``recipe.json``, ``run.json`` (versions, and which data), ``log.csv`` and its ``curves.png``, ``state.npz`` (everything
+a resumed run needs) and ``best.npz`` (the averaged weights that did best on the held-out people).
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import hashlib
+import platform
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from math import cos, pi
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 
-from facelite.atomic import write_atomically
-from facelite.calibration import all_pairs, equal_error_rate, val_at
+from facelite import __version__
 from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
-from facelite.networks import Network, build, get_weights
-from facelite.preprocess import Preprocessing, to_input
-from facelite.training.augment import vary, view, view_matrix
+from facelite.networks import build, get_weights
 from facelite.training.dataset import FaceSet
-from facelite.training.losses import embedding_loss, pairwise_loss, triplet_loss, unit
+from facelite.training.folder import append_log, claim, cut_log, damaged, draw_log, read_state, write_arrays, write_weights
+from facelite.training.judging import JUDGED, embed_crops, judge, judged_at
+from facelite.training.pipeline import batches
 from facelite.training.recipe import TrainingRecipe
-from facelite.training.run import BEST, LOG, RECIPE, STATE, sized_network
-from facelite.training.sampling import Sampler
-from facelite.training.statistics import Statistics, statistics
+from facelite.training.run import BEST, STATE, sized_network
+from facelite.training.state import TrainingState, named
+from facelite.training.statistics import Statistics
 
 LOG_EVERY = 50
 """Steps between two lines of the log."""
 
 SAVE_EVERY = 200
 """Steps between two states on disk: what a kill can cost."""
-
-JUDGED_FMR = 1e-3
-"""Checkpoints are chosen by VAL at this FMR over all pairs of the held-out people."""
 
 COLLAPSED = 0.02
 """Mean squared distance within a batch, of at most 4, below which the embedding counts as constant."""
@@ -53,7 +48,7 @@ PATIENCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands: for a live line."""
+    """Where a run stands: for a live line. ``val`` is the last judgement, NaN before the first."""
 
     step: int
     steps: int
@@ -66,10 +61,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``weights``: the averaged weights that did best on the held-out people, and their VAL; ``steps`` done."""
+    """``weights``: the averaged weights that did best on the held-out people; ``val`` their VAL, NaN where none was judged yet.
+
+    ``val_at`` says at which FMR that is: the smallest that so many held-out people support.
+    """
 
     weights: Path
     val: float
+    val_at: str
     steps: int
 
 
@@ -84,223 +83,134 @@ def train(
     stop_after: int | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
-    """Train until the schedule's end, or until ``stop_after`` steps.
+    """Train until the schedule's end, or as far as ``stop_after`` steps, from where ``resume`` goes on as if it had not stopped.
 
-    ``data`` is the training part and the held-out part. Raises InputError when ``out`` holds a run and ``resume`` is False, or
-    another recipe's run; TrainingCollapsed when the embedding becomes constant.
+    ``data`` is the training part and the held-out part. Raises InputError when ``out`` holds a run and ``resume`` is False, or a run of
+    another recipe or of other data; TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when
+    ``out`` cannot be written.
     """
     run = _Run(recipe, data, Path(out), resume)
-    end = min(run.steps, stop_after or run.steps)
-    began, first = time.monotonic(), run.step
-    batches = _batches(recipe, data[0], run.network, range(run.step, end), workers)
-    flat = 0
-    for x, y in batches:
-        loss = run.take_step(x, y)
-        last = run.step == end
-        if run.step % run.judge_every == 0 or last:
-            run.judge()
-        if run.step % LOG_EVERY == 0 or last:
-            speed = (run.step - first) * recipe.schedule.batch / (time.monotonic() - began)
-            now = run.measure(x, y)
-            run.log(loss, now, speed)
-            left = (run.steps - run.step) * recipe.schedule.batch / speed
-            progress(Progress(run.step, run.steps, loss, now, speed, left, run.val))
-            flat = flat + 1 if not now.spread >= COLLAPSED else 0
-            if flat >= PATIENCE:
-                raise TrainingCollapsed(
-                    f"expected embeddings that differ, got a mean distance of {now.spread:.4f} within a batch at step {run.step}; "
-                    "lower schedule.rate, raise schedule.warmup, or add distillation (loss.embedding)"
-                )
-        if run.step % SAVE_EVERY == 0 or last:
-            run.save()
-    return Result(run.best_path, run.best, run.step)
+    state, began, first = run.state, time.monotonic(), run.state.step
+    end = min(state.steps, stop_after or state.steps)
+    with closing(batches(recipe, data[0], steps=range(first, end), workers=workers)) as ahead:
+        for x, y in ahead:
+            loss = state.take_step(x, y)
+            last = state.step == state.steps
+            if state.step % run.judge_every == 0 or last:
+                run.judge()
+            if state.step % LOG_EVERY == 0 or last:
+                speed = (state.step - first) * recipe.schedule.batch / (time.monotonic() - began)
+                now = state.measure(x, y)
+                run.log(loss, now, speed)
+                left = (state.steps - state.step) * recipe.schedule.batch / speed
+                progress(Progress(state.step, state.steps, loss, now, speed, left, run.judged["val"]))
+                run.watch(now)
+            if state.step % SAVE_EVERY == 0 or state.step == end:
+                run.save()
+    return Result(run.out / BEST, run.best if run.best >= 0 else float("nan"), judged_at(data[1]), state.step)
 
 
 class _Run:
-    """The state of a run: model, optimizer, averaged weights, step, and its folder."""
+    """A run in its folder: the state, the weights that were best so far, and what was written down."""
 
     def __init__(self, recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path, resume: bool) -> None:
-        schedule = recipe.schedule
-        self.recipe, self.held_out, self.out = recipe, data[1], out
-        self.network = sized_network(recipe.network)
-        self.per_epoch = max(1, len(data[0]) // schedule.batch)
-        self.steps = max(1, round(schedule.epochs * self.per_epoch))
-        self.judge_every = max(1, round(schedule.judge * self.per_epoch))
-        keras.utils.set_random_seed(schedule.seed)
-        keras.config.set_dtype_policy(schedule.precision)
-        self.model = build(self.network, keras=keras)
-        keras.config.set_dtype_policy("float32")
+        self.out, self.held_out, self.network = out, data[1], sized_network(recipe.network)
+        _check_teacher(recipe, data[0], self.network.embedding)
+        claim(out, recipe, _facts(data), resume=resume)
+        self.per_epoch = max(1, len(data[0]) // recipe.schedule.batch)
+        self.judge_every = max(1, round(recipe.schedule.judge * self.per_epoch))
+        self.state = TrainingState(recipe, per_epoch=self.per_epoch, steps=max(1, round(recipe.schedule.epochs * self.per_epoch)))
         self.judge_model = build(self.network, keras=keras)
-        self.optimizer = keras.optimizers.AdamW(schedule.rate, weight_decay=schedule.decay)
-        self.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        self.optimizer.build(self.model.trainable_variables)
-        compiled = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
-        self.model.compile(optimizer=self.optimizer, loss=_loss(recipe), **compiled)
-        self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
-        self.step, self.val, self.best = 0, float("nan"), -1.0
-        self.judged: dict[str, float] = {}
-        self._claim(resume)
-
-    @property
-    def best_path(self) -> Path:
-        return self.out / BEST
-
-    def take_step(self, x: Floats, y: Floats) -> float:
-        """One update of the weights and of their average; the batch's loss."""
-        self.optimizer.learning_rate = _rate(self.recipe, self.step, self.per_epoch, self.steps)
-        loss = float(self.model.train_on_batch(x, y))
-        self.step += 1
-        decay = min(self.recipe.schedule.average, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(self.average, self.model.get_weights(), strict=True):
-            mean += np.float32(1 - decay) * (np.asarray(value, np.float32) - mean)
-        return loss
-
-    def measure(self, x: Floats, y: Floats) -> Statistics:
-        """What the current weights make of a batch."""
-        vectors = _unit(np.asarray(self.model.predict_on_batch(x), np.float32))
-        labelled = self.recipe.schedule.labelled
-        return statistics(vectors, y[:, -2], y[:, -1], anchors=labelled, margin=self.recipe.loss.margin)
+        self.best, self.best_weights = -1.0, list[Floats]()
+        self.judged = dict.fromkeys(JUDGED, float("nan"))
+        self.drawn, self.flat = True, 0
+        self._restore()
+        cut_log(out, self.state.step, COLUMNS)
 
     def judge(self) -> None:
         """VAL of the averaged weights on the held-out people; keep them if they are the best so far."""
-        self.judge_model.set_weights(self.average)
-        vectors = embed_crops(self.judge_model, self.held_out, self.network)
-        pairs = all_pairs(vectors, self.held_out.subjects, self.held_out.numbering)
-        self.val = val_at(pairs.genuine, pairs.impostor, JUDGED_FMR)
-        self.judged = {"val": self.val, "val_1e-2": val_at(pairs.genuine, pairs.impostor, 1e-2),
-                       "val_1e-4": val_at(pairs.genuine, pairs.impostor, 1e-4), "eer": equal_error_rate(pairs.genuine, pairs.impostor)}
-        if self.val > self.best:
-            self.best = self.val
-            save_weights(self.best_path, get_weights(self.judge_model))
+        self.state.check_finite()
+        self.judge_model.set_weights(self.state.average)
+        self.judged = judge(embed_crops(self.judge_model, self.held_out, self.network), self.held_out)
+        self.drawn = False
+        if self.judged["val"] > self.best:
+            self.best, self.best_weights = self.judged["val"], [value.copy() for value in self.state.average]
+            write_weights(self.out / BEST, get_weights(self.judge_model))
 
     def log(self, loss: float, now: Statistics, speed: float) -> None:
-        row = {"step": self.step, "epoch": round(self.step / self.per_epoch, 3), "loss": round(loss, 5), "images_per_second": round(speed, 1),
-               **{name: round(value, 5) for name, value in asdict(now).items()},
-               **{name: round(self.judged.get(name, float("nan")), 5) for name in ("val", "val_1e-2", "val_1e-4", "eer")}}
-        path = self.out / LOG
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        """A line of the log, and the curves when it holds a new judgement."""
+        step = self.state.step
+        values = {"epoch": step / self.per_epoch, "loss": loss, "images_per_second": speed, **asdict(now), **self.judged}
+        append_log(self.out, {"step": step, **{name: round(values[name], 5) for name in COLUMNS[1:]}})
+        if not self.drawn:
+            draw_log(self.out)
+            self.drawn = True
+
+    def watch(self, now: Statistics) -> None:
+        """Raises TrainingCollapsed when the last lines of the log all show a constant embedding."""
+        self.flat = 0 if now.spread >= COLLAPSED else self.flat + 1
+        if self.flat >= PATIENCE:
+            raise TrainingCollapsed(
+                f"expected embeddings that differ, got a mean distance of {now.spread:.4f} within a batch at step {self.state.step}; "
+                "lower schedule.rate, raise schedule.warmup, or add distillation (loss.embedding)"
+            )
 
     def save(self) -> None:
-        arrays = {f"weights_{i:04d}": value for i, value in enumerate(self.model.get_weights())}
-        arrays |= {f"average_{i:04d}": value for i, value in enumerate(self.average)}
-        arrays |= {f"optimizer_{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self.optimizer.variables)}
-        _save_arrays(self.out / STATE, arrays | {"step": np.array(self.step), "best": np.array(self.best), "val": np.array(self.val)})
-
-    def _claim(self, resume: bool) -> None:
-        """Begin a run in ``out``, or go on with the one that is there."""
-        recipe = json.dumps(asdict(self.recipe), indent=1).encode()
-        path = self.out / RECIPE
-        if path.exists() and not resume:
-            raise InputError(f"{self.out}: expected an empty folder, got one with a run in it; add --resume or choose another --out")
-        if path.exists() and path.read_bytes() != recipe:
-            raise InputError(f"{self.out}: expected a run of this recipe, got another one's; choose another --out")
-        write_atomically(path, recipe)
-        if (self.out / STATE).exists():
-            self._restore()
-        self._cut_log()
+        """Write the state: what a resumed run goes on from."""
+        self.state.check_finite()
+        arrays = self.state.arrays() | {f"best_{i:04d}": value for i, value in enumerate(self.best_weights)}
+        arrays |= {"best": np.array(self.best), "judged": np.array([self.judged[name] for name in JUDGED])}
+        write_arrays(self.out / STATE, arrays)
 
     def _restore(self) -> None:
-        with np.load(self.out / STATE) as file:
-            state = {name: file[name] for name in file.files}
-        self.model.set_weights([state[name] for name in sorted(state) if name.startswith("weights_")])
-        self.average = [state[name] for name in sorted(state) if name.startswith("average_")]
-        values = [state[name] for name in sorted(state) if name.startswith("optimizer_")]
-        for variable, value in zip(self.optimizer.variables, values, strict=True):
-            variable.assign(value)
-        self.step, self.best, self.val = int(state["step"]), float(state["best"]), float(state["val"])
-
-    def _cut_log(self) -> None:
-        """Drop the lines that a killed run wrote after its last state."""
-        path = self.out / LOG
-        if path.exists():
-            header, *lines = path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= self.step]
-            write_atomically(path, "".join([header, *kept]).encode())
-
-
-def embed_crops(model: Any, faces: FaceSet, network: Network, /, *, batch: int = 256) -> Floats:
-    """Unit embeddings (n, d) of the stored crops of ``faces``, unvaried."""
-    preprocessing = Preprocessing(network.height, network.width)
-    matrix = view_matrix(faces.geometry, network.height, network.width)
-    parts = []
-    for start in range(0, len(faces), batch):
-        crops = [view(pixels, matrix, network.height, network.width) for pixels in faces.pixels[start : start + batch]]
-        x = np.concatenate([to_input(crop, preprocessing) for crop in crops])
-        parts.append(np.asarray(model.predict_on_batch(x), np.float32))
-    return _unit(np.concatenate(parts))
+        """Go on from the state in the folder, where there is one; ``best.npz`` becomes what it was at that step."""
+        arrays = read_state(self.out)
+        if arrays is None:
+            return
+        try:
+            self.state.restore(arrays)
+            self.best, self.best_weights = float(arrays["best"]), named(arrays, "best")
+            self.judged = dict(zip(JUDGED, arrays["judged"].tolist(), strict=True))
+            if self.best_weights:
+                self.judge_model.set_weights(self.best_weights)
+        except (KeyError, ValueError) as error:
+            raise damaged(self.out, error) from None
+        if self.best_weights:
+            write_weights(self.out / BEST, get_weights(self.judge_model))
+        else:
+            (self.out / BEST).unlink(missing_ok=True)
 
 
-def save_weights(path: Path, weights: dict[str, list[Floats]], /) -> None:
-    """Weights by layer name as an .npz with the entries "layer/0", "layer/1", ..."""
-    _save_arrays(path, {f"{name}/{i}": value for name, values in weights.items() for i, value in enumerate(values)})
+COLUMNS = ["step", "epoch", "loss", "images_per_second", *Statistics.__dataclass_fields__, *JUDGED]
+"""The columns of the log."""
 
 
-def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    write_atomically(path, buffer.getvalue())
+def _check_teacher(recipe: TrainingRecipe, faces: FaceSet, embedding: int) -> None:
+    if recipe.loss.embedding and faces.targets.shape[1] != embedding:
+        raise InputError(
+            f"expected a teacher of {embedding} numbers, as the network has, got {faces.targets.shape[1]}; "
+            "set network.embedding, or use loss.pairwise, which suits any"
+        )
 
 
-def _loss(recipe: TrainingRecipe) -> Callable[[Any, Any], Any]:
-    """The recipe's terms over labels packed as (n, d + 3): teacher's embedding, has_target, subject, numbering."""
-    weights = recipe.loss
-
-    def loss(packed: Any, embeddings: Any) -> Any:
-        vectors = unit(embeddings)
-        targets, has_target, subjects, numbering = packed[:, :-3], packed[:, -3], packed[:, -2], packed[:, -1]
-        value = 0.0
-        if weights.triplet:
-            value += weights.triplet * triplet_loss(vectors, subjects, numbering, anchors=recipe.schedule.labelled, margin=weights.margin)
-        if weights.embedding:
-            value += weights.embedding * embedding_loss(vectors, targets, has_target)
-        if weights.pairwise:
-            value += weights.pairwise * pairwise_loss(vectors, targets, has_target)
-        return value
-
-    return loss
-
-
-def _rate(recipe: TrainingRecipe, step: int, per_epoch: int, steps: int) -> float:
-    """Linear warm-up, then a cosine to zero."""
-    schedule = recipe.schedule
-    warmup = max(1.0, schedule.warmup * per_epoch)
-    if step < warmup:
-        return schedule.rate * (step + 1) / warmup
-    return schedule.rate * 0.5 * (1 + cos(pi * (step - warmup) / max(1.0, steps - warmup)))
-
-
-def _batches(recipe: TrainingRecipe, faces: FaceSet, network: Network, steps: range, workers: int) -> Iterator[tuple[Floats, Floats]]:
-    """Batches in the order of ``steps``, made by ``workers`` threads ahead of their use."""
-    schedule = recipe.schedule
-    sampler = Sampler(faces, batch=schedule.batch, labelled=schedule.labelled, pictures=schedule.pictures, seed=schedule.seed)
-    preprocessing = Preprocessing(network.height, network.width)
-
-    def make(step: int) -> tuple[Floats, Floats]:
-        chosen = sampler.batch(step)
-        x = np.empty((len(chosen), network.height, network.width, 3), np.float32)
-        for row, i in enumerate(chosen):
-            rng = np.random.default_rng([schedule.seed, 2, step, row])
-            x[row] = to_input(vary(faces.pixels[i], faces.geometry, network.height, network.width,
-                                   augmentation=recipe.augmentation, rng=rng), preprocessing)[0]
-        columns = [faces.has_target[chosen, None], faces.subjects[chosen, None], faces.numbering[chosen, None]]
-        return x, np.concatenate([faces.targets[chosen], *columns], axis=1, dtype=np.float32)
-
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[Future[tuple[Floats, Floats]]] = deque()
-        for step in steps:
-            ahead.append(pool.submit(make, step))
-            if len(ahead) > 2 * workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-
-
-def _unit(vectors: Floats) -> Floats:
-    unit_vectors: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return unit_vectors
-
+def _facts(data: tuple[FaceSet, FaceSet]) -> dict[str, Any]:
+    """What a run was made with and from, beside its recipe."""
+    names = "\n".join([*data[0].names, "", *data[1].names])
+    backend = keras.backend.backend()
+    versions = {
+        "facelite": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "keras": keras.__version__,
+        backend: import_module(backend).__version__,
+    }
+    return {
+        "versions": versions,
+        "data": {
+            "training": {"pictures": len(data[0]), "people": data[0].people},
+            "held_out": {"pictures": len(data[1]), "people": data[1].people},
+            "names_sha256": hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
+        },
+        "val_at": judged_at(data[1]),
+    }

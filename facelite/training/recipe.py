@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from facelite.split import Set
 from facelite.training.augment import Augmentation
@@ -16,6 +17,10 @@ class NetworkChoice:
     height: int = 0
     width: int = 0
     embedding: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width, self.embedding) < 0:
+            raise ValueError(f"expected sizes >= 0, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,11 @@ class Loss:
     embedding: float = 0.0
     pairwise: float = 0.0
 
+    def __post_init__(self) -> None:
+        terms = (self.triplet, self.embedding, self.pairwise)
+        if not (min(terms) >= 0 and max(terms) > 0 and self.margin > 0):
+            raise ValueError(f"expected weights >= 0, one of them and the margin > 0, got {self}")
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -58,12 +68,14 @@ class Schedule:
     decay: float = 0.05
     average: float = 0.998
     judge: float = 1.0
-    precision: str = "mixed_bfloat16"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "mixed_bfloat16"
     seed: int = 1
 
     def __post_init__(self) -> None:
         if not (0 < self.labelled <= self.batch and self.pictures >= 2 and self.epochs > 0 and self.judge > 0):
             raise ValueError(f"expected 0 < labelled <= batch, pictures >= 2, epochs and judge > 0, got {self}")
+        if not (self.rate > 0 and self.warmup >= 0 and self.decay >= 0 and 0 <= self.average < 1):
+            raise ValueError(f"expected rate > 0, warmup and decay >= 0, 0 <= average < 1, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,13 @@ class TrainingRecipe:
     loss: Loss = field(default_factory=Loss)
     schedule: Schedule = field(default_factory=Schedule)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        folders = [one.folder for one in self.data]
+        if not folders or len(set(folders)) < len(folders):
+            raise ValueError(f"expected one or more [[data]] sets, each folder once, got {folders}")
+        if self.teacher is None and (self.loss.embedding or self.loss.pairwise):
+            raise ValueError("expected a [teacher] for loss.embedding and loss.pairwise, got none")
 
 
 def default_recipe(network: str, space: str, /) -> TrainingRecipe:

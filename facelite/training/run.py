@@ -12,7 +12,9 @@ from facelite.recipe import parse
 from facelite.training.recipe import NetworkChoice, TrainingRecipe
 
 RECIPE = "recipe.json"
+FACTS = "run.json"
 LOG = "log.csv"
+CURVES = "curves.png"
 STATE = "state.npz"
 BEST = "best.npz"
 
@@ -22,9 +24,9 @@ def run_recipe(folder: str | Path, /) -> TrainingRecipe:
     path = Path(folder) / RECIPE
     try:
         table = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        return parse({key: value for key, value in table.items() if value is not None}, TrainingRecipe)
+    except (OSError, ValueError, AttributeError, InputError) as error:
         raise InputError(f"{path}: expected the recipe of a run, got {error}; name a run folder") from None
-    return parse({key: value for key, value in table.items() if value is not None}, TrainingRecipe)
 
 
 def run_network(folder: str | Path, /) -> Network:

@@ -12,7 +12,9 @@ from facelite.training.dataset import FaceSet
 
 
 class Sampler:
-    """Batches of indices into ``faces``: the first ``labelled`` rows are people with up to ``pictures`` pictures each (P x K)."""
+    """Batches of indices into ``faces``: about ``labelled`` rows are people with two to ``pictures`` pictures each (P x K), the rest
+    walk through everything, so that each picture is seen in every len(faces) / (batch - labelled) steps.
+    """
 
     def __init__(self, faces: FaceSet, /, *, batch: int, labelled: int, pictures: int, seed: int) -> None:
         self._size, self._labelled, self._pictures, self._seed = len(faces), labelled, pictures, seed
@@ -32,14 +34,14 @@ class Sampler:
         for person in rng.choice(len(self._people), min(self._labelled, len(self._people)), replace=False, p=self._shares):
             group = self._people[person]
             room = min(self._pictures, len(group), self._labelled - len(chosen))
-            chosen += rng.choice(group, room, replace=False).tolist()
-            if len(chosen) == self._labelled:
+            if room < 2:  # one picture makes no pair
                 break
+            chosen += rng.choice(group, room, replace=False).tolist()
         return np.array(chosen + self._all(step, self._batch - len(chosen)))
 
     def _all(self, step: int, wanted: int) -> list[int]:
         """``wanted`` pictures of the walk through everything, shuffled anew in each round."""
-        first = step * self._batch
+        first = step * (self._batch - self._labelled or self._batch)
         places = np.arange(first, first + wanted)
         rounds = places // self._size
         orders = {r: np.random.default_rng([self._seed, 1, int(r)]).permutation(self._size) for r in np.unique(rounds)}

@@ -13,8 +13,8 @@ from facelite.face import Floats
 class Statistics:
     """``active``: share of the triplets that violate the margin; ``semi_hard``: number of semi-hard ones.
 
-    ``positive_median``, ``positive_90`` and ``negative_median``, ``negative_10`` are quantiles of the anchors' distances;
-    ``spread`` is the mean distance between all embeddings of the batch.
+    ``positive_median``, ``positive_90`` and ``negative_median``, ``negative_10`` are quantiles of the anchors' distances, NaN where there
+    are none; ``spread`` is the mean of the distances of all (n, n) pairs of the batch: 0 where the embedding is constant, zero included.
     """
 
     active: float
@@ -27,11 +27,12 @@ class Statistics:
 
 
 def statistics(vectors: Floats, subjects: Floats, numbering: Floats, /, *, anchors: int, margin: float) -> Statistics:
-    """Statistics of a batch of unit ``vectors`` (n, d); the labels are as in ``losses.triplet_loss``."""
+    """Statistics of a batch of unit ``vectors`` (n, d); labels and triplets are as in ``losses.triplet_loss``."""
     d = np.clip(2 - 2 * vectors[:anchors] @ vectors.T, 0, 4)
     known = (subjects[:anchors, None] >= 0) & (subjects >= 0) & (numbering[:anchors, None] == numbering)
     same = subjects[:anchors, None] == subjects
     positive = known & same & ~np.eye(len(d), len(vectors), dtype=np.bool_)
+    positive[:, anchors:] = False
     negative = known & ~same
     triplets = active = semi_hard = 0
     for anchor in range(len(d)):
@@ -40,8 +41,8 @@ def statistics(vectors: Floats, subjects: Floats, numbering: Floats, /, *, ancho
         active += int((gap < margin).sum())
         semi_hard += int(((gap > 0) & (gap < margin)).sum())
     ap, an = _quantiles(d[positive], 0.5, 0.9), _quantiles(d[negative], 0.5, 0.1)
-    mean = vectors.mean(0, dtype=np.float64)
-    return Statistics(active / max(triplets, 1), float(semi_hard), *ap, *an, spread=float(2 - 2 * mean @ mean))
+    length, mean = np.square(vectors, dtype=np.float64).sum(1).mean(), vectors.mean(0, dtype=np.float64)
+    return Statistics(active / max(triplets, 1), float(semi_hard), *ap, *an, spread=2 * float(length - mean @ mean))
 
 
 def _quantiles(values: Floats, first: float, second: float) -> tuple[float, float]:

@@ -1,0 +1,148 @@
+"""A TOML file becomes a frozen dataclass, or an error that names key and remedy in one line."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from facelite.errors import RecipeError
+from facelite.recipe import parse, read_recipe
+from facelite.split import Set
+from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe, default_recipe
+
+RELEASED = Path(__file__).parents[1] / "export/nns2/training.toml"
+
+
+@dataclass(frozen=True)
+class Part:
+    size: int = 3
+    kind: Literal["small", "large"] = "small"
+
+
+@dataclass(frozen=True)
+class Whole:
+    name: str
+    rate: float = 0.5
+    on: bool = True
+    part: Part = Part()
+    parts: tuple[Part, ...] = ()
+    table: dict[str, int] = field(default_factory=dict)
+    maybe: Part | None = None
+
+
+def refused(text, tmp_path, cls=Whole):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path, cls)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: expected") and ("got" in message or "missing" in message)
+    assert "\n" not in message
+    return message
+
+
+def test_a_whole_recipe(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('name = "ä"\nrate = 1\non = false\n[part]\nsize = 4\n[[parts]]\nkind = "large"\n[[parts]]\n[table]\na = 1\n[maybe]\n')
+    assert read_recipe(path, Whole) == Whole("ä", 1.0, False, Part(4), (Part(kind="large"), Part()), {"a": 1}, Part())
+    assert type(read_recipe(path, Whole).rate) is float
+
+
+def test_defaults_stand_where_nothing_is_said():
+    assert parse({"name": "x"}, Whole) == Whole("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('nam = "x"', "'nam'"),
+        ("rate = 1.0", "'name'"),
+        ("name = 3", "name"),
+        ('name = "x"\nrate = true', "rate"),
+        ('name = "x"\nrate = nan', "rate"),
+        ('name = "x"\nrate = inf', "rate"),
+        ('name = "x"\non = 1', "on"),
+        ('name = "x"\npart = 3', "part"),
+        ('name = "x"\nparts = 3', "parts"),
+        ('name = "x"\nparts = [3]', "parts[0]"),
+        ('name = "x"\n[part]\nsize = 1.5', "part.size"),
+        ('name = "x"\n[part]\nsize = true', "part.size"),
+        ('name = "x"\n[part]\nkind = "medium"', "small, large"),
+        ('name = "x"\n[part]\nsise = 1', "[part]"),
+        ('name = "x"\n[[parts]]\n[[parts]]\nsise = 1', "[parts[1]]"),
+        ('name = "x"\n[table]\na = "b"', "table.a"),
+        ('name = "x"\n[maybe]\nsize = "b"', "maybe.size"),
+        ("name = ", "TOML"),
+        ('name = "x"\nname = "y"', "TOML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, text, named):
+    assert named in refused(text, tmp_path)
+
+
+@pytest.mark.parametrize("make", [lambda path: path / "none.toml", lambda path: path])
+def test_a_path_without_a_recipe_is_named(tmp_path, make):
+    with pytest.raises(RecipeError, match=f"^{make(tmp_path)}: expected a recipe, got .*; check the path$"):
+        read_recipe(make(tmp_path), Whole)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "recipe.toml").write_bytes(b'name = "\xff"')
+    with pytest.raises(RecipeError, match="TOML"):
+        read_recipe(tmp_path / "recipe.toml", Whole)
+
+
+# the training recipe
+
+
+def test_the_released_recipe_is_read():
+    recipe = read_recipe(RELEASED, TrainingRecipe)
+    assert recipe.network == NetworkChoice("nns2") and recipe.space == "facelite-2026"
+    assert [one.folder for one in recipe.data if one.numbering == "celeba"] == ["celeba_crops", "celeba_wild", "celeba_small"]
+    assert [one.folder for one in recipe.data if not one.labelled] == ["utkface", "more_faces"]
+    assert recipe.teacher == Teacher("teacher.npz") and recipe.loss == Loss(triplet=0.5, embedding=1.0, pairwise=10.0)
+
+
+def test_a_recipe_survives_the_run_folder():
+    """asdict and back, as recipe.json does it: lists in place of tuples, null in place of a table."""
+    recipe = read_recipe(RELEASED, TrainingRecipe)
+    table = asdict(recipe) | {"data": [asdict(one) for one in recipe.data]}
+    assert parse(table, TrainingRecipe) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[schedule]\nepoch = 3", "'epoch'"),
+        ("[schedule]\nbatch = 8\nlabelled = 9", "labelled <= batch"),
+        ("[schedule]\npictures = 1", "pictures >= 2"),
+        ("[schedule]\nrate = 0", "rate > 0"),
+        ("[schedule]\nrate = -1e-3", "rate > 0"),
+        ("[schedule]\naverage = 1.0", "average < 1"),
+        ("[schedule]\nepochs = 0", "epochs"),
+        ('[schedule]\nprecision = "bfloat16"', "mixed_bfloat16"),
+        ("[loss]\ntriplet = 0", "one of them"),
+        ("[loss]\nmargin = 0", "margin"),
+        ("[loss]\npairwise = 1", "[teacher]"),
+        ("[network]\nheight = -1", "sizes"),
+        ('[[data]]\nfolder = "a"', "each folder once"),
+    ],
+)
+def test_an_impossible_training_recipe_is_refused(tmp_path, text, named):
+    network = "" if "[network]" in text else '[network]\nname = "nns2"\n'
+    named_network = text.replace("[network]\n", '[network]\nname = "nns2"\n')
+    assert named in refused(f'space = "x"\n{network}[[data]]\nfolder = "a"\n{named_network}', tmp_path, TrainingRecipe)
+
+
+def test_a_recipe_without_data_is_refused(tmp_path):
+    assert "[[data]]" in refused('space = "x"\ndata = []\n[network]\nname = "nns2"', tmp_path, TrainingRecipe)
+
+
+def test_the_default_recipe_trains_on_one_folder_by_triplets_alone():
+    recipe = default_recipe("nns1", "mine")
+    assert recipe.data == (Set("."),) and recipe.teacher is None and recipe.loss == Loss() and recipe.schedule == Schedule()
+    with pytest.raises(FrozenInstanceError):
+        recipe.space = "other"

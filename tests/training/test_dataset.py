@@ -1,0 +1,265 @@
+"""Folders of crops -> the training part and the held-out part: who goes where, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+
+from facelite.errors import ImageError, InputError
+from facelite.split import HELD_OUT_PICTURES, Set, is_held_out
+from facelite.training.align import CropGeometry
+from facelite.training.dataset import UNKNOWN, load
+from facelite.training.recipe import Teacher
+
+
+def person(name):
+    return name.split("/")[-2]
+
+
+def write_teacher(path, embeddings, suffix=".jpg"):
+    np.savez(path, names=np.array([name.rpartition(".")[0] + suffix for name in embeddings]), embeddings=np.array(list(embeddings.values())))
+
+
+@pytest.fixture
+def two_sets(tmp_path, names, write_set):
+    """Sets "a" and "b" that share two people to train on and two held out; "a" has three more to train on and one more held out."""
+    train, held = names(False, 5), names(True, 3)
+    write_set(tmp_path / "a", dict.fromkeys([*train, *held], 3))
+    write_set(tmp_path / "b", dict.fromkeys([*train[:2], *held[:2]], 2))
+    return tmp_path
+
+
+def refused(root, sets, teacher=None):
+    with pytest.raises(InputError) as caught:
+        load(root, sets, teacher)
+    message = str(caught.value)
+    assert "\n" not in message and "expected" in message and "; " in message
+    return message
+
+
+def test_held_out_people_are_in_no_set_of_the_training_part(two_sets):
+    training, held_out = load(
+        two_sets,
+        (
+            Set("a"),
+            Set("b"),
+        ),
+        None,
+    )
+    assert not any(is_held_out(person(name)) for name in training.names)
+    assert all(is_held_out(person(name)) for name in held_out.names)
+    assert len(training) == 5 * 3 + 2 * 2 and len(held_out) == 3 * 3 + 2 * 2
+
+
+def test_a_name_is_one_person_inside_a_numbering_and_two_across(two_sets):
+    apart = load(two_sets, (Set("a"), Set("b")), None)
+    together = load(two_sets, (Set("a", "same"), Set("b", "same")), None)
+    assert [part.people for part in apart] == [7, 5] and [part.people for part in together] == [5, 3]
+    assert len(np.unique(apart[0].numbering)) == 2 and len(np.unique(together[0].numbering)) == 1
+    for part in (*apart, *together):
+        label = {(int(n), person(name)): int(s) for n, name, s in zip(part.numbering, part.names, part.subjects, strict=True)}
+        assert len(set(label.values())) == len(label) == part.people
+
+
+def test_unlabelled_pictures_are_unknown_and_never_held_out_to_judge(two_sets):
+    training, held_out = load(two_sets, (Set("a"), Set("b", labelled=False)), None)
+    unlabelled = np.array([name.startswith("b/") for name in training.names])
+    assert unlabelled.sum() == 4
+    assert (training.subjects[unlabelled] == UNKNOWN).all() and (training.subjects[~unlabelled] >= 0).all()
+    assert all(name.startswith("a/") for name in held_out.names)
+    assert training.people == 5
+
+
+def test_pixels_are_those_of_the_named_files(two_sets):
+    for part in load(two_sets, (Set("a"), Set("b")), None):
+        for i in (0, len(part) - 1):
+            stored = cv2.imread(str(two_sets / part.names[i]))[:, :, ::-1]
+            assert (part.pixels[i] == stored).all()
+        assert part.pixels.dtype == np.uint8 and part.geometry == CropGeometry(48, 6)
+
+
+def test_the_set_named_dot_is_the_folder_itself(two_sets):
+    training, _ = load(two_sets / "a", (Set("."),), None)
+    assert training.names[0].count("/") == 1
+
+
+def test_of_a_held_out_person_a_few_pictures_count(tmp_path, names, write_set):
+    many, few = names(True, 2)
+    write_set(tmp_path, {many: HELD_OUT_PICTURES + 5, few: 2, **dict.fromkeys(names(False, 2), 20)})
+    training, held_out = load(tmp_path, (Set("."),), None)
+    assert sorted(np.bincount(np.unique(held_out.subjects, return_inverse=True)[1])) == [2, HELD_OUT_PICTURES]
+    assert len(training) == 40
+
+
+def test_hidden_and_other_files_are_passed_over(two_sets):
+    folder = next(path for path in (two_sets / "a").iterdir() if path.is_dir())
+    (folder / "._0.jpg").write_bytes(b"a Mac was here")
+    (folder / "notes.txt").write_text("x")
+    (two_sets / "a" / ".thumbnails").mkdir()
+    shutil.copy(folder / "0.jpg", two_sets / "a" / ".thumbnails" / "0.jpg")
+    assert sum(map(len, load(two_sets, (Set("a"),), None))) == 24
+
+
+def test_one_picture_each_is_enough_for_nobody_but_may_be_among_others(tmp_path, names, write_set):
+    alone = names(False, 9)
+    write_set(tmp_path, {**dict.fromkeys(alone[:7], 1), **dict.fromkeys(alone[7:], 2), **dict.fromkeys(names(True, 2), 2)})
+    training, _ = load(tmp_path, (Set("."),), None)
+    assert len(training) == 11 and training.people == 9
+
+
+@pytest.mark.parametrize(("training", "held"), [((1, 1, 1), (2, 2)), ((2, 2), (2, 1)), ((2, 2), ()), ((2,), (2, 2))])
+def test_two_people_with_two_pictures_are_needed_on_both_sides(tmp_path, names, write_set, training, held):
+    write_set(tmp_path, {**dict(zip(names(False, 9), training, strict=False)), **dict(zip(names(True, 9), held, strict=False))})
+    assert "add people" in refused(tmp_path, (Set("."),))
+
+
+def test_held_out_people_of_two_numberings_make_no_impostor_pair(tmp_path, names, write_set):
+    one, two = names(True, 2)
+    write_set(tmp_path / "a", {**dict.fromkeys(names(False, 3), 2), one: 2})
+    write_set(tmp_path / "b", {**dict.fromkeys(names(False, 3), 2), two: 2})
+    assert "two people held out" in refused(tmp_path, (Set("a"), Set("b")))
+    assert load(tmp_path, (Set("a", "same"), Set("b", "same")), None)[1].people == 2
+
+
+# a teacher
+
+
+def unit(rng, n, d=8):
+    vectors = rng.normal(size=(n, d))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def all_names(root, sets=("a", "b")):
+    return sorted(path.relative_to(root).as_posix() for one in sets for path in (root / one).glob("*/*.jpg"))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ""])
+def test_targets_are_found_by_name_whatever_the_suffix(two_sets, suffix):
+    found = all_names(two_sets)
+    embeddings = dict(zip(found, 3 * unit(np.random.default_rng(0), len(found)), strict=True))
+    without = found[::5]
+    write_teacher(two_sets / "t.npz", {name: value for name, value in embeddings.items() if name not in without}, suffix)
+    for part in load(two_sets, (Set("a"), Set("b")), Teacher("t.npz", leak=0.0)):
+        assert part.has_target.tolist() == [name not in without for name in part.names]
+        for name, target, known in zip(part.names, part.targets, part.has_target, strict=True):
+            assert target == pytest.approx(embeddings[name] / 3 if known else np.zeros(8), abs=1e-6)
+
+
+def test_names_may_be_bytes(two_sets):
+    found = all_names(two_sets)
+    np.savez(two_sets / "t.npz", names=np.array([name.encode() for name in found]), embeddings=unit(np.random.default_rng(0), len(found)))
+    assert all(part.has_target.all() for part in load(two_sets, (Set("a"), Set("b")), Teacher("t.npz", leak=0.0)))
+
+
+def test_a_picture_of_another_numbering_near_a_held_out_mean_is_left_out(two_sets, names):
+    """Every picture lies far from every other, but for three that lie near the mean of a held-out person of set "a"."""
+    found = all_names(two_sets)
+    embeddings = dict(zip(found, np.eye(len(found), dtype=np.float32), strict=True))
+    held, train = names(True, 1)[0], names(False, 5)
+    mean = sum(embeddings[f"a/{held}/{i}.jpg"] for i in range(3)) / np.sqrt(3)
+    for name in (f"b/{train[0]}/0.jpg", f"b/{train[1]}/1.jpg", f"a/{train[0]}/0.jpg"):
+        embeddings[name] = mean + 0.4 * embeddings[name]
+    write_teacher(two_sets / "t.npz", embeddings)
+
+    def left_out(leak, *sets):
+        with_leak, without = (load(two_sets, sets, Teacher("t.npz", leak=value))[0].names for value in (leak, 0.0))
+        return set(without) - set(with_leak)
+
+    near = {f"b/{train[0]}/0.jpg", f"b/{train[1]}/1.jpg"}
+    assert left_out(0.9, Set("a"), Set("b")) == near  # in its own numbering a name is trusted
+    assert left_out(0.9, Set("a"), Set("b", labelled=False)) == near
+    assert left_out(0.9, Set("a", "same"), Set("b", "same")) == set()
+    # cosine of m and m + 0.4 e is 1 / sqrt(1.16); the distance 2 - 2 cos is 0.143
+    assert left_out(0.142, Set("a"), Set("b")) == set() and left_out(0.144, Set("a"), Set("b")) == near
+
+
+def test_a_leaking_picture_that_is_held_out_still_judges(two_sets):
+    """A teacher that finds a person's pictures of both sets alike: "b" shows held-out people of "a", who are held out there too."""
+    found = all_names(two_sets)
+    people = sorted({person(name) for name in found})
+    write_teacher(two_sets / "t.npz", {name: np.eye(len(people))[people.index(person(name))] for name in found})
+    plain, judged = (load(two_sets, (Set("a"), Set("b")), teacher) for teacher in (None, Teacher("t.npz")))
+    assert [part.names for part in judged] == [part.names for part in plain]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"no zip",
+        b"PK\x03\x04 half a zip",
+        {"names": np.array(["a/b/0.jpg"])},
+        {"embeddings": np.eye(3)},
+        np.eye(3),
+        {"names": np.array(["x"], object), "embeddings": np.eye(1)},
+        {"names": np.array(["x", "y"]), "embeddings": np.eye(3)},
+        {"names": np.array(["x"]), "embeddings": np.ones(1)},
+        {"names": np.array(["a/nobody/0.jpg"]), "embeddings": np.eye(1)},
+    ],
+    ids=["missing", "empty", "text", "half", "names only", "embeddings only", "array", "objects", "counts", "flat", "strangers"],
+)
+def test_a_teacher_that_does_not_fit_is_refused_in_one_line(two_sets, content):
+    path = two_sets / "t.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, dict):
+        np.savez(path, **content)
+    elif content is not None:
+        with path.open("wb") as file:
+            np.save(file, content)
+    assert str(path) in refused(two_sets, (Set("a"),), Teacher("t.npz"))
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_a_teacher_with_an_impossible_embedding_is_refused(two_sets, bad):
+    embeddings = dict.fromkeys(all_names(two_sets), np.ones(4))
+    embeddings[next(iter(embeddings))] = np.full(4, bad)
+    write_teacher(two_sets / "t.npz", embeddings)
+    assert "finite" in refused(two_sets, (Set("a"),), Teacher("t.npz"))
+
+
+# what else is refused
+
+
+def test_a_folder_that_is_no_aligned_set_is_refused_with_the_command_that_makes_one(tmp_path):
+    assert "facelite align" in refused(tmp_path, (Set("."),))
+
+
+def test_a_set_without_crops_is_refused_even_beside_another(two_sets, write_set):
+    write_set(two_sets / "empty", {})
+    assert str(two_sets / "empty") in refused(two_sets, (Set("a"), Set("empty")))
+
+
+def test_two_geometries_are_refused(two_sets, names, write_set):
+    write_set(two_sets / "other", dict.fromkeys(names(False, 2), 2), geometry=CropGeometry(face=32, margin=4))
+    assert "one geometry" in refused(two_sets, (Set("a"), Set("other")))
+
+
+def test_a_crop_of_another_size_is_refused_by_name(two_sets, names):
+    path = two_sets / "a" / names(False, 1)[0] / "1.jpg"
+    cv2.imwrite(str(path), np.zeros((1, 1, 3), np.uint8))
+    assert str(path) in refused(two_sets, (Set("a"),))
+
+
+def test_a_damaged_crop_is_refused_by_name(two_sets, names):
+    path = two_sets / "a" / names(False, 1)[0] / "1.jpg"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ImageError, match=str(path)):
+        load(two_sets, (Set("a"),), None)
+
+
+def test_pixels_are_held_once(tmp_path, names, write_set):
+    """The peak of what NumPy and Python allocate stays near the size of the crops."""
+    write_set(tmp_path, dict.fromkeys([*names(False, 40), *names(True, 4)], 8), geometry=CropGeometry(112, 16))
+    tracemalloc.start()
+    try:
+        parts = load(tmp_path, (Set("."),), None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.4 * sum(part.pixels.nbytes for part in parts)

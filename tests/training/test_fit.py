@@ -1,0 +1,146 @@
+"""Training end to end on drawn faces: it learns, it keeps what is best for held-out people, it writes down what it did."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from facelite.calibration import all_pairs, equal_error_rate
+from facelite.networks import NETWORKS, build, set_weights
+from facelite.split import Set
+from facelite.training import fit
+from facelite.training.dataset import load
+from facelite.training.judging import embed_crops
+from facelite.training.recipe import Loss, Schedule, Teacher
+from facelite.training.run import BEST, CURVES, FACTS, LOG, STATE
+from facelite.training.state import rate
+
+pytestmark = pytest.mark.usefixtures("small_network")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny, small, recipe):
+    """A run of 60 steps: its folder, its result, and the live lines."""
+    out, lines = tmp_path_factory.mktemp("run") / "out", []
+    patch = pytest.MonkeyPatch()
+    patch.setitem(NETWORKS, "small", small)
+    patch.setattr(fit, "LOG_EVERY", 4)
+    patch.setattr(fit, "SAVE_EVERY", 40)
+    result = fit.train(recipe(epochs=20.0, judge=4.0), load(tiny, (Set("."),), None), out, progress=lines.append)
+    patch.undo()
+    return out, result, lines
+
+
+def test_it_learns_to_tell_held_out_drawings_apart(run, faces):
+    _, result, lines = run
+    assert result.steps == 60 and result.val_at == "EER"
+    assert result.val > 0.85  # an untrained network has 0.6
+    assert lines[-1].statistics.active < lines[0].statistics.active
+    assert lines[-1].statistics.negative_median > lines[-1].statistics.positive_median
+
+
+def test_the_live_line_says_where_the_run_stands(run):
+    lines = run[2]
+    assert [line.step for line in lines] == list(range(4, 61, 4)) and {line.steps for line in lines} == {60}
+    assert all(line.images_per_second > 0 and np.isfinite(line.loss) for line in lines)
+    assert lines[-1].seconds_left == 0 < lines[0].seconds_left
+    assert np.isnan(lines[0].val) and lines[-1].val > 0.8
+
+
+def test_the_folder_holds_what_the_design_says(run):
+    out = run[0]
+    assert sorted(path.name for path in out.iterdir()) == [BEST, CURVES, LOG, "recipe.json", FACTS, STATE]
+    facts = json.loads((out / FACTS).read_text())
+    assert facts["versions"]["keras"] == keras.__version__ and facts["versions"]["numpy"] == np.__version__
+    assert {"facelite", "python", keras.backend.backend()} <= set(facts["versions"])
+    assert facts["data"]["training"] == {"pictures": 72, "people": 12} and facts["data"]["held_out"] == {"pictures": 24, "people": 4}
+    assert len(facts["data"]["names_sha256"]) == 64 and facts["val_at"] == "EER"
+
+
+def test_the_log_has_one_whole_line_for_each_look(run, read_log):
+    out, result, _ = run
+    rows = read_log(out)
+    assert [int(row["step"]) for row in rows] == list(range(4, 61, 4))
+    assert all(set(row) == set(fit.COLUMNS) and None not in row.values() for row in rows)
+    assert float(rows[-1]["epoch"]) == 20
+    assert np.nanmax([float(row["val"]) for row in rows]) == pytest.approx(result.val, abs=1e-5)
+
+
+def test_best_weights_are_by_layer_and_give_the_val_that_is_claimed(run, faces, small, arrays):
+    out, result, _ = run
+    weights = {}
+    for name, value in arrays(out / BEST).items():
+        weights.setdefault(name.rpartition("/")[0], []).append(value)
+    model = build(small, keras=keras)
+    set_weights(model, weights)
+    held_out = faces[1]
+    pairs = all_pairs(embed_crops(model, held_out, small), held_out.subjects, held_out.numbering)
+    assert 1 - equal_error_rate(pairs.genuine, pairs.impostor) == result.val
+    state = arrays(out / STATE)
+    assert state["best"] == result.val
+    flat = [value for layer in model.layers for value in layer.get_weights()]
+    assert all((value == state[f"best_{i:04d}"]).all() for i, value in enumerate(flat))
+
+
+def test_a_finished_run_resumed_is_done(run, faces, monkeypatch, recipe):
+    out, result, _ = run
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    again = fit.train(recipe(epochs=20.0, judge=4.0), faces, out, resume=True)
+    assert again == result
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_the_best_is_chosen_by_held_out_val_alone(tmp_path, faces, monkeypatch, recipe, arrays):
+    """Judgements are made up: whatever the loss does, the weights of the highest VAL stay, of equal ones the first."""
+    made_up, averages = iter([0.3, 0.7, 0.7, 0.5]), []
+
+    def judge(vectors, held_out):
+        assert held_out is faces[1] and len(vectors) == len(held_out)
+        return dict.fromkeys(fit.JUDGED, float("nan")) | {"val": next(made_up), "eer": 0.0}
+
+    def embed(model, held_out, network):
+        averages.append([value.copy() for value in model.get_weights()])
+        return embed_crops(model, held_out, network)
+
+    monkeypatch.setattr(fit, "judge", judge)
+    monkeypatch.setattr(fit, "embed_crops", embed)
+    result = fit.train(recipe(), faces, tmp_path)
+    assert result.val == 0.7 and len(averages) == 4
+    state = arrays(tmp_path / STATE)
+    assert all((value == state[f"best_{i:04d}"]).all() for i, value in enumerate(averages[1]))
+
+
+def test_distillation_alone_reaches_the_teacher(tmp_path, tiny, faces, recipe):
+    """Targets that are a function of the person: embeddings come to lie at them, by loss.embedding and without a triplet."""
+    rng = np.random.default_rng(0)
+    of_person = {name.split("/")[0]: rng.normal(size=16) for part in faces for name in part.names}
+    names = [name for part in faces for name in part.names]
+    np.savez(tmp_path / "teacher.npz", names=np.array(names), embeddings=np.array([of_person[name.split("/")[0]] for name in names]))
+    teacher = Teacher(str(tmp_path / "teacher.npz"))
+    lines = []
+    fit.train(
+        recipe(epochs=10.0, teacher=teacher, loss=Loss(triplet=0, embedding=1, pairwise=1)),
+        load(tiny, (Set("."),), teacher),
+        tmp_path / "run",
+        progress=lines.append,
+    )
+    assert lines[-1].loss < 0.7 * lines[0].loss
+
+
+def test_the_rate_warms_up_and_falls_to_zero():
+    schedule = Schedule(rate=0.1, warmup=0.5)
+    rates = [rate(schedule, step=step, per_epoch=20, steps=100) for step in range(100)]
+    assert rates[:10] == pytest.approx(np.linspace(0.01, 0.1, 10))
+    assert rates[10] == 0.1 and rates[55] == pytest.approx(0.05) and 0 < rates[-1] < 1e-4
+    assert (np.diff(rates[10:]) < 0).all()
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_resumes_too_and_leaves_the_policy_alone(tmp_path, faces, precision, recipe, arrays):
+    fit.train(recipe(precision=precision), faces, tmp_path, stop_after=2)
+    assert fit.train(recipe(precision=precision), faces, tmp_path, resume=True).steps == 12
+    assert keras.config.dtype_policy().name == "float32"
+    assert all(value.dtype in (np.float32, np.int64, np.int32, np.bool_, np.float64) for value in arrays(tmp_path / STATE).values())
