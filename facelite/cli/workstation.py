@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,27 +51,35 @@ def align(source: str, out: str, face_pixels: int, margin: int, workers: int | N
 @click.option("--network", default="nns2", show_default=True, help="Network to train where no recipe is given.")
 @click.option("--out", type=click.Path(file_okay=False), default="runs/latest", show_default=True, help="The run folder.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--init", type=click.Path(), help="Begin with these weights: a run folder or a weights file of the same network.")
 @click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Epochs, in place of the recipe's.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the training step; 1 makes a resumed run bit-equal to an unbroken one.")
 @json_option
-def train(recipe: str | None, data: str, network: str, out: str, resume: bool, epochs: float | None, threads: int | None, as_json: bool) -> None:
+def train(recipe: str | None, data: str, network: str, out: str, resume: bool, init: str | None, epochs: float | None,
+          threads: int | None, as_json: bool) -> None:
     """Train by RECIPE, or --network on the people in --data with the default recipe. OUT/best.npz holds the best weights."""
     from facelite.training.host import prepare_host
 
     prepare_host(threads)
+    from facelite.networks.weights import read_weights
     from facelite.recipe import read_recipe
     from facelite.training.dataset import load
-    from facelite.training.fit import train as fit
+    from facelite.training.folder import check_run
+    from facelite.training.judging import judged_at
     from facelite.training.recipe import TrainingRecipe, default_recipe
 
     chosen = read_recipe(recipe, TrainingRecipe) if recipe else default_recipe(network, Path(out).resolve().name)
     if epochs:
         chosen = replace(chosen, schedule=replace(chosen.schedule, epochs=epochs))
+    weights = read_weights(init) if init else None
+    check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
     faces = load(data, chosen.data, chosen.teacher)
-    click.echo(f"{len(faces[0])} pictures to train on, {len(faces[1])} of {faces[1].people} people held out", err=True)
-    result = fit(chosen, faces, out, resume=resume, progress=_live_line)
+    click.echo(f"{len(faces[0])} pictures to train on, {len(faces[1])} of {faces[1].people} people held out: VAL at {judged_at(faces[1])}", err=True)
+    from facelite.training.fit import train as fit
+
+    result = fit(chosen, faces, out, resume=resume, init=weights, progress=_live_line)
     click.echo(err=True)
-    show({"weights": str(result.weights), "val_at_fmr_1e-3": result.val, "steps": result.steps}, as_json)
+    show({"weights": str(result.weights), "val": result.val, "val_at": result.val_at, "steps": result.steps}, as_json)
 
 
 @click.command()
@@ -182,7 +191,7 @@ class _Stages:
 
 def _live_line(now: Progress) -> None:
     """One line, drawn over the last one on a terminal."""
-    left = time.strftime("%H:%M:%S", time.gmtime(now.seconds_left))
+    left = timedelta(seconds=round(now.seconds_left))
     line = (f"step {now.step}/{now.steps}  loss {now.loss:.4f}  active {now.statistics.active:.3f}  d(a,p) {now.statistics.positive_median:.2f}  "
             f"d(a,n) {now.statistics.negative_median:.2f}  {now.images_per_second:.0f} images/s  left {left}  held-out VAL {now.val:.4f}")
     end = "\r" if sys.stderr.isatty() else "\n"

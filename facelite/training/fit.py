@@ -24,12 +24,13 @@ from facelite import __version__
 from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
 from facelite.networks import build, get_weights
+from facelite.networks.weights import BEST, Weights, pack_weights
 from facelite.training.dataset import FaceSet
-from facelite.training.folder import append_log, claim, cut_log, damaged, draw_log, read_state, write_arrays, write_weights
+from facelite.training.folder import append_log, claim, cut_log, damaged, draw_log, read_state, write, write_arrays
 from facelite.training.judging import JUDGED, embed_crops, judge, judged_at
 from facelite.training.pipeline import batches
 from facelite.training.recipe import TrainingRecipe
-from facelite.training.run import BEST, STATE, sized_network
+from facelite.training.run import STATE, sized_network
 from facelite.training.state import TrainingState, named
 from facelite.training.statistics import Statistics
 
@@ -79,17 +80,18 @@ def train(
     /,
     *,
     resume: bool = False,
+    init: Weights | None = None,
     workers: int = 2,
     stop_after: int | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Train until the schedule's end, or as far as ``stop_after`` steps, from where ``resume`` goes on as if it had not stopped.
 
-    ``data`` is the training part and the held-out part. Raises InputError when ``out`` holds a run and ``resume`` is False, or a run of
+    ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise. Raises InputError when ``out`` holds a run and ``resume`` is False, or a run of
     another recipe or of other data; TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when
     ``out`` cannot be written.
     """
-    run = _Run(recipe, data, Path(out), resume)
+    run = _Run(recipe, data, Path(out), resume, init)
     state, began, first = run.state, time.monotonic(), run.state.step
     end = min(state.steps, stop_after or state.steps)
     with closing(batches(recipe, data[0], steps=range(first, end), workers=workers)) as ahead:
@@ -113,13 +115,15 @@ def train(
 class _Run:
     """A run in its folder: the state, the weights that were best so far, and what was written down."""
 
-    def __init__(self, recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path, resume: bool) -> None:
+    def __init__(self, recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path, resume: bool, init: Weights | None) -> None:
         self.out, self.held_out, self.network = out, data[1], sized_network(recipe.network)
         _check_teacher(recipe, data[0], self.network.embedding)
         claim(out, recipe, _facts(data), resume=resume)
         self.per_epoch = max(1, len(data[0]) // recipe.schedule.batch)
         self.judge_every = max(1, round(recipe.schedule.judge * self.per_epoch))
         self.state = TrainingState(recipe, per_epoch=self.per_epoch, steps=max(1, round(recipe.schedule.epochs * self.per_epoch)))
+        if init is not None:
+            self.state.begin_with(init)
         self.judge_model = build(self.network, keras=keras)
         self.best, self.best_weights = -1.0, list[Floats]()
         self.judged = dict.fromkeys(JUDGED, float("nan"))
@@ -135,7 +139,7 @@ class _Run:
         self.drawn = False
         if self.judged["val"] > self.best:
             self.best, self.best_weights = self.judged["val"], [value.copy() for value in self.state.average]
-            write_weights(self.out / BEST, get_weights(self.judge_model))
+            write(self.out / BEST, pack_weights(get_weights(self.judge_model)))
 
     def log(self, loss: float, now: Statistics, speed: float) -> None:
         """A line of the log, and the curves when it holds a new judgement."""
@@ -176,7 +180,7 @@ class _Run:
         except (KeyError, ValueError) as error:
             raise damaged(self.out, error) from None
         if self.best_weights:
-            write_weights(self.out / BEST, get_weights(self.judge_model))
+            write(self.out / BEST, pack_weights(get_weights(self.judge_model)))
         else:
             (self.out / BEST).unlink(missing_ok=True)
 

@@ -20,9 +20,10 @@ import numpy as np
 from facelite.atomic import write_atomically
 from facelite.errors import FaceliteError, InputError
 from facelite.face import Floats
+from facelite.networks.weights import BEST
 from facelite.plots import plot_log
 from facelite.training.recipe import TrainingRecipe
-from facelite.training.run import BEST, CURVES, FACTS, LOG, RECIPE, STATE, run_recipe, sized_network
+from facelite.training.run import CURVES, FACTS, LOG, RECIPE, STATE, run_recipe, sized_network
 
 
 def check_run(folder: str | Path, recipe: TrainingRecipe, /, *, resume: bool) -> None:
@@ -71,11 +72,6 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], /) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write(path, buffer.getvalue())
-
-
-def write_weights(path: Path, weights: dict[str, list[Floats]], /) -> None:
-    """Weights by layer name as an .npz with the entries "layer/0", "layer/1", ..."""
-    write_arrays(path, {f"{name}/{i}": value for name, values in weights.items() for i, value in enumerate(values)})
 
 
 def read_state(folder: Path, /) -> dict[str, np.ndarray] | None:

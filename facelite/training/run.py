@@ -16,7 +16,6 @@ FACTS = "run.json"
 LOG = "log.csv"
 CURVES = "curves.png"
 STATE = "state.npz"
-BEST = "best.npz"
 
 
 def run_recipe(folder: str | Path, /) -> TrainingRecipe:

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from facelite.errors import TrainingCollapsed
+from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
-from facelite.networks import build
+from facelite.networks import build, set_weights
+from facelite.networks.weights import Weights
 from facelite.training.judging import unit_rows
 from facelite.training.losses import embedding_loss, pairwise_loss, triplet_loss, unit
 from facelite.training.pipeline import unpack
@@ -41,6 +42,14 @@ class TrainingState:
         self.model.compile(optimizer=optimizer, loss=packed_loss(recipe), **compiled)
         self.optimizer = self.model.optimizer  # in mixed_float16 Keras wraps it
         self.optimizer.build(self.model.trainable_variables)
+        self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
+
+    def begin_with(self, weights: Weights) -> None:
+        """Take ``weights`` by layer name in place of the random ones. Raises InputError for another network's."""
+        try:
+            set_weights(self.model, weights)
+        except ValueError as error:
+            raise InputError(f"expected weights of the network {self.recipe.network.name} to begin with, got others: {error}; name others: --init") from None
         self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
 
     def take_step(self, x: Floats, y: Floats) -> float:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from facelite.errors import InputError, TrainingCollapsed
+from facelite.networks.weights import BEST
 from facelite.training import fit
 from facelite.training.recipe import Loss, NetworkChoice, Teacher
-from facelite.training.run import BEST, STATE
+from facelite.training.run import STATE
 from facelite.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("small_network")

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from facelite.calibration import all_pairs, equal_error_rate
+from facelite.errors import InputError
 from facelite.networks import NETWORKS, build, set_weights
+from facelite.networks.weights import BEST, read_weights
 from facelite.split import Set
 from facelite.training import fit
 from facelite.training.dataset import load
 from facelite.training.judging import embed_crops
 from facelite.training.recipe import Loss, Schedule, Teacher
-from facelite.training.run import BEST, CURVES, FACTS, LOG, STATE
+from facelite.training.run import CURVES, FACTS, LOG, STATE
 from facelite.training.state import rate
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -144,3 +146,15 @@ def test_mixed_precision_resumes_too_and_leaves_the_policy_alone(tmp_path, faces
     assert fit.train(recipe(precision=precision), faces, tmp_path, resume=True).steps == 12
     assert keras.config.dtype_policy().name == "float32"
     assert all(value.dtype in (np.float32, np.int64, np.int32, np.bool_, np.float64) for value in arrays(tmp_path / STATE).values())
+
+
+def test_a_run_may_begin_with_another_s_weights(run, tmp_path, tiny, recipe):
+    out, result, _ = run
+    begun = fit.train(recipe(epochs=4.0, judge=1.0, rate=1e-6), load(tiny, (Set("."),), None), tmp_path, init=read_weights(out))
+    assert begun.val == pytest.approx(result.val, abs=0.03)
+
+
+def test_another_network_s_weights_are_refused(run, tmp_path, tiny, recipe):
+    weights = {name: values for name, values in read_weights(run[0]).items() if not name.startswith("conv2")}
+    with pytest.raises(InputError, match="expected weights of the network small to begin with"):
+        fit.train(recipe(), load(tiny, (Set("."),), None), tmp_path, init=weights)

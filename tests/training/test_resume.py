@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelite.training.run import BEST, FACTS, STATE
+from facelite.networks.weights import BEST
+from facelite.training.run import FACTS, STATE
 
 RUNS = Path(__file__).with_name("runs.py")
 

@@ -10,7 +10,7 @@ import pytest
 
 from facelite.cli.main import main
 from facelite.errors import FaceliteError
-from facelite.training.run import BEST
+from facelite.networks.weights import BEST
 
 RECIPE = """space = "mine"
 [network]
