@@ -58,7 +58,9 @@ def decide(bundle: Path, photos: Path) -> bool:
     people = {person.name: sorted(person.iterdir()) for person in sorted(photos.iterdir()) if person.is_dir()}
     subject = next((name for name, pictures in people.items() if len(pictures) >= 3), None)
     if subject is None or len(people) < 2:
-        sys.exit(f"demo: {photos}: expected two or more people, one of them with three pictures or more, got {[(n, len(p)) for n, p in people.items()]}")
+        sys.exit(
+            f"demo: {photos}: expected two or more people, one of them with three pictures or more, got {[(n, len(p)) for n, p in people.items()]}"
+        )
     right = True
     with tempfile.TemporaryDirectory() as folder:
         gallery = Path(folder) / "gallery.db"
@@ -101,7 +103,9 @@ def show_time(bundle: Path, photos: Path) -> None:
             probe.distance(reference)
         times.append(time.perf_counter() - began)
     height, width = image.shape[:2]
-    print(f"\na decision on a picture of {width} x {height} took {1e3 * sorted(times)[15]:.1f} ms (median of 30, one thread, picture already decoded)")
+    print(
+        f"\na decision on a picture of {width} x {height} took {1e3 * sorted(times)[15]:.1f} ms (median of 30, one thread, picture already decoded)"
+    )
 
 
 def facelite(*words: object, check: bool = True) -> int:

@@ -1,8 +1,8 @@
 """facelite: small, honest, self-testing face verification on cheap devices.
 
-    import facelite
-    decision = facelite.open("nns2-int8.facelite").verify("a.jpg", "b.jpg")
-    print(decision.accepted, decision.distance, decision.threshold)
+import facelite
+decision = facelite.open("nns2-int8.facelite").verify("a.jpg", "b.jpg")
+print(decision.accepted, decision.distance, decision.threshold)
 """
 
 from __future__ import annotations

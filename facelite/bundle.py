@@ -1,7 +1,7 @@
 """The bundle: the one file that crosses from the workstation to the device.
 
-A ``*.facelite`` is a ZIP, stored, sorted, with fixed times, so that equal contents are equal bytes. ``manifest.json`` names every other
-file with its sha256. Hashes show damage, not forgery: pin the digest of the whole file where that matters.
+A ``*.facelite`` is a ZIP, stored, sorted, with fixed times, so that equal contents are equal bytes; other bytes are refused.
+``manifest.json`` names every other file with its sha256. Hashes show damage, not forgery: pin the digest of the whole file where that matters.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import hashlib
 import io
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from decimal import ROUND_UP, Context
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,7 @@ GOLDEN = "golden.json"
 MAX_BYTES = 256 * 2**20
 """Largest bundle that is read; NNS1 in float32 is below 40 MB."""
 
-_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP can name
+_TIME = 0x0021_0000  # 1980-01-01, 00:00, the earliest that a ZIP can name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +62,33 @@ class Manifest:
     files: dict[str, str]
     format: tuple[int, ...] = FORMAT
 
+    def __post_init__(self) -> None:
+        rates = [threshold.fmr for threshold in self.thresholds]
+        if rates != sorted(set(rates), reverse=True) or self.fmr not in rates:
+            raise ValueError(f"expected thresholds of falling FMR, one of them for {self.fmr:g}, got {self._rates() or 'none'}")
+
     def threshold(self, fmr: float | None = None, /) -> Threshold:
         """The threshold measured at ``fmr`` (None: the bundle's default). Raises UnsupportedRate."""
         wanted = self.fmr if fmr is None else fmr
         for threshold in self.thresholds:
             if abs(threshold.fmr - wanted) <= 1e-9 + 1e-6 * wanted:
                 return threshold
-        raise UnsupportedRate(f"expected an FMR out of {self._rates()}, which were measured, got {wanted:g}")
+        raise UnsupportedRate(f"expected an FMR out of {self._rates()}, which were measured, got {wanted:g}; choose one of them")
 
-    def threshold_for_gallery(self, subjects: int, fpir: float, /) -> Threshold:
-        """The threshold at which a stranger is taken for one of ``subjects`` people at a rate of at most ``fpir``.
+    def threshold_for_gallery(self, templates: int, fpir: float, /) -> Threshold:
+        """The threshold at which a stranger is taken for somebody of a gallery of ``templates`` at a rate of at most ``fpir``.
 
-        FPIR = 1 - (1 - FMR)^N for N subjects. Raises UnsupportedRate when no FMR that small was measured.
+        FPIR = 1 - (1 - FMR)^N for N comparisons. Raises UnsupportedRate when no FMR that small was measured.
         """
-        wanted = 1 - (1 - fpir) ** (1 / max(subjects, 1))
+        wanted = 1 - (1 - fpir) ** (1 / max(templates, 1))
         fitting = [threshold for threshold in self.thresholds if threshold.fmr <= wanted * (1 + 1e-6)]
         if not fitting:
-            least = 1 - (1 - self.thresholds[-1].fmr) ** subjects
+            smallest = self.thresholds[-1].fmr
+            least = Context(prec=2, rounding=ROUND_UP).create_decimal(1 - (1 - smallest) ** max(templates, 1))
+            remedy = f"ask for --fmr {float(least):g} or more, or enrol fewer" if least < 1 else "enrol fewer"
             raise UnsupportedRate(
-                f"expected an FMR of {wanted:.2g} for an FPIR of {fpir:g} over {subjects} subjects, "
-                f"the smallest that was measured is {self.thresholds[-1].fmr:g}; ask for --fmr {least:.2g} or more, or enrol fewer"
+                f"expected an FMR of {wanted:.2g} for an FPIR of {fpir:g} over {templates} templates, "
+                f"got {smallest:g} as the smallest that was measured; {remedy}"
             )
         return max(fitting, key=lambda threshold: threshold.fmr)
 
@@ -139,11 +149,7 @@ def load_bundle(data: bytes, /) -> Bundle:
 def pack_bundle(manifest: Manifest, files: Mapping[str, bytes], /) -> bytes:
     """The bytes of a bundle of ``files``; the manifest's own list of files is made here."""
     table = asdict(manifest) | {"files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted({**files, MANIFEST: json.dumps(table, indent=1, sort_keys=True).encode()}.items()):
-            archive.writestr(zipfile.ZipInfo(name, _TIME), content)
-    data = buffer.getvalue()
+    data = _zip({**files, MANIFEST: json.dumps(table, indent=1, sort_keys=True).encode()})
     load_bundle(data)
     return data
 
@@ -153,6 +159,18 @@ def save_bundle(path: str | Path, manifest: Manifest, files: Mapping[str, bytes]
     write_atomically(Path(path), pack_bundle(manifest, files))
 
 
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    """Written here, so that these bytes never depend on a version of Python. Source: PKWARE's APPNOTE.TXT 6.3.10, section 4.3."""
+    body, directory = bytearray(), bytearray()
+    for name, content in sorted(files.items()):
+        encoded, size = name.encode(), len(content)
+        # version 2.0, no flags, stored
+        common = struct.pack("<HHHIIIIHH", 20, 0, 0, _TIME, zlib.crc32(content), size, size, len(encoded), 0)
+        directory += b"PK\1\2" + struct.pack("<H", 20) + common + struct.pack("<HHHII", 0, 0, 0, 0, len(body)) + encoded
+        body += b"PK\3\4" + common + encoded + content
+    return bytes(body + directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, len(files), len(files), len(directory), len(body), 0))
+
+
 def _unzip(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -160,10 +178,13 @@ def _unzip(data: bytes) -> dict[str, bytes]:
             if any(info.compress_type != zipfile.ZIP_STORED for info in infos) or sum(info.file_size for info in infos) > MAX_BYTES:
                 raise BundleError("expected a bundle of stored files, got a compressed archive; export it again")
             files = {info.filename: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        ours = _zip(files) == data
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, struct.error) as error:
         raise BundleError(f"expected a bundle, got a damaged or foreign file ({error}); export or download it again") from None
     if len(files) != len(infos):
         raise BundleError("expected each file once, got one twice; export or download the bundle again")
+    if not ours:
+        raise BundleError("expected the bytes that facelite writes, got others; the bundle is damaged or edited: export or download it again")
     return files
 
 
@@ -171,15 +192,15 @@ def _read_manifest(data: bytes) -> Manifest:
     try:
         table: dict[str, Any] = json.loads(data)
         major = int(table["format"][0])
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError, OverflowError):
         raise BundleError(f"expected a {MANIFEST} with a format version, got none; export or download the bundle again") from None
     if major != FORMAT[0]:
-        raise BundleError(f"expected format {FORMAT[0]}, got {major}; use the facelite that the bundle was made for, or export it again")
+        raise BundleError(f"expected a bundle of format {FORMAT[0]}, got {major}; use the facelite that the bundle was made for, or export it again")
     known = {field.name for field in fields(Manifest)}
     try:
         return parse({name: value for name, value in table.items() if name in known}, Manifest)
     except RecipeError as error:
-        raise BundleError(f"{MANIFEST}: {error}") from None
+        raise BundleError(f"{MANIFEST}: {error}; export or download the bundle again") from None
 
 
 def find_bundle(path: str | Path | None = None, /) -> Path:
@@ -189,4 +210,4 @@ def find_bundle(path: str | Path | None = None, /) -> Path:
         return Path(named)
     if inside.exists():
         return inside
-    raise BundleError("expected a bundle, none was named; name one with --bundle B or FACELITE_BUNDLE, or make one: facelite export RECIPE")
+    raise BundleError("expected a bundle, got the name of none; name one with --bundle B or FACELITE_BUNDLE, or make one: facelite export RECIPE")

@@ -114,19 +114,27 @@ def fmr_interval(pairs: Pairs, distance: float, /, *, seed: int = 0) -> tuple[fl
 def _pair_code(pairs: Pairs) -> NDArray[np.int64]:
     """One number for each unordered pair of people."""
     people = pairs.impostor_people.astype(np.int64)
-    return people.min(1) * pairs.people + people.max(1)
+    code: NDArray[np.int64] = people.min(1) * pairs.people + people.max(1)
+    return code
+
+
+def check_supported(fmr: float, people_pairs: int, /) -> None:
+    """Refuse an FMR below 3 / N, N the pairs of distinct people. Raises UnsupportedRate."""
+    if fmr < RULE_OF_THREE / max(people_pairs, 1):
+        raise UnsupportedRate(
+            f"expected at least {int(np.ceil(RULE_OF_THREE / fmr)):,} pairs of distinct people for an FMR of {fmr:g}, "
+            f"got {people_pairs:,}; ask for a larger FMR or calibrate on more people"
+        )
 
 
 def calibrate(pairs: Pairs, fmrs: Sequence[float], /) -> list[Threshold]:
     """A Threshold for each wanted FMR. Raises UnsupportedRate for one below 3 / N, N the pairs of distinct people."""
     people_pairs = pairs.people_pairs
+    if not len(pairs.genuine):
+        raise UnsupportedRate("expected two pictures of a person or more, got no genuine pair; give more pictures of each person")
     thresholds = []
     for fmr in fmrs:
-        if fmr < RULE_OF_THREE / max(people_pairs, 1):
-            raise UnsupportedRate(
-                f"expected at least {int(np.ceil(RULE_OF_THREE / fmr)):,} pairs of distinct people for an FMR of {fmr:g}, "
-                f"got {people_pairs:,}; ask for a larger FMR or calibrate on more people"
-            )
+        check_supported(fmr, people_pairs)
         distance = threshold_at(pairs.impostor, fmr)
         upper = max(fmr_interval(pairs, distance)[1], RULE_OF_THREE / people_pairs)
         fnmr = float(np.mean(pairs.genuine > distance))

@@ -9,7 +9,8 @@
     ├── GalleryError           4  a gallery that cannot be opened, or holds something unusable
     ├── SpaceMismatch          4  embeddings of two spaces were about to be compared
     ├── UnsupportedRate        4  an error rate was asked for that the measured counts cannot support
-    ├── ExportError            4  conversion, parity or budget failed; nothing was written
+    ├── ExportError            4  conversion, parity or self-test failed; nothing was written
+    │   └── BudgetBroken       1  the artefact is farther from float32 than the recipe allows; nothing was written
     └── TrainingCollapsed      4  the network maps every face to one point
 
 Misuse by a programmer stays ``ValueError`` or ``TypeError``.
@@ -59,7 +60,13 @@ class UnsupportedRate(FaceliteError):
 
 
 class ExportError(FaceliteError):
-    """Conversion, parity or budget failed."""
+    """Conversion, parity or self-test failed."""
+
+
+class BudgetBroken(ExportError):
+    """The artefact is farther from float32 than the recipe allows."""
+
+    exit_status = 1
 
 
 class TrainingCollapsed(FaceliteError):

@@ -90,8 +90,7 @@ class Embedding:
         """Squared L2 distance in [0, 4]. Raises SpaceMismatch for another space."""
         if self.space != other.space:
             raise SpaceMismatch(
-                f"expected two embeddings of one space, got {self.space!r} and {other.space!r}; "
-                "embed both pictures with bundles of the same space"
+                f"expected two embeddings of one space, got {self.space!r} and {other.space!r}; embed both pictures with bundles of the same space"
             )
         return float(np.sum((self.vector - other.vector) ** 2))
 

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from facelite.errors import GalleryError, SpaceMismatch
+from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.face import Embedding, Floats
 
 FORMAT = 1
 
-_SCHEMA = """
-CREATE TABLE gallery (format INTEGER NOT NULL, space TEXT NOT NULL);
-CREATE TABLE template (
-    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, vector BLOB NOT NULL, artefact TEXT NOT NULL, enrolled_at REAL NOT NULL);
-CREATE INDEX template_subject ON template (subject);
-"""
+WAIT = 10.0
+"""Seconds to wait for another process that is writing."""
+
+_SCHEMA = (
+    "CREATE TABLE gallery (format INTEGER NOT NULL, space TEXT NOT NULL)",
+    "CREATE TABLE template (id INTEGER PRIMARY KEY, subject TEXT NOT NULL, vector BLOB NOT NULL, artefact TEXT NOT NULL, enrolled_at REAL NOT NULL)",
+    "CREATE INDEX template_subject ON template (subject)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +50,26 @@ class Match:
 
 
 class Gallery:
-    """An open gallery file; a context manager. Its templates are also held in memory as one matrix."""
+    """An open gallery file; a context manager. Its templates are also held in memory as one matrix.
+
+    What another process enrols meanwhile is seen after the next enrolment or removal here, or by opening the gallery anew.
+    """
 
     def __init__(self, path: str | Path, /, *, space: str, create: bool = False) -> None:
-        """Open the gallery at ``path``, or make it when ``create``. Raises GalleryError, SpaceMismatch."""
+        """Open the gallery at ``path``; with ``create`` a missing one is made by the first enrolment. Raises GalleryError, SpaceMismatch."""
         self.path, self.space = Path(path), space
-        if not self.path.exists() and not create:
+        self._db: sqlite3.Connection | None = None
+        self._hold([])
+        if self.path.exists():
+            with self._transaction(write=False) as db:
+                if create and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    return  # an empty file
+                self._check(db)
+                self._load(db)
+        elif not create:
             raise GalleryError(f"{path}: expected a gallery, found none; make one: facelite enrol --gallery {path} SUBJECT PICTURE")
-        try:
-            self._db = sqlite3.connect(self.path)
-            self._begin()
-            self._load()
-        except sqlite3.Error as error:
-            raise GalleryError(f"{path}: expected a gallery, got: {error}; restore it from a copy or enrol anew") from None
+        elif not self.path.parent.is_dir():
+            raise GalleryError(f"{path}: expected an existing folder to make the gallery in, found none; check the path")
 
     def __enter__(self) -> Gallery:
         return self
@@ -69,7 +78,9 @@ class Gallery:
         self.close()
 
     def close(self) -> None:
-        self._db.close()
+        if self._db:
+            self._db.close()
+            self._db = None
 
     @property
     def subjects(self) -> list[str]:
@@ -77,70 +88,100 @@ class Gallery:
         return sorted({template.subject for template in self.templates})
 
     def enrol(self, subject: str, embeddings: Sequence[Embedding], /, *, artefact: str) -> None:
-        """Add templates of ``subject``, all or none. Raises SpaceMismatch, ValueError for an empty name or no embedding."""
-        if not subject.strip() or not embeddings:
-            raise ValueError(f"expected a subject's name and at least one embedding, got {subject!r} and {len(embeddings)}")
+        """Add templates of ``subject``, all or none. Raises InputError for an unusable name, SpaceMismatch, GalleryError."""
+        if not embeddings:
+            raise ValueError("expected at least one embedding, got none")
+        if not subject.isprintable() or not subject.strip():
+            raise InputError(f"expected a subject's name in printable letters, got {subject!r}; name the person")
         for embedding in embeddings:
-            self._check_space(embedding.space)
+            self._check_space(embedding)
         now = time.time()
         rows = [(subject, embedding.vector.astype("<f4").tobytes(), artefact, now) for embedding in embeddings]
-        with self._writing() as db:
+        with self._transaction(write=True) as db:
             db.executemany("INSERT INTO template (subject, vector, artefact, enrolled_at) VALUES (?, ?, ?, ?)", rows)
-        self._load()
 
     def remove(self, subject: str, /) -> int:
         """Remove every template of ``subject``; how many there were. Raises GalleryError when there was none."""
-        with self._writing() as db:
+        with self._transaction(write=True) as db:
             count = db.execute("DELETE FROM template WHERE subject = ?", (subject,)).rowcount
         if not count:
-            raise GalleryError(f"{self.path}: expected one of the subjects {', '.join(self.subjects) or '(none)'}, got {subject!r}")
-        self._load()
+            raise self._unknown(subject)
         return count
 
     def nearest(self, probe: Embedding, /, *, subject: str | None = None) -> Match:
         """The template nearest to ``probe``, of everybody or of ``subject``. Raises GalleryError when there is none."""
-        self._check_space(probe.space)
-        if subject is not None and subject not in self.subjects:
-            raise GalleryError(f"{self.path}: expected one of the subjects {', '.join(self.subjects) or '(none)'}, got {subject!r}")
-        if not self.templates:
-            raise GalleryError(f"{self.path}: expected somebody enrolled, found an empty gallery; enrol first")
-        distances = np.clip(2 - 2 * self._matrix @ probe.vector, 0, 4)
-        if subject is not None:
-            distances[[template.subject != subject for template in self.templates]] = np.inf
+        self._check_space(probe)
+        mine = np.array([subject in (None, template.subject) for template in self.templates], np.bool_)
+        if not mine.any():
+            raise self._unknown(subject)
+        distances = np.where(mine, np.clip(2 - 2 * self._matrix @ probe.vector, 0, 4), np.inf)
         best = int(np.argmin(distances))
         return Match(self.templates[best].subject, float(distances[best]))
 
-    def _check_space(self, space: str) -> None:
-        if space != self.space:
-            raise SpaceMismatch(f"{self.path}: expected embeddings of the space {self.space!r}, got {space!r}; "
-                                "use the bundle that the gallery was made with, or enrol into a new gallery")
+    def _unknown(self, subject: str | None) -> GalleryError:
+        if not self.templates:
+            return GalleryError(f"{self.path}: expected somebody enrolled, got an empty gallery; enrol first: facelite enrol")
+        return GalleryError(f"{self.path}: expected one of its {len(self.subjects)} subjects, got {subject!r}; see: facelite gallery list")
 
-    def _begin(self) -> None:
-        """Make the tables in a new file; in an old one check format and space."""
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone():
-            if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise GalleryError(f"{self.path}: expected a gallery, got another database; name a new file")
-            with self._writing() as db:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    db.execute(statement)
-                db.execute("INSERT INTO gallery VALUES (?, ?)", (FORMAT, self.space))
-        form, space = self._db.execute("SELECT format, space FROM gallery").fetchone()
+    def _check_space(self, embedding: Embedding) -> None:
+        size = self._matrix.shape[1] if self.templates else len(embedding.vector)
+        if (embedding.space, len(embedding.vector)) != (self.space, size):
+            raise SpaceMismatch(
+                f"{self.path}: expected embeddings of the space {self.space!r} ({size} numbers), got {embedding.space!r} "
+                f"({len(embedding.vector)}); use the bundle that the gallery was made with, or enrol into a new gallery"
+            )
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
+        """The database inside a transaction: all of the block is stored, or nothing. A failure closes the file."""
+        try:
+            if self._db is None:
+                self._db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+            self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            if write:
+                self._make(self._db)
+            yield self._db
+            self._db.execute("COMMIT")
+            if write:
+                self._load(self._db)
+        except sqlite3.OperationalError as error:
+            self.close()  # which rolls back
+            raise GalleryError(
+                f"{self.path}: expected to read and write it, got: {error}; see to its rights, the space left and other processes that write"
+            ) from None
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            self.close()
+            raise GalleryError(f"{self.path}: expected a gallery, got: {error}; restore it from a copy or name another") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self, db: sqlite3.Connection) -> None:
+        """The tables in a file that has none yet, be it that another process made them a moment ago."""
+        if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            for statement in _SCHEMA:
+                db.execute(statement)
+            db.execute("INSERT INTO gallery VALUES (?, ?)", (FORMAT, self.space))
+        self._check(db)
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        """Refuse another format and another space."""
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone():
+            raise GalleryError(f"{self.path}: expected a gallery, got an empty file or another database; name a gallery, or a new file to enrol into")
+        form, space = db.execute("SELECT format, space FROM gallery").fetchone()
         if form != FORMAT:
-            raise GalleryError(f"{self.path}: expected format {FORMAT}, got {form}; use the facelite that made the gallery")
+            raise GalleryError(f"{self.path}: expected a gallery of format {FORMAT}, got {form}; use the facelite that made it")
         if space != self.space:
-            raise SpaceMismatch(f"{self.path}: expected a gallery of the space {self.space!r}, which the bundle has, got {space!r}; "
-                                "use the bundle that the gallery was made with, or enrol into a new gallery")
+            raise SpaceMismatch(
+                f"{self.path}: expected a gallery of the space {self.space!r}, which the bundle has, got {space!r}; "
+                "use the bundle that the gallery was made with, or enrol into a new gallery"
+            )
 
-    def _writing(self) -> sqlite3.Connection:
-        """The database inside a transaction that ends with the ``with`` block."""
-        self._db.isolation_level = None
-        self._db.execute("BEGIN IMMEDIATE")
-        return self._db
+    def _load(self, db: sqlite3.Connection) -> None:
+        rows = db.execute("SELECT subject, vector, artefact, enrolled_at FROM template ORDER BY id").fetchall()
+        self._hold([Template(subject, Embedding(np.frombuffer(vector, "<f4"), self.space), artefact, at) for subject, vector, artefact, at in rows])
 
-    def _load(self) -> None:
-        with closing(self._db.execute("SELECT subject, vector, artefact, enrolled_at FROM template ORDER BY id")) as rows:
-            self.templates = [
-                Template(subject, Embedding(np.frombuffer(vector, "<f4"), self.space), artefact, at) for subject, vector, artefact, at in rows
-            ]
-        vectors = [template.embedding.vector for template in self.templates]
-        self._matrix: Floats = np.stack(vectors) if vectors else np.zeros((0, 1), np.float32)
+    def _hold(self, templates: list[Template]) -> None:
+        """Keep ``templates`` and their vectors as one matrix (n, d). Raises ValueError where their sizes differ."""
+        self._matrix: Floats = np.stack([template.embedding.vector for template in templates]) if templates else np.zeros((0, 0), np.float32)
+        self.templates = templates

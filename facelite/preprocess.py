@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from facelite.face import FaceCrop, Floats, Pixels
 
-TEMPLATE_112: Floats = np.array(
-    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (56.1396, 92.2848)], np.float32
-)
+TEMPLATE_112: Floats = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (56.1396, 92.2848)], np.float32)
 """Eye at the left of the picture, eye at its right, nose tip, mouth centre, in the usual 112 x 112 crop."""
 
 

@@ -26,7 +26,7 @@ def read_recipe(path: str | Path, cls: type[T], /) -> T:
     try:
         return parse(table, cls)
     except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from None
+        raise RecipeError(f"{path}: {error}; correct it") from None
 
 
 def parse(table: dict[str, Any], cls: type[T], /, *, where: str = "") -> T:
@@ -35,10 +35,10 @@ def parse(table: dict[str, Any], cls: type[T], /, *, where: str = "") -> T:
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(table) - set(fields))
     if unknown:
-        raise RecipeError(f"expected the keys {', '.join(sorted(fields))}{_in(where)}, got {unknown[0]!r}; correct or remove it")
+        raise RecipeError(f"expected the keys {', '.join(sorted(fields))}{_in(where)}, got {unknown[0]!r}")
     for name, field in fields.items():
         if name not in table and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise RecipeError(f"expected the key {name!r}{_in(where)}, which is missing; add it")
+            raise RecipeError(f"expected the key {name!r}{_in(where)}, got none")
     values = {name: _value(value, kinds[name], f"{where}.{name}" if where else name) for name, value in table.items()}
     try:
         return cls(**values)

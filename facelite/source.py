@@ -53,17 +53,14 @@ def _index(path: Path, file: BinaryIO) -> dict[str, tuple[int, int]]:
     return {
         name: (member.offset_data, member.size)
         for name, member in members
-        if PurePosixPath(name).suffix.lower() in SUFFIXES
-        and not any(part.startswith((".", "/")) for part in PurePosixPath(name).parts)
+        if PurePosixPath(name).suffix.lower() in SUFFIXES and not any(part.startswith((".", "/")) for part in PurePosixPath(name).parts)
     }
 
 
 def _refusal(path: Path, got: str) -> InputError:
-    return InputError(
-        f"{path}: expected a folder or a whole, uncompressed tar of pictures, one folder per person, got {got}; check the path"
-    )
+    return InputError(f"{path}: expected a folder or a whole, uncompressed tar of pictures, one folder per person, got {got}; check the path")
 
 
 def _check(path: Path, names: list[str]) -> None:
     if not names:
-        raise InputError(f"{path}: expected pictures in it, one folder per person (person/picture.jpg), found none")
+        raise InputError(f"{path}: expected pictures in it, one folder per person (person/picture.jpg), found none; check the path")

@@ -1,12 +1,18 @@
-"""Fixtures that several test files share: the detector file and two real photographs that come with installed packages."""
+"""Fixtures that several test files share: the detector file, two real photographs that come with installed packages, the released bundle."""
+
+from pathlib import Path
 
 import matplotlib.cbook
 import pytest
 import skimage.data
 
+from facelite.bundle import open_bundle
 from facelite.errors import BundleError
+from facelite.export.assemble import export_bundle
 from facelite.image import decode_image
 from facelite.runtime.detector import Detector, find_detector
+
+RELEASED = Path(__file__).parent.parent / "export/nns2"
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +44,16 @@ def hopper():
         pixels = decode_image(file.read())
     pixels.flags.writeable = False
     return pixels
+
+
+@pytest.fixture(scope="session")
+def bundle_file(tmp_path_factory, detector_file):
+    """The released int8 bundle, exported from the committed files. Its weights change: no test may know its distances."""
+    out = tmp_path_factory.mktemp("released")
+    export_bundle(RELEASED / "int8.toml", out)
+    return out / "nns2-int8.facelite"
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_file):
+    return open_bundle(bundle_file)

@@ -101,8 +101,22 @@ def test_turns_upright(kind, orientation):
     np.testing.assert_allclose(pixels, by_pillow(data), atol=2)
 
 
-@pytest.mark.parametrize("mode, kind", [("1", "PNG"), ("L", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("RGBA", "PNG"), ("L", "JPEG"),
-                                        ("CMYK", "JPEG"), ("RGBA", "WEBP"), ("LA", "WEBP"), ("L", "BMP"), ("RGBA", "BMP")])
+@pytest.mark.parametrize(
+    "mode, kind",
+    [
+        ("1", "PNG"),
+        ("L", "PNG"),
+        ("LA", "PNG"),
+        ("P", "PNG"),
+        ("RGBA", "PNG"),
+        ("L", "JPEG"),
+        ("CMYK", "JPEG"),
+        ("RGBA", "WEBP"),
+        ("LA", "WEBP"),
+        ("L", "BMP"),
+        ("RGBA", "BMP"),
+    ],
+)
 def test_every_mode_becomes_rgb(mode, kind):
     picture = PICTURE.convert(mode)
     if mode.endswith("A"):
@@ -120,9 +134,14 @@ def test_transparency_leaves_the_colour_beneath():
     assert np.all(decode_image(encode(palette, "PNG", transparency=0)) == (200, 100, 50))
 
 
-@pytest.mark.parametrize("ink, colour", [
-    ((0, 255, 255, 0), (255, 0, 0)), ((255, 0, 0, 0), (0, 255, 255)), ((0, 0, 0, 255), (0, 0, 0)),
-])
+@pytest.mark.parametrize(
+    "ink, colour",
+    [
+        ((0, 255, 255, 0), (255, 0, 0)),
+        ((255, 0, 0, 0), (0, 255, 255)),
+        ((0, 0, 0, 255), (0, 0, 0)),
+    ],
+)
 def test_cmyk_colours(ink, colour):
     data = encode(Image.new("CMYK", (32, 32), ink), "JPEG", quality=95)
     np.testing.assert_allclose(decode_image(data).reshape(-1, 3), np.tile(colour, (32 * 32, 1)), atol=3)
@@ -196,26 +215,33 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture():
     assert "truncated" in refusal(data[:-200])
 
 
-@pytest.mark.parametrize("data, came", [
-    (b"", "an empty file"),
-    (b"my holiday\n\nphotos", "begins with"),
-    (b"GIF89a" + bytes(40), "begins with"),
-    (b"\x89PNG\r\n\x1a\n" + bytes(40), "begins with"),
-    (b"\xff\xd8\xff\xd9", "truncated"),
-    (b"\xff\xd8" + b"\xff" * 50, "truncated"),
-    (b"RIFF\xff\xff\xff\xffWEBPVP8 " + bytes(40), "0 x 0"),
-])
+@pytest.mark.parametrize(
+    "data, came",
+    [
+        (b"", "an empty file"),
+        (b"my holiday\n\nphotos", "begins with"),
+        (b"GIF89a" + bytes(40), "begins with"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "begins with"),
+        (b"\xff\xd8\xff\xd9", "truncated"),
+        (b"\xff\xd8" + b"\xff" * 50, "truncated"),
+        (b"RIFF\xff\xff\xff\xffWEBPVP8 " + bytes(40), "0 x 0"),
+    ],
+)
 def test_what_is_no_picture_is_refused(data, came):
     assert came in refusal(data)
 
 
-@pytest.mark.parametrize("data", [
-    png(30_000, 30_000, body=bytes(3000)),
-    png(30_000, 30_000, depth=1, colour=0),
-    b"\xff\xd8\xff\xc0\x00\x11\x08" + struct.pack(">HH", 30_000, 30_000) + b"\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xff\xd9",
-    b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (29_999).to_bytes(3, "little") * 2,
-    b"BM" + struct.pack("<IIIIiiHHIIIIII", 54, 0, 54, 40, 30_000, 30_000, 1, 24, 0, 0, 0, 0, 0, 0),
-], ids=["png", "1-bit png", "jpeg", "webp", "bmp"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(30_000, 30_000, body=bytes(3000)),
+        png(30_000, 30_000, depth=1, colour=0),
+        b"\xff\xd8\xff\xc0\x00\x11\x08" + struct.pack(">HH", 30_000, 30_000) + b"\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xff\xd9",
+        b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (29_999).to_bytes(3, "little") * 2,
+        b"BM" + struct.pack("<IIIIiiHHIIIIII", 54, 0, 54, 40, 30_000, 30_000, 1, 24, 0, 0, 0, 0, 0, 0),
+    ],
+    ids=["png", "1-bit png", "jpeg", "webp", "bmp"],
+)
 def test_a_bomb_is_refused_before_it_is_decoded(data, monkeypatch):
     monkeypatch.setattr(cv2, "imdecode", lambda *args: pytest.fail("decoded a bomb"))
     start = time.perf_counter()
@@ -270,8 +296,7 @@ def test_finds_pictures(tmp_path):
     for name in ("b/2.JPG", "b/1.png", "a/x.webp", "a/x.bmp", "a/.hidden.jpg", ".git/y.jpg", "a/notes.txt", "c.jpeg/z.jpeg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)] == [
-        "a/x.bmp", "a/x.webp", "b/1.png", "b/2.JPG", "c.jpeg/z.jpeg"]
+    assert [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)] == ["a/x.bmp", "a/x.webp", "b/1.png", "b/2.JPG", "c.jpeg/z.jpeg"]
 
 
 quick = settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])

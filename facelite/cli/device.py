@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from facelite.bundle import Manifest, find_bundle, open_bundle
-from facelite.cli.output import bundle_option, face_option, json_option, show, status_of, threads_option
+from facelite.bundle import find_bundle, open_bundle
+from facelite.cli.output import bundle_option, face_option, json_option, show, threads_option, warn
+from facelite.cli.rows import decision_row, enrolment_row, look_row, rows_of, show_rows
 from facelite.errors import InputError
-from facelite.face import Decision
 from facelite.gallery import Gallery
 from facelite.image import find_images
 from facelite.runtime.choice import Rule
-from facelite.runtime.verifier import Look, Verifier, open_verifier
+from facelite.runtime.verifier import open_verifier
 
 gallery_option = click.option("--gallery", required=True, type=click.Path(dir_okay=False), help="The gallery file.")
 
@@ -30,11 +29,8 @@ gallery_option = click.option("--gallery", required=True, type=click.Path(dir_ok
 def embed(context: click.Context, images: tuple[str, ...], bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
     """Print the embedding of the face in each of IMAGES."""
     verifier = open_verifier(find_bundle(bundle), threads=threads)
-    looks = {image: verifier.look(image, rule=rule) for image in images}
-    values = {image: _look(look) for image, look in looks.items()}
-    lines = [f"{image}: {' '.join(f'{v:.6f}' for v in value['embedding']) if value['embedding'] else value['outcome']}" for image, value in values.items()]
-    show({"space": verifier.manifest.space, "images": values}, as_json, lines)
-    context.exit(3 if any(look.outcome for look in looks.values()) else 0)
+    rows = rows_of(images, lambda image: look_row(verifier.look(image, rule=rule)))
+    context.exit(show_rows({"space": verifier.manifest.space}, "images", rows, as_json))
 
 
 @click.command()
@@ -48,8 +44,18 @@ def embed(context: click.Context, images: tuple[str, ...], bundle: str | None, r
 @threads_option
 @json_option
 @click.pass_context
-def verify(context: click.Context, a: str, b: str | None, gallery: str | None, subject: str | None, fmr: float | None,
-           bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
+def verify(
+    context: click.Context,
+    a: str,
+    b: str | None,
+    gallery: str | None,
+    subject: str | None,
+    fmr: float | None,
+    bundle: str | None,
+    rule: Rule,
+    threads: int,
+    as_json: bool,
+) -> None:
     """Say whether pictures A and B show one person, or whether A shows --subject of --gallery.
 
     Exit status: 0 accepted, 1 rejected, 2 unreadable input, 3 could not decide, 4 refused to work.
@@ -62,8 +68,11 @@ def verify(context: click.Context, a: str, b: str | None, gallery: str | None, s
     else:
         with Gallery(str(gallery), space=verifier.manifest.space) as opened:
             decision = verifier.verify_subject(a, str(subject), opened, fmr=fmr, rule=rule)
-    _show_decision(decision, verifier.manifest, as_json)
-    context.exit(status_of(decision))
+    row = decision_row(decision)
+    show({**row.values, "model": verifier.manifest.name}, as_json, [row.line] if row.answers else [])
+    if not row.answers:
+        warn(row.line)
+    context.exit(row.status)
 
 
 @click.command()
@@ -76,44 +85,58 @@ def verify(context: click.Context, a: str, b: str | None, gallery: str | None, s
 @threads_option
 @json_option
 @click.pass_context
-def enrol(context: click.Context, subject: str | None, pictures: tuple[str, ...], gallery: str, folder: str | None,
-          bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
+def enrol(
+    context: click.Context,
+    subject: str | None,
+    pictures: tuple[str, ...],
+    gallery: str,
+    folder: str | None,
+    bundle: str | None,
+    rule: Rule,
+    threads: int,
+    as_json: bool,
+) -> None:
     """Enrol SUBJECT from PICTURES, or everybody in --folder. A subject is enrolled from all its pictures or not at all."""
     if (folder is None) == (subject is None) or (folder is None and not pictures):
         raise click.UsageError("expected SUBJECT and PICTURES, or --folder PEOPLE")
     people = {str(subject): [Path(picture) for picture in pictures]} if folder is None else _people(Path(folder))
     verifier = open_verifier(find_bundle(bundle), threads=threads)
     with Gallery(gallery, space=verifier.manifest.space, create=True) as opened:
-        results = {person: _enrol(verifier, person, files, opened, rule) for person, files in people.items()}
+        rows = rows_of(people, lambda name: enrolment_row(people[name], verifier.enrol(name, people[name], opened, rule=rule)))
         total = len(opened.subjects)
-    lines = [f"{person}: {'enrolled from ' + str(one['enrolled']) + ' picture(s)' if one['enrolled'] else '; '.join(one['problems'])}"
-             for person, one in results.items()]
-    show({"gallery": gallery, "subjects": total, "people": results}, as_json, lines)
-    context.exit(3 if any(not one["enrolled"] for one in results.values()) else 0)
+    context.exit(show_rows({"gallery": gallery, "subjects": total}, "people", rows, as_json))
 
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, type=click.Path())
 @gallery_option
-@click.option("--fmr", "fpir", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
-              help="How often a stranger may be taken for somebody of the whole gallery.")
+@click.option(
+    "--fmr",
+    "fpir",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="How often a stranger may be taken for somebody of the whole gallery.",
+)
 @bundle_option
 @face_option
 @threads_option
 @json_option
 @click.pass_context
-def identify(context: click.Context, pictures: tuple[str, ...], gallery: str, fpir: float,
-             bundle: str | None, rule: Rule, threads: int, as_json: bool) -> None:
-    """Say whom of the gallery each of PICTURES shows. The exit status is the worst of them, as for verify."""
+def identify(
+    context: click.Context, pictures: tuple[str, ...], gallery: str, fpir: float, bundle: str | None, rule: Rule, threads: int, as_json: bool
+) -> None:
+    """Say whom of the gallery each of PICTURES shows.
+
+    The exit status is the worst: unreadable (2), could not decide (3), rejected (1), accepted (0).
+    """
     verifier = open_verifier(find_bundle(bundle), threads=threads)
     with Gallery(gallery, space=verifier.manifest.space) as opened:
-        decisions = {picture: verifier.identify(picture, opened, fpir=fpir, rule=rule) for picture in pictures}
-    values = {picture: _decision(decision) for picture, decision in decisions.items()}
-    show({"pictures": values}, as_json, [f"{picture}: {_sentence(decision)}" for picture, decision in decisions.items()])
-    context.exit(max(status_of(decision) for decision in decisions.values()))
+        rows = rows_of(pictures, lambda picture: decision_row(verifier.identify(picture, opened, fpir=fpir, rule=rule)))
+    context.exit(show_rows({}, "pictures", rows, as_json))
 
 
-@click.group(name="gallery")
+@click.group(name="gallery", no_args_is_help=False)
 def gallery_group() -> None:
     """List or remove enrolled subjects."""
 
@@ -154,7 +177,10 @@ def inspect(bundle: str, as_json: bool) -> None:
         f"{manifest.name}: {manifest.network}, {manifest.precision}, {manifest.parameters:,} parameters, {manifest.multiply_adds:,} multiply-adds",
         f"space {manifest.space}, {manifest.embedding} numbers, input {size.height} x {size.width}, sha256 {opened.digest}",
         "       FMR    distance   FMR at most      FNMR",
-        *[f"{t.fmr:10g}  {t.distance:10.4f}  {t.fmr_upper:12.2g}  {t.fnmr:8.4f}{'  (default)' if t.fmr == manifest.fmr else ''}" for t in manifest.thresholds],
+        *[
+            f"{t.fmr:10g}  {t.distance:10.4f}  {t.fmr_upper:12.2g}  {t.fnmr:8.4f}{'  (default)' if t.fmr == manifest.fmr else ''}"
+            for t in manifest.thresholds
+        ],
         *[f"{name}: {len(data):,} bytes" for name, data in opened.files.items()],
         *[f"licence of the {what}: {licence}" for what, licence in manifest.licences.items()],
         f"training data: {manifest.training_data}",
@@ -164,48 +190,12 @@ def inspect(bundle: str, as_json: bool) -> None:
 
 def _people(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder with one folder per person, found none; check --folder")
+        raise InputError(f"{folder}: expected a folder with one folder per person, found no folder; check --folder")
     people = {person.name: find_images(person) for person in sorted(folder.iterdir()) if person.is_dir()}
     people = {name: files for name, files in people.items() if files}
     if not people:
-        raise InputError(f"{folder}: expected one folder of pictures per person, found none")
+        raise InputError(f"{folder}: expected one folder of pictures per person, found none; see to --folder")
     return people
-
-
-def _enrol(verifier: Verifier, person: str, files: list[Path], gallery: Gallery, rule: Rule) -> dict[str, Any]:
-    try:
-        looks = verifier.enrol(person, files, gallery, rule=rule)
-    except InputError as error:
-        return {"enrolled": 0, "problems": [str(error)]}
-    problems = [f"{file}: {look.outcome.value}: {look.detail}" for file, look in zip(files, looks, strict=True) if look.outcome]
-    return {"enrolled": 0 if problems else len(looks), "problems": problems}
-
-
-def _look(look: Look) -> dict[str, Any]:
-    return {
-        "outcome": look.outcome.value if look.outcome else "embedded",
-        "detail": look.detail,
-        "embedding": look.embedding.vector.astype(float).round(6).tolist() if look.embedding else None,
-        "box": look.face.box.astype(float).round(1).tolist() if look.face else None,
-    }
-
-
-def _decision(decision: Decision) -> dict[str, Any]:
-    return {"verified": decision.accepted, "outcome": decision.outcome.value, "subject": decision.subject, "distance": decision.distance,
-            "threshold": asdict(decision.threshold), "detail": decision.detail}
-
-
-def _sentence(decision: Decision) -> str:
-    if decision.distance is None:
-        return f"{decision.outcome.value}: {decision.detail}"
-    who = f" as {decision.subject}" if decision.subject and decision.accepted else ""
-    threshold = decision.threshold
-    return (f"{decision.outcome.value}{who}: distance {decision.distance:.3f}, threshold {threshold.distance:.3f} "
-            f"(false matches: {threshold.fmr:g}, at most {threshold.fmr_upper:.2g})")
-
-
-def _show_decision(decision: Decision, manifest: Manifest, as_json: bool) -> None:
-    show(_decision(decision) | {"model": manifest.name}, as_json, [_sentence(decision)])
 
 
 COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, identify, gallery_group, inspect)

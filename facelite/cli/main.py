@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -13,7 +14,7 @@ from facelite.cli import device, workstation
 from facelite.cli.output import Commands
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, no_args_is_help=False)
 @click.version_option(__version__, prog_name="facelite")
 def main() -> None:
     """Face verification on cheap devices: align, train, export; then enrol, verify, identify."""
@@ -26,17 +27,16 @@ main.add_command(device.enrol, name="enroll")
 
 def run() -> None:
     """The entry point of the process."""
-    if not os.environ.get("FACELITE_DEBUG"):
+    if sys.stderr is None:  # started without standard error
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process
+    elif not os.environ.get("FACELITE_DEBUG"):
         _hush_native_code()
     main()
 
 
 def _hush_native_code() -> None:
     """TensorFlow, LiteRT and libjpeg write remarks to file descriptor 2, past every logging level: Python keeps a copy, they get the void."""
-    try:
-        copy = os.dup(2)
-    except OSError:  # started without standard error
-        return
+    copy = os.dup(2)
     sys.stderr = io.TextIOWrapper(os.fdopen(copy, "wb", buffering=0), encoding=sys.stderr.encoding, errors="backslashreplace", write_through=True)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -8,12 +8,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
 from facelite.errors import FaceliteError
-from facelite.face import Decision, Outcome
+from facelite.runtime.interpreter import MAX_THREADS
 
 ACCEPTED, REJECTED, USAGE, UNDECIDED, REFUSED, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 
@@ -21,9 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
 bundle_option = click.option("--bundle", type=click.Path(), help="The bundle; else FACELITE_BUNDLE, else the installed package's.")
-threads_option = click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of the TFLite runtime.")
+threads_option = click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=1, show_default=True, help="Threads of the TFLite runtime.")
 face_option = click.option(
-    "--face", "rule", type=click.Choice(["only", "centre", "largest"]), default="only", show_default=True,
+    "--face",
+    "rule",
+    type=click.Choice(["only", "centre", "largest"]),
+    default="only",
+    show_default=True,
     help="Which face of a picture is meant; with 'only', two faces are not decided.",
 )
 
@@ -32,7 +36,7 @@ class Commands(click.Group):
     """A group whose every end is one of the statuses above: a crash never reads as "rejected"."""
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        as_json = "--json" in sys.argv
+        as_json = "--json" in (sys.argv if kwargs.get("args") is None else kwargs["args"])
         try:
             sys.exit(int(super().main(*args, **{**kwargs, "standalone_mode": False}) or 0))
         except click.exceptions.Exit as error:
@@ -47,19 +51,37 @@ class Commands(click.Group):
         except FaceliteError as error:
             _fail(error.exit_status, str(error), as_json)
         except OSError as error:
-            _fail(REFUSED, f"{error.filename or 'file'}: {error.strerror or error}", as_json)
+            what = f"{error.filename}: expected to read or write it, got" if error.filename else "expected to read and write files, got"
+            _fail(REFUSED, f"{what} {error.strerror or error}; check the path, its rights and the space left", as_json)
         except Exception as error:  # noqa: BLE001 - the last resort
+            if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("facelite"):
+                _fail(REFUSED, f"expected the package {error.name}, found none; install it: pip install 'facelite[train]'", as_json)
             if os.environ.get("FACELITE_DEBUG"):
                 traceback.print_exc()
             _fail(DEFECT, f"a defect of facelite: {type(error).__name__}: {error}; set FACELITE_DEBUG=1 for its trace and report it", as_json)
 
 
 def _fail(status: int, message: str, as_json: bool) -> NoReturn:
-    line = " ".join(message.split())
     if as_json:
-        print(json.dumps({"error": line, "status": status}))
-    print(f"facelite: {line}", file=sys.stderr)
+        _say(json.dumps({"error": _one_line(message), "status": status}), sys.stdout)
+    warn(message)
     sys.exit(status)
+
+
+def warn(message: str) -> None:
+    """One line on standard error."""
+    _say(f"facelite: {_one_line(message)}", sys.stderr)
+
+
+def _say(line: str, file: TextIO) -> None:
+    try:
+        print(line, file=file, flush=True)
+    except OSError:  # a closed pipe, a full disk: what Python has kept of it must not fail again at the end, the exit status tells
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
 
 
 def show(values: dict[str, Any], as_json: bool, lines: list[str] | None = None) -> None:
@@ -67,19 +89,17 @@ def show(values: dict[str, Any], as_json: bool, lines: list[str] | None = None) 
     if as_json:
         click.echo(json.dumps(values, default=str))
     else:
-        click.echo("\n".join(lines if lines is not None else [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in values.items()]))
-
-
-def status_of(decision: Decision) -> int:
-    """The exit status of verify and identify."""
-    if not decision.outcome.decided:
-        return UNDECIDED
-    return ACCEPTED if decision.outcome is Outcome.ACCEPTED else REJECTED
+        text = lines if lines is not None else [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in values.items()]
+        for line in text:
+            click.echo(line.encode(errors="surrogateescape").decode(errors="replace"))  # a file's name need not be text
 
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A function of (done, total) that draws a progress bar with the time left on standard error."""
+    """A function of (done, total) that draws a progress bar with the time left on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
     with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True) as drawn:
 
         def update(done: int, total: int) -> None:

@@ -41,7 +41,9 @@ def align(source: str, out: str, face_pixels: int, margin: int, workers: int | N
     from facelite.training.align import CropGeometry, align_pictures
 
     with bar("aligning") as progress:
-        report = align_pictures(source, out, detector=find_detector(detector), geometry=CropGeometry(face_pixels, margin), workers=workers, progress=progress)
+        report = align_pictures(
+            source, out, detector=find_detector(detector), geometry=CropGeometry(face_pixels, margin), workers=workers, progress=progress
+        )
     show(asdict(report), as_json, [f"kept {report.kept}", *[f"dropped {number}: {reason}" for reason, number in report.dropped.items()]])
 
 
@@ -55,8 +57,9 @@ def align(source: str, out: str, face_pixels: int, margin: int, workers: int | N
 @click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Epochs, in place of the recipe's.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the training step; 1 makes a resumed run bit-equal to an unbroken one.")
 @json_option
-def train(recipe: str | None, data: str, network: str, out: str, resume: bool, init: str | None, epochs: float | None,
-          threads: int | None, as_json: bool) -> None:
+def train(
+    recipe: str | None, data: str, network: str, out: str, resume: bool, init: str | None, epochs: float | None, threads: int | None, as_json: bool
+) -> None:
     """Train by RECIPE, or --network on the people in --data with the default recipe. OUT/best.npz holds the best weights."""
     from facelite.training.host import prepare_host
 
@@ -87,21 +90,28 @@ def train(recipe: str | None, data: str, network: str, out: str, resume: bool, i
 @click.option("--out", type=click.Path(file_okay=False), default="build", show_default=True, help="Where the bundle and its report go.")
 @click.option("--rebuild", is_flag=True, help="Convert from the weights although the recipe names a released file.")
 @click.option("--release", is_flag=True, help="Rebuild, and put the result in the place of the files that the recipe releases.")
+@click.option("--weights", type=click.Path(), help="A run folder or weights file in place of the recipe's weights.")
 @click.option("--faces", type=click.Path(), help="People's pictures: held-out ones for thresholds, others for integer ranges.")
 @detector_option
 @json_option
-def export(recipe: str, out: str, rebuild: bool, release: bool, faces: str | None, detector: str | None, as_json: bool) -> None:
+def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | None, faces: str | None, detector: str | None, as_json: bool) -> None:
     """Make the bundle that RECIPE describes. Nothing is written unless parity, calibration and self-test pass."""
     from facelite.export.assemble import export_bundle
 
     with _Stages() as progress:
-        report = export_bundle(recipe, out, rebuild=rebuild, release=release, faces=faces, detector=detector, progress=progress)
+        report = export_bundle(recipe, out, rebuild=rebuild, release=release, weights=weights, faces=faces, detector=detector, progress=progress)
     parity = report.parity
     lines = [
         f"{Path(out) / report.bundle}: {report.bytes:,} bytes, sha256 {report.digest}",
         f"embedder {report.precision}: {report.embedder_bytes:,} bytes, {report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds",
-        *([f"parity with float32 on {parity.crops} crops: cosine min {parity.cosine_min:.4f}, median {parity.cosine_median:.4f}; "
-           f"VAL {parity.val_float32:.4f} -> {parity.val_artefact:.4f}"] if parity else []),
+        *(
+            [
+                f"parity with float32 on {parity.crops} crops: cosine min {parity.cosine_min:.4f}, median {parity.cosine_median:.4f}; "
+                f"VAL {parity.val_float32:.4f} -> {parity.val_artefact:.4f}"
+            ]
+            if parity
+            else []
+        ),
         *[f"FMR {t.fmr:g}: distance {t.distance:.4f}, FMR at most {t.fmr_upper:.2g}, FNMR {t.fnmr:.4f}" for t in report.thresholds],
     ]
     show(asdict(report), as_json, lines)
@@ -118,8 +128,18 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, faces: str | Non
 @detector_option
 @json_option
 @click.pass_context
-def evaluate(context: click.Context, model: str, data: str, pairs: str | None, all_pairs: bool, held_out: bool, rule: Rule, workers: int | None,
-             detector: str | None, as_json: bool) -> None:
+def evaluate(
+    context: click.Context,
+    model: str,
+    data: str,
+    pairs: str | None,
+    all_pairs: bool,
+    held_out: bool,
+    rule: Rule,
+    workers: int | None,
+    detector: str | None,
+    as_json: bool,
+) -> None:
     """Judge MODEL (a bundle, a run folder, or a .tflite) on the pictures in DATA, from the raw picture to the decision."""
     from facelite.evaluation.judge import judge_all_pairs, judge_pairs
 
@@ -154,7 +174,8 @@ def _judged(model: str, detector: str | None) -> tuple[bytes, Callable[[], Embed
         return find_detector(detector), lambda: Embedder(data, space=path.name)
     if not (path / "best.npz").exists():
         raise InputError(f"{path}: expected a bundle (.facelite), a .tflite or a run folder with best.npz, got none of them; check the path")
-    from facelite.export.convert import convert, read_weights
+    from facelite.export.convert import convert
+    from facelite.networks.weights import read_weights
     from facelite.training.run import run_network
 
     network = run_network(path)
@@ -192,8 +213,10 @@ class _Stages:
 def _live_line(now: Progress) -> None:
     """One line, drawn over the last one on a terminal."""
     left = timedelta(seconds=round(now.seconds_left))
-    line = (f"step {now.step}/{now.steps}  loss {now.loss:.4f}  active {now.statistics.active:.3f}  d(a,p) {now.statistics.positive_median:.2f}  "
-            f"d(a,n) {now.statistics.negative_median:.2f}  {now.images_per_second:.0f} images/s  left {left}  held-out VAL {now.val:.4f}")
+    line = (
+        f"step {now.step}/{now.steps}  loss {now.loss:.4f}  active {now.statistics.active:.3f}  d(a,p) {now.statistics.positive_median:.2f}  "
+        f"d(a,n) {now.statistics.negative_median:.2f}  {now.images_per_second:.0f} images/s  left {left}  held-out VAL {now.val:.4f}"
+    )
     end = "\r" if sys.stderr.isatty() else "\n"
     print(line, end=end, file=sys.stderr, flush=True)
 

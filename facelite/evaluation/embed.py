@@ -16,8 +16,9 @@ from facelite.errors import ImageError
 from facelite.face import FaceCrop, Floats
 from facelite.image import decode_image
 from facelite.preprocess import Preprocessing, align
-from facelite.runtime.choice import Rule, choose
+from facelite.runtime.choice import Rule
 from facelite.runtime.detector import Detector
+from facelite.runtime.look import find_face
 
 
 class CropEmbedder(Protocol):
@@ -57,16 +58,9 @@ def embed_pictures(
     def one(name: str) -> list[Floats | None]:
         if not hasattr(own, "detector"):
             own.detector, own.embedders = Detector(detector), [make() for make in embedders]
-        try:
-            image = decode_image(read(name))
-        except ImageError:
+        crops = crop_picture(read(name), own.detector, [embedder.preprocessing for embedder in own.embedders], rule=rule)
+        if crops is None:
             return [None] * len(embedders)
-        faces = own.detector.detect(image)
-        face = choose(faces, image.shape, rule=rule) if faces else None
-        if face is None:
-            return [None] * len(embedders)
-        sizes = [embedder.preprocessing for embedder in own.embedders]
-        crops = [align(image, face.landmarks, size.height, size.width) for size in sizes]
         return [embedder.vectors([crop])[0] for embedder, crop in zip(own.embedders, crops, strict=True)]
 
     rows = []
@@ -75,6 +69,16 @@ def embed_pictures(
             rows.append(row)
             progress(len(rows), len(names))
     return [_collect(list(names), [row[i] for row in rows]) for i in range(len(embedders))]
+
+
+def crop_picture(data: bytes, detector: Detector, sizes: Sequence[Preprocessing], /, *, rule: Rule) -> list[FaceCrop] | None:
+    """The face that ``rule`` means in an encoded picture, aligned for each of ``sizes``; None where it is unreadable or shows no such face."""
+    try:
+        image = decode_image(data)
+    except ImageError:
+        return None
+    face = find_face(image, detector, rule=rule).face
+    return None if face is None else [align(image, face.landmarks, size.height, size.width) for size in sizes]
 
 
 def _collect(names: list[str], vectors: list[Floats | None]) -> Embedded:

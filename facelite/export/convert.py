@@ -8,17 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
 from facelite.errors import ExportError
-from facelite.export.recipe import Precision
-from facelite.face import FaceCrop, Floats
+from facelite.export.recipe import MIN_REPRESENTATIVE, Precision
+from facelite.face import FaceCrop
 from facelite.networks import Network, build, fold, set_weights
+from facelite.networks.weights import Weights
 from facelite.preprocess import Preprocessing, to_input
-
-Weights = dict[str, list[Floats]]
 
 
 def convert(network: Network, weights: Weights, /, *, precision: Precision, representative: list[FaceCrop] | None = None) -> bytes:
@@ -28,16 +26,22 @@ def convert(network: Network, weights: Weights, /, *, precision: Precision, repr
     """
     if precision == "int8":
         _check_representative(representative or [])
+    if not all(np.isfinite(value).all() for values in weights.values() for value in values):
+        raise ExportError("expected finite weights, got some that are not; the training went astray: train again, with a smaller rate")
     with _quiet():
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tf.lite takes tf_keras models only with this set before the import
-        import tensorflow as tf
-        import tf_keras
+        try:
+            import tensorflow as tf
+            import tf_keras
+        except ImportError as error:
+            raise ExportError(f"expected {error.name} for the conversion, found none; install it: pip install 'facelite[train]'") from None
 
         model = build(network, keras=tf_keras, folded=True, batch=1)
         try:
             set_weights(model, fold(weights))
-        except ValueError as error:
-            raise ExportError(f"expected weights of the network {network.name}, got others ({error}); name the right network") from None
+        except (ValueError, IndexError):
+            size = f"{network.height} x {network.width}, {network.embedding} numbers"
+            raise ExportError(f"expected weights of the network {network.name} ({size}), got others; name the network that was trained") from None
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -50,22 +54,8 @@ def convert(network: Network, weights: Weights, /, *, precision: Precision, repr
         return bytes(converter.convert())
 
 
-def read_weights(path: str | Path, /) -> Weights:
-    """Weights by layer name from an .npz as ``save_weights`` writes it; a run folder stands for its best weights."""
-    path = Path(path) / "best.npz" if Path(path).is_dir() else Path(path)
-    weights: dict[str, dict[int, Floats]] = {}
-    try:
-        with np.load(path) as file:
-            for name in file.files:
-                layer, _, index = name.rpartition("/")
-                weights.setdefault(layer, {})[int(index)] = file[name].astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{path}: expected weights as a training run leaves them, got {error}; name a run folder or a weights file") from None
-    return {layer: [values[i] for i in sorted(values)] for layer, values in weights.items()}
-
-
-MIN_REPRESENTATIVE = 50
 MIN_DEVIATION = 5.0
+"""Mean standard deviation of a pixel over the representative images, of 255; aligned faces of a hundred people have about 60."""
 
 
 def _check_representative(crops: list[FaceCrop]) -> None:
@@ -103,5 +93,3 @@ def _quiet() -> Iterator[None]:
             os.dup2(copy, number)
             os.close(copy)
         os.close(nowhere)
-
-

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from facelite.split import Set
 
 Precision = Literal["float32", "float16", "int8"]
+
+MIN_REPRESENTATIVE = 50
+"""Fewest representative images: ranges from fewer would cut off what the device sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Recipe:
     ``weights``: an .npz as a training run leaves it. ``released``: our own conversion, used unless a rebuild is asked for.
     ``thresholds``: measured thresholds keyed by the sha256 of the embedder, used when the embedder is listed there.
     ``faces``: sets of pictures under the folder given as --faces; their held-out people give the thresholds, others the
-    representative images. ``min_cosine``: the budget, the least cosine of an embedding to the float one.
+    representative images. ``fmrs``: the false match rates to measure thresholds for, ``fmr`` the default among them.
+    ``min_cosine``: the budget, the least cosine of an embedding to the float one. ``height``, ``width``, ``embedding``: 0 is the network's own.
     """
 
     name: str
@@ -38,3 +43,17 @@ class Recipe:
     height: int = 0
     width: int = 0
     embedding: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.name or Path(self.name).name != self.name or not self.name.isprintable():
+            raise ValueError(f"expected a name that can be a file's, got {self.name!r}")
+        if not all(0 < fmr < 1 for fmr in self.fmrs) or self.fmr not in self.fmrs:
+            raise ValueError(f"expected fmrs between 0 and 1, with fmr = {self.fmr:g} among them, got {list(self.fmrs)}")
+        if not -1 <= self.min_cosine <= 1 or self.representative < MIN_REPRESENTATIVE:
+            raise ValueError(
+                f"expected min_cosine from -1 to 1 and representative >= {MIN_REPRESENTATIVE}, got {self.min_cosine:g} and {self.representative}"
+            )
+        if any(side and side < 32 for side in (self.height, self.width)) or self.embedding < 0:
+            raise ValueError(
+                f"expected a height and a width of 32 or more and a positive embedding, got {self.height}, {self.width}, {self.embedding}"
+            )

@@ -25,9 +25,7 @@ class Count:
     multiply_adds: int
 
 
-def count(
-    network: Network, /, *, height: int | None = None, width: int | None = None, embedding: int | None = None
-) -> list[Count]:
+def count(network: Network, /, *, height: int | None = None, width: int | None = None, embedding: int | None = None) -> list[Count]:
     """A Count for each row of the table and for the embedding, in the order of the table."""
     shape: Shape = (height or network.height, width or network.width, 3)
     counts = []

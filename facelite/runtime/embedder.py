@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,9 +27,12 @@ class Embedder:
         shape = self._interpreter.input_shape
         if len(shape) != 4 or shape[3] != 3:
             raise BundleError(f"expected an embedder of input (batch, height, width, 3), got {shape}; export it in this layout")
-        self.preprocessing = preprocessing or Preprocessing(shape[1], shape[2])
+        try:
+            self.preprocessing = preprocessing or Preprocessing(shape[1], shape[2])
+        except ValueError as error:
+            raise BundleError(f"expected an embedder of another input: {error}; export it so") from None
         if shape[1:3] != (self.preprocessing.height, self.preprocessing.width):
-            raise BundleError(f"expected an embedder of input {self.preprocessing.height} x {self.preprocessing.width}, got {shape}")
+            raise BundleError(f"expected an embedder of input {self.preprocessing.height} x {self.preprocessing.width}, got {shape}; export it so")
         self.space = space
         self.artefact = hashlib.sha256(model).hexdigest()
         self._batch = shape[0]
@@ -37,11 +41,18 @@ class Embedder:
     def of(cls, bundle: Bundle, /, *, threads: int = 1) -> Embedder:
         """The embedder of a bundle."""
         manifest = bundle.manifest
-        return cls(bundle.files[EMBEDDER], space=manifest.space, preprocessing=manifest.preprocessing, threads=threads)
+        embedder = cls(bundle.files[EMBEDDER], space=manifest.space, preprocessing=manifest.preprocessing, threads=threads)
+        if (size := math.prod(embedder._interpreter.output_shapes[0][1:])) != manifest.embedding:
+            raise BundleError(f"expected an embedder of {manifest.embedding} numbers, as the manifest says, got {size}; export the bundle again")
+        return embedder
 
     def embed(self, crop: FaceCrop, /) -> Embedding:
-        """The embedding of one aligned crop. Raises ValueError for a crop of another size."""
-        return Embedding(self.vectors([crop])[0], self.space)
+        """The embedding of one aligned crop. Raises ValueError for a crop of another size, BundleError where the model gives no direction."""
+        vector = self.vectors([crop])[0]
+        try:
+            return Embedding(vector, self.space)
+        except ValueError as error:
+            raise BundleError(f"the embedder is broken: {error}; export it again from other weights") from None
 
     def vectors(self, crops: Sequence[FaceCrop], /) -> Floats:
         """The network's raw outputs (n, d) for n crops, not of unit length."""

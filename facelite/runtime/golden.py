@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facelite.errors import SelfTestError
+from facelite.errors import ImageError, SelfTestError
 from facelite.face import FaceCrop, Floats, Pixels
 from facelite.image import decode_image
 from facelite.preprocess import align, template
@@ -39,6 +39,12 @@ class Golden:
     crop: Pixels
     vector: Floats
 
+    def __post_init__(self) -> None:
+        shapes = self.frame.ndim, self.landmarks.shape, self.crop.ndim, self.vector.ndim
+        finite = np.isfinite(self.landmarks).all() and np.isfinite(self.vector).all()
+        if shapes != (3, (4, 2), 3, 1) or not finite or np.ptp(self.landmarks, axis=0).min() < 1:
+            raise ValueError(f"two pictures, finite landmarks (4, 2) that differ and a finite vector missing in one of shapes {shapes}")
+
 
 def make_golden(frame: Pixels, detector: Detector, embedder: Embedder, /) -> Golden | None:
     """The golden vector of ``frame`` by this machine's detector and embedder; None when there is not exactly one face in it."""
@@ -52,8 +58,12 @@ def make_golden(frame: Pixels, detector: Detector, embedder: Embedder, /) -> Gol
 def pack_golden(goldens: list[Golden], /) -> bytes:
     """JSON: pictures as PNG in base64, numbers as lists."""
     entries = [
-        {"frame": _png(one.frame), "landmarks": one.landmarks.astype(float).round(4).tolist(), "crop": _png(one.crop),
-         "embedding": one.vector.astype(float).round(6).tolist()}
+        {
+            "frame": _png(one.frame),
+            "landmarks": one.landmarks.astype(float).round(4).tolist(),
+            "crop": _png(one.crop),
+            "embedding": one.vector.astype(float).round(6).tolist(),
+        }
         for one in goldens
     ]
     return json.dumps(entries, indent=1).encode()
@@ -62,12 +72,17 @@ def pack_golden(goldens: list[Golden], /) -> bytes:
 def unpack_golden(data: bytes, /) -> list[Golden]:
     """The inverse of ``pack_golden``. Raises SelfTestError when it is no such JSON."""
     try:
-        return [
-            Golden(decode_image(base64.b64decode(one["frame"])), np.array(one["landmarks"], np.float32),
-                   decode_image(base64.b64decode(one["crop"])), np.array(one["embedding"], np.float32))
-            for one in json.loads(data)
-        ]
-    except (ValueError, KeyError, TypeError) as error:
+        with np.errstate(over="ignore"):  # a number too large becomes infinite, which is refused
+            return [
+                Golden(
+                    decode_image(base64.b64decode(one["frame"])),
+                    np.array(one["landmarks"], np.float32),
+                    decode_image(base64.b64decode(one["crop"])),
+                    np.array(one["embedding"], np.float32),
+                )
+                for one in json.loads(data)
+            ]
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError, ImageError) as error:
         raise SelfTestError(f"expected golden vectors, got {error}; export the bundle again") from None
 
 
@@ -86,7 +101,7 @@ def embedding_error(golden: Golden, embedder: Embedder, pixels: Pixels | None = 
     points = template(embedder.preprocessing.height, embedder.preprocessing.width)
     vector = embedder.vectors([FaceCrop(golden.crop if pixels is None else pixels, points)])[0]
     length = float(np.linalg.norm(vector))
-    if not length > 1e-6:  # also where it is not a number
+    if not 1e-6 < length < np.inf or vector.shape != golden.vector.shape:  # also where it is not a number
         return 4.0
     return float(np.sum((vector / length - golden.vector) ** 2))
 
@@ -96,13 +111,13 @@ def _check_detector(golden: Golden, detector: Detector) -> None:
     eyes = golden.landmarks[:2].mean(0)
     unit = float(np.linalg.norm(golden.landmarks[3] - eyes))
     error = min((float(np.abs(face.landmarks - golden.landmarks).max()) / unit for face in found), default=float("inf"))
-    if error > KEYPOINT_TOLERANCE:
+    if not error <= KEYPOINT_TOLERANCE:
         raise SelfTestError(f"the detector fails its self-test: expected keypoints within {KEYPOINT_TOLERANCE:g}, got {error:.3g}; {_REMEDY}")
 
 
 def _check_crop(golden: Golden, embedder: Embedder) -> None:
     crop = align(golden.frame, golden.landmarks, embedder.preprocessing.height, embedder.preprocessing.width)
-    error = float(np.abs(crop.pixels.astype(float) - golden.crop).mean())
+    error = float(np.abs(crop.pixels.astype(float) - golden.crop).mean()) if crop.pixels.shape == golden.crop.shape else np.inf
     if error > CROP_TOLERANCE:
         raise SelfTestError(f"alignment fails its self-test: expected pixels within {CROP_TOLERANCE:g}, got {error:.3g}; {_REMEDY}")
 

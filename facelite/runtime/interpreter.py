@@ -15,6 +15,9 @@ from facelite.face import Floats
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
+MAX_THREADS = 64
+"""No cheap device has more cores; LiteRT 2.1 crashes the process when it is asked for 100,000."""
+
 
 def runtime_name() -> str:
     """The module of the TFLite runtime in use. Raises FaceliteError when none is installed."""
@@ -22,12 +25,14 @@ def runtime_name() -> str:
 
 
 class Interpreter:
-    """A model with one input and one or more outputs, all float32, batch 1.
+    """A model with one input and one or more outputs, all float32. Raises BundleError for anything else.
 
     ``run`` may be called from several threads; calls take turns. The array it returns is the caller's.
     """
 
     def __init__(self, model: bytes, /, *, threads: int = 1) -> None:
+        if not 1 <= threads <= MAX_THREADS:
+            raise ValueError(f"expected 1 to {MAX_THREADS} threads, got {threads}")
         try:
             self._interpreter = _load_runtime().Interpreter(model_content=model, num_threads=threads)
             self._interpreter.allocate_tensors()
@@ -36,6 +41,9 @@ class Interpreter:
             raise BundleError(f"expected a TFLite model that {runtime_name()} can load, got: {reason}; export it again") from None
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = sorted(self._interpreter.get_output_details(), key=lambda output: str(output["name"]))
+        kinds = {np.dtype(tensor["dtype"]).name for tensor in (self._input, *self._outputs)}
+        if kinds != {"float32"} or len(self._interpreter.get_input_details()) != 1:
+            raise BundleError(f"expected a TFLite model with one input, float32 in and out, got {', '.join(sorted(kinds))}; export it again so")
         self._lock = threading.Lock()
 
     @property

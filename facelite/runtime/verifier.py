@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from facelite.bundle import DETECTOR, GOLDEN, Bundle, open_bundle
-from facelite.face import Decision, Detection, Embedding, FaceCrop, Outcome, Pixels, Threshold
+from facelite.face import Decision, Outcome, Pixels, Threshold
 from facelite.gallery import Gallery
 from facelite.image import read_image
 from facelite.preprocess import align
-from facelite.runtime.choice import Rule, choose
+from facelite.runtime.choice import Rule
 from facelite.runtime.detector import Detector
 from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import self_test, unpack_golden
+from facelite.runtime.look import Look, find_face
 from facelite.runtime.quality import judge_quality
 
 Picture = str | Path | Pixels
 """A file, or (h, w, 3) uint8 RGB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a picture gave: an embedding with the crop and detection behind it, or an outcome that says why there is none."""
-
-    embedding: Embedding | None = None
-    outcome: Outcome | None = None
-    detail: str = ""
-    face: Detection | None = None
-    crop: FaceCrop | None = None
 
 
 class Verifier:
@@ -47,36 +37,31 @@ class Verifier:
     def look(self, picture: Picture, /, *, rule: Rule = "only") -> Look:
         """Detect, align, judge and embed the face that ``rule`` means. Raises ImageError for an unreadable file."""
         image = read_image(picture) if isinstance(picture, (str, Path)) else picture
-        faces = self.detector.detect(image)
-        if not faces:
-            return Look(outcome=Outcome.NO_FACE, detail="expected a face, found none; face the camera, nearer and in good light")
-        face = choose(faces, image.shape, rule=rule)
-        if face is None:
-            return Look(outcome=Outcome.SEVERAL_FACES, detail=f"expected one face, found {len(faces)}; show one person, or choose: --face centre")
-        preprocessing = self.manifest.preprocessing
-        crop = align(image, face.landmarks, preprocessing.height, preprocessing.width)
+        look = find_face(image, self.detector, rule=rule)
+        if (face := look.face) is None:
+            return look
+        size = self.manifest.preprocessing
+        crop = align(image, face.landmarks, size.height, size.width)
         if poor := judge_quality(face, crop):
-            return Look(outcome=poor[0], detail=poor[1], face=face, crop=crop)
-        return Look(embedding=self.embedder.embed(crop), face=face, crop=crop)
+            return replace(look, crop=crop, outcome=poor[0], detail=poor[1])
+        return replace(look, crop=crop, embedding=self.embedder.embed(crop))
 
     def verify(self, a: Picture, b: Picture, /, *, fmr: float | None = None, rule: Rule = "only") -> Decision:
         """Whether two pictures show one person, at the measured ``fmr`` (None: the bundle's default)."""
         threshold = self.manifest.threshold(fmr)
-        looks = [self.look(a, rule=rule), self.look(b, rule=rule)]
-        for which, look in zip(("first", "second"), looks, strict=True):
-            if look.outcome:
-                return Decision(look.outcome, threshold, detail=f"{which} picture: {look.detail}")
-        first, second = (look.embedding for look in looks)
-        if first is None or second is None:  # cannot be: a look without an outcome has an embedding
-            raise ValueError("expected two embeddings")
-        return _decide(first.distance(second), None, threshold)
+        first, second = self.look(a, rule=rule), self.look(b, rule=rule)
+        if first.embedding is None:
+            return _undecided(first, threshold, "first picture: ")
+        if second.embedding is None:
+            return _undecided(second, threshold, "second picture: ")
+        return _decide(first.embedding.distance(second.embedding), None, threshold)
 
     def verify_subject(self, picture: Picture, subject: str, gallery: Gallery, /, *, fmr: float | None = None, rule: Rule = "only") -> Decision:
         """Whether ``picture`` shows the enrolled ``subject``. Raises GalleryError when nobody of that name is enrolled."""
         threshold = self.manifest.threshold(fmr)
         look = self.look(picture, rule=rule)
         if look.embedding is None:
-            return Decision(look.outcome or Outcome.NO_FACE, threshold, detail=look.detail)
+            return _undecided(look, threshold)
         match = gallery.nearest(look.embedding, subject=subject)
         return _decide(match.distance, match.subject, threshold)
 
@@ -85,7 +70,7 @@ class Verifier:
         threshold = self.manifest.threshold_for_gallery(len(gallery.templates), fpir)
         look = self.look(picture, rule=rule)
         if look.embedding is None:
-            return Decision(look.outcome or Outcome.NO_FACE, threshold, detail=look.detail)
+            return _undecided(look, threshold)
         match = gallery.nearest(look.embedding)
         return _decide(match.distance, match.subject, threshold)
 
@@ -106,3 +91,7 @@ def open_verifier(path: str | Path, /, *, threads: int = 1) -> Verifier:
 def _decide(distance: float, subject: str | None, threshold: Threshold) -> Decision:
     outcome = Outcome.ACCEPTED if distance <= threshold.distance else Outcome.REJECTED
     return Decision(outcome, threshold, subject=subject, distance=distance)
+
+
+def _undecided(look: Look, threshold: Threshold, which: str = "") -> Decision:
+    return Decision(look.outcome or Outcome.NO_FACE, threshold, detail=which + look.detail)

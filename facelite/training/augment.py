@@ -52,8 +52,7 @@ def view(crop: Pixels, matrix: NDArray[np.float64], height: int, width: int, /) 
     return cv2.warpAffine(crop, matrix, (width, height), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def vary(crop: Pixels, geometry: CropGeometry, height: int, width: int, /, *,
-         augmentation: Augmentation, rng: np.random.Generator) -> Pixels:
+def vary(crop: Pixels, geometry: CropGeometry, height: int, width: int, /, *, augmentation: Augmentation, rng: np.random.Generator) -> Pixels:
     """One varied view (height, width, 3) uint8 of the stored ``crop``."""
     a = augmentation
     matrix = _jitter(view_matrix(geometry, height, width), height, width, a, rng)

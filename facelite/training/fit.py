@@ -87,9 +87,10 @@ def train(
 ) -> Result:
     """Train until the schedule's end, or as far as ``stop_after`` steps, from where ``resume`` goes on as if it had not stopped.
 
-    ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise. Raises InputError when ``out`` holds a run and ``resume`` is False, or a run of
-    another recipe or of other data; TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when
-    ``out`` cannot be written.
+    ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise.
+
+    Raises InputError when ``out`` holds a run and ``resume`` is False, or a run of another recipe or of other data;
+    TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when ``out`` cannot be written.
     """
     run = _Run(recipe, data, Path(out), resume, init)
     state, began, first = run.state, time.monotonic(), run.state.step

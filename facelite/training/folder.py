@@ -19,7 +19,6 @@ import numpy as np
 
 from facelite.atomic import write_atomically
 from facelite.errors import FaceliteError, InputError
-from facelite.face import Floats
 from facelite.networks.weights import BEST
 from facelite.plots import plot_log
 from facelite.training.recipe import TrainingRecipe

@@ -49,7 +49,8 @@ class TrainingState:
         try:
             set_weights(self.model, weights)
         except ValueError as error:
-            raise InputError(f"expected weights of the network {self.recipe.network.name} to begin with, got others: {error}; name others: --init") from None
+            name = self.recipe.network.name
+            raise InputError(f"expected weights of the network {name} to begin with, got others: {error}; name others: --init") from None
         self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
 
     def take_step(self, x: Floats, y: Floats) -> float:

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facelite.evaluation.embed import embed_pictures
-from facelite.evaluation.people import open_people
-from facelite.evaluation.judge import judge_all_pairs
 from facelite.errors import InputError
+from facelite.evaluation.embed import embed_pictures
+from facelite.evaluation.judge import judge_all_pairs
+from facelite.evaluation.people import open_people
 from facelite.export.synthetic import draw_face
 from facelite.preprocess import Preprocessing, align
 from facelite.runtime.detector import Detector
@@ -34,8 +34,14 @@ def test_order_values_and_failures(detector_file):
     pictures |= {"2b.png": b"not a picture", "4b.png": encoded(np.full((80, 80, 3), 90, np.uint8))}
     names = sorted(pictures)
     seen = []
-    one, again = embed_pictures(names, pictures.__getitem__, detector=detector_file, embedders=[MeanColour, MeanColour], workers=3,
-                                progress=lambda done, total: seen.append((done, total)))
+    one, again = embed_pictures(
+        names,
+        pictures.__getitem__,
+        detector=detector_file,
+        embedders=[MeanColour, MeanColour],
+        workers=3,
+        progress=lambda done, total: seen.append((done, total)),
+    )
     assert one.names == names
     assert [name for name, found in zip(names, one.found, strict=True) if not found] == ["2b.png", "4b.png"]
     np.testing.assert_array_equal(one.vectors, again.vectors)

@@ -19,13 +19,16 @@ def test_reads_folds_and_names(tmp_path):
     assert [pairs.images[i] for i in pairs.second] == ["Ada/Ada_0002.jpg", "Bob/Bob_0003.jpg", "Bob/Bob_0003.jpg", "Cy/Cy_0002.jpg"]
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", "expected a first line"),
-    ("ten 300\n", "expected a first line"),
-    ("2\t1\nAda\t1\t2\n", "expected 4 pairs, got 1"),
-    (GOOD.replace("Ada\t1\t2", "Ada\t1"), ":2: expected 'name i j'"),
-    (GOOD.replace("Bob\t3", "Bob\tthree"), ":3: expected 'name i j'"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a first line"),
+        ("ten 300\n", "expected a first line"),
+        ("2\t1\nAda\t1\t2\n", "expected 4 pairs, got 1"),
+        (GOOD.replace("Ada\t1\t2", "Ada\t1"), ":2: expected 'name i j'"),
+        (GOOD.replace("Bob\t3", "Bob\tthree"), ":3: expected 'name i j'"),
+    ],
+)
 def test_refuses_what_is_no_pairs_file(tmp_path, text, message):
     (tmp_path / "pairs.txt").write_text(text)
     with pytest.raises(InputError, match=message):

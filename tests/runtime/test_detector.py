@@ -102,13 +102,16 @@ def test_a_small_face_in_a_large_frame(detector, astronaut, shape, places, kind,
         assert error(face, labels) < 0.08
 
 
-@pytest.mark.parametrize("shape, sizes", [
-    ((720, 1280), (60, 70, 80, 90, 100, 110)),
-    ((1080, 1920), (60, 60, 60, 60, 60, 60)),
-    ((480, 640), (90, 90, 110, 110)),
-    ((300, 400), (80, 80)),
-    ((720, 1280), (220, 300)),
-])
+@pytest.mark.parametrize(
+    "shape, sizes",
+    [
+        ((720, 1280), (60, 70, 80, 90, 100, 110)),
+        ((1080, 1920), (60, 60, 60, 60, 60, 60)),
+        ((480, 640), (90, 90, 110, 110)),
+        ((300, 400), (80, 80)),
+        ((720, 1280), (220, 300)),
+    ],
+)
 def test_several_faces_are_all_found(detector, astronaut, hopper, shape, sizes):
     frame, labels = canvas("gradient", *shape), []
     columns = (len(sizes) + 1) // 2 if len(sizes) > 2 else 2
@@ -212,8 +215,9 @@ def test_what_is_no_frame_is_refused(detector, shape, dtype):
 
 
 def test_anchors_in_a_plain_loop():
-    expected = [((x + 0.5) / cells, (y + 0.5) / cells)
-                for cells, count in ((16, 2), (8, 6)) for y in range(cells) for x in range(cells) for _ in range(count)]
+    expected = [
+        ((x + 0.5) / cells, (y + 0.5) / cells) for cells, count in ((16, 2), (8, 6)) for y in range(cells) for x in range(cells) for _ in range(count)
+    ]
     assert len(expected) == 896
     np.testing.assert_allclose(anchors(), expected)
 

@@ -240,9 +240,15 @@ def test_crops_of_another_geometry_are_not_mixed(photos, unbroken):
     assert content(unbroken) == before
 
 
-@pytest.mark.parametrize("source, out", [
-    ("photos", "photos"), ("photos", "photos/crops"), ("photos/ada", "photos"), ("photos", "photos/../photos"),
-])
+@pytest.mark.parametrize(
+    "source, out",
+    [
+        ("photos", "photos"),
+        ("photos", "photos/crops"),
+        ("photos/ada", "photos"),
+        ("photos", "photos/../photos"),
+    ],
+)
 def test_crops_are_not_written_among_the_photos(photos, tmp_path, source, out):
     before = content(photos)
     refuses(tmp_path / source, tmp_path / out, match=r"expected a folder apart from the photos, got .+; choose another folder")

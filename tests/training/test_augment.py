@@ -64,8 +64,10 @@ def test_nothing_changes_without_augmentation(crop, height, width):
 @pytest.mark.parametrize("height, width", SIZES)
 def test_a_seed_makes_the_same_picture_and_leaves_the_crop_alone(crop, height, width):
     before = crop.copy()
-    first, second = ([vary(crop, GEOMETRY, height, width, augmentation=Augmentation(), rng=rng) for _ in range(40)]
-                     for rng in (np.random.default_rng(3), np.random.default_rng(3)))
+    first, second = (
+        [vary(crop, GEOMETRY, height, width, augmentation=Augmentation(), rng=rng) for _ in range(40)]
+        for rng in (np.random.default_rng(3), np.random.default_rng(3))
+    )
     assert np.array_equal(first, second)
     assert len({picture.tobytes() for picture in first}) == 40
     assert all(picture.shape == (height, width, 3) and picture.dtype == np.uint8 for picture in first)

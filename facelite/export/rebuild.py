@@ -1,0 +1,149 @@
+"""Weights -> an embedder: converted, held to parity with float32, its thresholds measured on held-out people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facelite.calibration import calibrate, check_supported
+from facelite.errors import BudgetBroken, ExportError, InputError
+from facelite.evaluation.embed import Embedded, crop_picture, embed_pictures
+from facelite.evaluation.people import People, open_people
+from facelite.export.convert import convert
+from facelite.export.recipe import Recipe
+from facelite.export.release import known_thresholds
+from facelite.face import FaceCrop, Floats, Threshold
+from facelite.networks import Network
+from facelite.networks.weights import Weights
+from facelite.preprocess import Preprocessing
+from facelite.runtime.detector import Detector
+from facelite.runtime.embedder import Embedder
+
+LEAK = 0.9
+"""Squared distance to the mean of a held-out person below which a picture is not used as representative image."""
+
+LEAK_PICTURES = 2000
+"""Pictures of held-out people that the means are taken from."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Cosines between float32 and artefact on ``crops`` crops of held-out people, and their VAL at the recipe's FMR."""
+
+    crops: int
+    cosine_min: float
+    cosine_median: float
+    val_float32: float
+    val_artefact: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rebuilt:
+    """A converted embedder; ``parity`` is None where its thresholds were known and no faces were given."""
+
+    model: bytes
+    thresholds: tuple[Threshold, ...]
+    parity: Parity | None = None
+
+
+def rebuild_without_faces(recipe: Recipe, folder: Path, network: Network, weights: Weights, progress: Progress, /) -> Rebuilt:
+    """Convert, and look the thresholds up by the sha256 of what came out. Raises ExportError."""
+    if recipe.precision == "int8":
+        raise ExportError("expected faces for the integer ranges, got none; give people's pictures: --faces DIR")
+    progress("convert", 0, 1)
+    model = convert(network, weights, precision=recipe.precision)
+    if (thresholds := known_thresholds(recipe, folder, model)) is None:
+        raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
+    return Rebuilt(model, thresholds)
+
+
+def rebuild(
+    recipe: Recipe, network: Network, weights: Weights, progress: Progress, /, *, faces: str | Path, detector: bytes, earlier: bytes | None
+) -> Rebuilt:
+    """Convert, hold to parity with float32 (and float32 to the ``earlier`` release, if any), calibrate.
+
+    Raises BudgetBroken, UnsupportedRate, ExportError.
+    """
+
+    def embedder(model: bytes) -> Callable[[], Embedder]:
+        return lambda: Embedder(model, space=recipe.space, preprocessing=Preprocessing(network.height, network.width))
+
+    with open_people(faces, recipe.faces) as people:
+        held_out = people(True)
+        _check_people(held_out, recipe)
+        progress("convert", 0, 1)
+        model = float32 = convert(network, weights, precision="float32")
+        if recipe.precision != "float32":
+            integer = recipe.precision == "int8"
+            crops = representative(people(False), held_out, detector, embedder(float32), recipe.representative, progress) if integer else None
+            progress("convert", 0, 1)
+            model = convert(network, weights, precision=recipe.precision, representative=crops)
+        embedded = embed_pictures(
+            held_out.names,
+            held_out.read,
+            detector=detector,
+            embedders=[embedder(one) for one in (float32, model, *([earlier] if earlier else []))],
+            progress=lambda done, total: progress("calibrate", done, total),
+        )
+    _check_found(embedded[0])
+    thresholds = tuple(calibrate(held_out.pairs(embedded[1]), sorted(recipe.fmrs, reverse=True)))
+    reference = calibrate(held_out.pairs(embedded[0]), [recipe.fmr])[0]
+    own = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
+    cosines = _cosines(embedded[0], embedded[1], "the conversion", recipe)
+    for other in embedded[2:]:
+        _cosines(embedded[0], other, "the released file", recipe)
+    return Rebuilt(model, thresholds, Parity(len(cosines), float(cosines.min()), float(np.median(cosines)), 1 - reference.fnmr, 1 - own.fnmr))
+
+
+def representative(
+    others: People, held_out: People, detector: bytes, make: Callable[[], Embedder], wanted: int, progress: Progress, /
+) -> list[FaceCrop]:
+    """Up to ``wanted`` crops of ``others``, spread over all of them, none that looks like somebody held out to the float embedder of ``make``."""
+    centres = _centres(held_out, detector, make)
+    finder, embedder = Detector(detector), make()
+    crops: list[FaceCrop] = []
+    for i in np.random.default_rng(1).permutation(len(others.names)):
+        if len(crops) == wanted:
+            break
+        for crop in crop_picture(others.read(others.names[i]), finder, [embedder.preprocessing], rule="centre") or []:
+            if (2 - 2 * centres @ embedder.embed(crop).vector).min() >= LEAK:
+                crops.append(crop)
+                progress("representative images", len(crops), wanted)
+    return crops
+
+
+def _check_people(held_out: People, recipe: Recipe) -> None:
+    """Refuse rates that so few people cannot support before the long work, even if a face is found in every picture."""
+    counts = Counter(numbering for numbering, _ in set(zip(held_out.numbering, held_out.person, strict=True)))
+    check_supported(min(recipe.fmrs), sum(count * (count - 1) // 2 for count in counts.values()))
+
+
+def _check_found(embedded: Embedded) -> None:
+    if not embedded.found.any():
+        raise InputError(f"expected faces in {len(embedded.names)} pictures of held-out people, found none; give other pictures: --faces DIR")
+
+
+def _centres(held_out: People, detector: bytes, make: Callable[[], Embedder]) -> Floats:
+    few = np.random.default_rng(0).permutation(len(held_out.names))[:LEAK_PICTURES]
+    names, numbering, person = ([values[i] for i in few] for values in (held_out.names, held_out.numbering, held_out.person))
+    part = People(names, numbering, person, held_out.read)
+    embedded = embed_pictures(names, part.read, detector=detector, embedders=[make])[0]
+    _check_found(embedded)
+    return part.centres(embedded)
+
+
+def _cosines(float32: Embedded, other: Embedded, what: str, recipe: Recipe) -> Floats:
+    """Cosines (n,) of the embeddings of each face. Raises BudgetBroken."""
+    cosines: Floats = np.sum(float32.vectors[float32.found] * other.vectors[float32.found], axis=1)
+    if not cosines.min() >= recipe.min_cosine:
+        raise BudgetBroken(
+            f"expected a cosine of {recipe.min_cosine:g} or more between float32 and {what}, got {cosines.min():.4f}; "
+            "give more varied --faces, or allow it: min_cosine in the recipe"
+        )
+    return cosines
