@@ -50,9 +50,9 @@ bench: $(BUNDLE)
 	$(BIN)/python tests/benchmarks/cold_start.py $(BUNDLE)
 
 wheel: $(BUNDLE)
+	rm -rf build/lib
 	cp $(BUNDLE) facelite/default.facelite
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build .
-	rm facelite/default.facelite
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build . ; status=$$?; rm facelite/default.facelite; exit $$status
 
 clean:
 	rm -rf build .venv

@@ -26,7 +26,7 @@ from facelite.preprocess import Preprocessing
 from facelite.recipe import parse
 
 FORMAT = (1, 0)
-"""Major and minor. Another major is refused; a newer minor may add keys to the manifest, which older readers pass over."""
+"""Major and minor. Another major is refused; a newer minor may add keys at the manifest's top level, which older readers pass over."""
 
 MANIFEST = "manifest.json"
 EMBEDDER = "embedder.tflite"

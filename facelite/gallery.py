@@ -108,6 +108,13 @@ class Gallery:
             raise self._unknown(subject)
         return count
 
+    def count(self, subject: str, /) -> int:
+        """How many templates ``subject`` has. Raises GalleryError when there is none."""
+        count = sum(template.subject == subject for template in self.templates)
+        if not count:
+            raise self._unknown(subject)
+        return count
+
     def nearest(self, probe: Embedding, /, *, subject: str | None = None) -> Match:
         """The template nearest to ``probe``, of everybody or of ``subject``. Raises GalleryError when there is none."""
         self._check_space(probe)

@@ -86,12 +86,14 @@ def _one_line(message: str) -> str:
 
 def show(values: dict[str, Any], as_json: bool, lines: list[str] | None = None) -> None:
     """``values`` as one JSON object, or ``lines`` for a person (the values line by line where there are none)."""
-    if as_json:
-        click.echo(json.dumps(values, default=str))
-    else:
-        text = lines if lines is not None else [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in values.items()]
-        for line in text:
-            click.echo(line.encode(errors="surrogateescape").decode(errors="replace"))  # a file's name need not be text
+    text = lines if lines is not None else [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in values.items()]
+    whole = json.dumps(values, default=str) if as_json else "\n".join(text)
+    if not whole:
+        return
+    try:
+        click.echo(whole.encode(errors="surrogateescape").decode(errors="replace"))  # a file's name need not be text
+    except BrokenPipeError:  # nobody reads on; click would end with 1, which says "rejected", where the status is the answer
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

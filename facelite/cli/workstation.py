@@ -145,6 +145,8 @@ def evaluate(
 
     if bool(pairs) == all_pairs:
         raise click.UsageError("expected --pairs FILE or --all-pairs")
+    if held_out and pairs:
+        raise click.UsageError("expected --held-out with --all-pairs only, got it with --pairs")
     if context.get_parameter_source("rule") is click.core.ParameterSource.DEFAULT:
         rule = "centre"
     find, make = _judged(model, detector)

@@ -59,6 +59,8 @@ def open_people(root: str | Path, sets: Sequence[Set] = (Set("."),), /) -> Itera
                 raise InputError(f"{folder}: expected pictures as they came from the camera, got aligned crops; name the folder they were made from")
             tar = folder.with_name(f"{folder.name}.tar")
             names, readers[one.folder] = stack.enter_context(open_source(tar if not folder.exists() and tar.exists() else folder))
+            if one.labelled and (loose := [name for name in names if "/" not in name]):
+                raise InputError(f"{folder}: expected one folder per person (person/picture.jpg), got the picture {loose[0]} in none; sort it in")
             if one.labelled:
                 found += [(f"{one.folder}\n/{name}", one.numbering or one.folder, Path(name).parent.name) for name in names]
 

@@ -12,7 +12,7 @@ from facelite.evaluation.embed import Embedded
 from facelite.evaluation.pairs import PairList
 from facelite.face import Floats
 
-FAR = 5.0
+BEYOND = 5.0
 """Stands for the distance of a pair that could not be compared: beyond every threshold."""
 
 
@@ -39,7 +39,7 @@ def verify_pairs(pairs: PairList, embedded: Embedded, /) -> Verification:
     """
     a, b = embedded.vectors[pairs.first], embedded.vectors[pairs.second]
     compared = embedded.found[pairs.first] & embedded.found[pairs.second]
-    distances = np.where(compared, np.sum((a - b) ** 2, axis=1), FAR).astype(np.float32)
+    distances = np.where(compared, np.sum((a - b) ** 2, axis=1), BEYOND).astype(np.float32)
     accuracies, thresholds = fold_accuracies(distances, pairs.same, pairs.fold, compared)
     genuine, impostor = distances[pairs.same], distances[~pairs.same]
     supported = [power for power in range(1, 7) if 10.0**-power * len(impostor) >= 1]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facelite.atomic import write_atomically
 from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, Manifest, load_bundle, pack_bundle
-from facelite.errors import ExportError, RecipeError
+from facelite.errors import ExportError, InputError, RecipeError
 from facelite.export.goldens import choose_goldens
 from facelite.export.rebuild import Parity, Progress, Rebuilt, rebuild_without_faces
 from facelite.export.rebuild import rebuild as rebuild_with_faces
 from facelite.export.recipe import Recipe
 from facelite.export.release import known_thresholds, read_named, write_release
 from facelite.face import Threshold
-from facelite.networks import NETWORKS, Network, count, total
+from facelite.networks import Network, count, total
 from facelite.networks.weights import halved, pack_weights, read_weights
 from facelite.preprocess import Preprocessing
 from facelite.recipe import read_recipe
@@ -23,6 +23,8 @@ from facelite.runtime.detector import Detector, find_detector
 from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import pack_golden
 from facelite.runtime.verifier import Verifier
+from facelite.training.recipe import NetworkChoice
+from facelite.training.run import RECIPE, run_recipe, sized_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +58,28 @@ def export_bundle(
 ) -> Report:
     """Write ``out``/<name>.facelite and ``out``/<name>.report.json.
 
-    A recipe with a released file needs neither TensorFlow nor faces unless ``rebuild``, which holds the result to that file by
+    A recipe with a released file needs neither TensorFlow nor faces unless ``rebuild``, which holds that file to the same weights by
     parity. ``release`` converts too, and puts the embedder and its thresholds in the place of the released ones, and ``weights`` (a run
     folder or a weights file, which then stands for the recipe's) in half precision in the place of the recipe's.
     Raises RecipeError, InputError, BudgetBroken, UnsupportedRate, ExportError; then nothing is written.
     """
     recipe, folder = read_recipe(recipe_path, Recipe), Path(recipe_path).parent
     network = _network(recipe, recipe_path)
+    source = Path(weights) if weights else folder / recipe.weights
+    if release and weights and (folder / recipe.weights).is_dir():
+        raise RecipeError(f"{recipe_path}: expected weights to be a file where they are released, got a run folder; name a file")
     detector_file = find_detector(detector)
     released = bool(recipe.released) and not rebuild and not release and not weights
     if released:
         made = _released(recipe, folder)
     else:
-        trained = read_weights(weights or folder / recipe.weights)
+        _check_space(recipe, source)
+        trained = read_weights(source)
         trained = halved(trained) if release else trained
         if faces is None:
             made = rebuild_without_faces(recipe, folder, network, trained, progress)
         else:
-            earlier = read_named(folder / recipe.released) if recipe.released and not release else None
+            earlier = read_named(folder / recipe.released) if recipe.released and not release and not weights else None
             made = rebuild_with_faces(recipe, network, trained, progress, faces=faces, detector=detector_file, earlier=earlier)
     manifest, data = _pack(recipe, folder, network, made, detector_file)
     bundle = load_bundle(data)
@@ -101,10 +107,16 @@ def export_bundle(
 
 
 def _network(recipe: Recipe, path: str | Path) -> Network:
-    if recipe.network not in NETWORKS:
-        raise RecipeError(f"{path}: expected a network out of {', '.join(NETWORKS)}, got {recipe.network!r}; correct the recipe")
-    table = NETWORKS[recipe.network]
-    return replace(table, height=recipe.height or table.height, width=recipe.width or table.width, embedding=recipe.embedding or table.embedding)
+    try:
+        return sized_network(NetworkChoice(recipe.network, recipe.height, recipe.width, recipe.embedding))
+    except InputError as error:
+        raise RecipeError(f"{path}: {error}") from None
+
+
+def _check_space(recipe: Recipe, source: Path) -> None:
+    """A run minted its space; a bundle of its weights cannot claim another."""
+    if (source / RECIPE).exists() and (space := run_recipe(source).space) != recipe.space:
+        raise RecipeError(f"expected the space {space!r} of the run {source}, got {recipe.space!r}; correct the recipe")
 
 
 def _released(recipe: Recipe, folder: Path) -> Rebuilt:
@@ -123,6 +135,8 @@ def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, detecto
     files = {EMBEDDER: made.model, DETECTOR: detector_file, GOLDEN: pack_golden(goldens)}
     if recipe.card:
         files["model-card.md"] = read_named(folder / recipe.card)
+    if recipe.licence:
+        files["LICENSE-weights.md"] = read_named(folder / recipe.licence)
     parameters, multiply_adds = total(count(network))
     if recipe.fmr not in [threshold.fmr for threshold in made.thresholds]:
         raise ExportError(f"expected a threshold measured at the recipe's fmr of {recipe.fmr:g}, found none; measure it: --rebuild --faces DIR")

@@ -22,6 +22,7 @@ class Recipe:
     ``thresholds``: measured thresholds keyed by the sha256 of the embedder, used when the embedder is listed there.
     ``faces``: sets of pictures under the folder given as --faces; their held-out people give the thresholds, others the
     representative images. ``fmrs``: the false match rates to measure thresholds for, ``fmr`` the default among them.
+    ``card`` and ``licence`` (of the weights) are files that the bundle carries.
     ``min_cosine``: the budget, the least cosine of an embedding to the float one. ``height``, ``width``, ``embedding``: 0 is the network's own.
     """
 
@@ -35,6 +36,7 @@ class Recipe:
     released: str = ""
     thresholds: str = ""
     card: str = ""
+    licence: str = ""
     faces: tuple[Set, ...] = (Set("."),)
     representative: int = 400
     fmr: float = 1e-3

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facelite.bundle import DETECTOR, GOLDEN, Bundle, open_bundle
+from facelite.errors import GalleryError
 from facelite.face import Decision, Outcome, Pixels, Threshold
 from facelite.gallery import Gallery
 from facelite.image import read_image
@@ -57,8 +58,14 @@ class Verifier:
         return _decide(first.embedding.distance(second.embedding), None, threshold)
 
     def verify_subject(self, picture: Picture, subject: str, gallery: Gallery, /, *, fmr: float | None = None, rule: Rule = "only") -> Decision:
-        """Whether ``picture`` shows the enrolled ``subject``. Raises GalleryError when nobody of that name is enrolled."""
-        threshold = self.manifest.threshold(fmr)
+        """Whether ``picture`` shows the enrolled ``subject``.
+
+        The probe is compared with each of the subject's templates, so the threshold tightens with their number. Raises GalleryError
+        when nobody of that name is enrolled.
+        """
+        wanted = self.manifest.threshold(fmr).fmr
+        self._check_artefacts(gallery)
+        threshold = self.manifest.threshold_for_gallery(gallery.count(subject), wanted)
         look = self.look(picture, rule=rule)
         if look.embedding is None:
             return _undecided(look, threshold)
@@ -67,6 +74,7 @@ class Verifier:
 
     def identify(self, picture: Picture, gallery: Gallery, /, *, fpir: float = 0.01, rule: Rule = "only") -> Decision:
         """Who of ``gallery`` the picture shows, strangers being taken for somebody at a rate of at most ``fpir``."""
+        self._check_artefacts(gallery)
         threshold = self.manifest.threshold_for_gallery(len(gallery.templates), fpir)
         look = self.look(picture, rule=rule)
         if look.embedding is None:
@@ -76,11 +84,21 @@ class Verifier:
 
     def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only") -> list[Look]:
         """Add one template a picture, all or none: nothing is stored unless every look has an embedding."""
+        self._check_artefacts(gallery)
         looks = [self.look(picture, rule=rule) for picture in pictures]
         embeddings = [look.embedding for look in looks if look.embedding]
         if len(embeddings) == len(looks):
             gallery.enrol(subject, embeddings, artefact=self.bundle.artefact)
         return looks
+
+    def _check_artefacts(self, gallery: Gallery) -> None:
+        """Thresholds were measured with templates and probes of one embedder: others' templates are refused."""
+        foreign = {template.artefact for template in gallery.templates} - {self.bundle.artefact}
+        if foreign:
+            raise GalleryError(
+                f"{gallery.path}: expected templates of the bundle's embedder (sha256 {self.bundle.artefact[:12]}...), "
+                f"got some of {min(foreign)[:12]}...; use the bundle that the gallery was made with, or enrol into a new gallery"
+            )
 
 
 def open_verifier(path: str | Path, /, *, threads: int = 1) -> Verifier:

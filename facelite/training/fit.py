@@ -119,7 +119,7 @@ class _Run:
     def __init__(self, recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path, resume: bool, init: Weights | None) -> None:
         self.out, self.held_out, self.network = out, data[1], sized_network(recipe.network)
         _check_teacher(recipe, data[0], self.network.embedding)
-        claim(out, recipe, _facts(data), resume=resume)
+        claim(out, recipe, _facts(data, init), resume=resume)
         self.per_epoch = max(1, len(data[0]) // recipe.schedule.batch)
         self.judge_every = max(1, round(recipe.schedule.judge * self.per_epoch))
         self.state = TrainingState(recipe, per_epoch=self.per_epoch, steps=max(1, round(recipe.schedule.epochs * self.per_epoch)))
@@ -198,7 +198,7 @@ def _check_teacher(recipe: TrainingRecipe, faces: FaceSet, embedding: int) -> No
         )
 
 
-def _facts(data: tuple[FaceSet, FaceSet]) -> dict[str, Any]:
+def _facts(data: tuple[FaceSet, FaceSet], init: Weights | None) -> dict[str, Any]:
     """What a run was made with and from, beside its recipe."""
     names = "\n".join([*data[0].names, "", *data[1].names])
     backend = keras.backend.backend()
@@ -216,6 +216,15 @@ def _facts(data: tuple[FaceSet, FaceSet]) -> dict[str, Any]:
             "training": {"pictures": len(data[0]), "people": data[0].people},
             "held_out": {"pictures": len(data[1]), "people": data[1].people},
             "names_sha256": hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
+            "init_sha256": _digest(init),
         },
         "val_at": judged_at(data[1]),
     }
+
+
+def _digest(weights: Weights | None) -> str:
+    """Of the weights that a run began with; "" for random ones. A resumed run must begin with the same."""
+    digest = hashlib.sha256()
+    for name, values in sorted((weights or {}).items()):
+        digest.update(name.encode() + b"".join(np.ascontiguousarray(value).tobytes() for value in values))
+    return digest.hexdigest() if weights else ""

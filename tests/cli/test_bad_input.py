@@ -326,7 +326,7 @@ def recipe(tmp_path):
     ('name = "nns2-int8"', 'name = "nns2-int8"\nnetwrok = "nns2"', "expected the keys .*, got 'netwrok'; correct it"),
     ('space = "facelite-2026"', "space = 7", "expected space to be str, got 7"),
     ('space = "facelite-2026"', "", "expected the key 'space', got none; correct it"),
-    ('network = "nns2"', 'network = "nns3"', "expected a network out of nn1, .*, got 'nns3'; correct the recipe"),
+    ('network = "nns2"', 'network = "nns3"', "expected a network out of nn1, .*, got 'nns3'; correct the name"),
     ('name = "nns2-int8"', 'name = "a/b"', "expected a name that can be a file's, got 'a/b'"),
     ('name = "nns2-int8"', "name = ", "expected TOML, got .*; correct it"),
     ('released = "nns2-int8.tflite"', 'released = "none.tflite"', "none.tflite: expected the file that the recipe names, got No such file"),

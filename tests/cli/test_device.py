@@ -129,7 +129,7 @@ def test_a_folder_of_people_is_enrolled_each_whole_or_not_at_all(facelite, peopl
 def test_the_answer_tightens_with_the_gallery(facelite, photos, gallery, bundle):
     with Gallery(gallery, space=bundle.manifest.space) as opened:
         stranger = Embedding(-opened.templates[0].embedding.vector, bundle.manifest.space)
-        opened.enrol("crowd", [stranger] * 200, artefact="x")
+        opened.enrol("crowd", [stranger] * 200, artefact=bundle.artefact)
     values = facelite("identify", "--gallery", gallery, photos / "flipped.jpg", "--json").json["pictures"][str(photos / "flipped.jpg")]
     assert 1 - (1 - values["threshold"]["fmr"]) ** 201 <= 0.01 * (1 + 1e-6)
     assert values["threshold"]["distance"] < bundle.manifest.threshold(0.001).distance
@@ -239,3 +239,12 @@ def test_the_trace_of_a_defect_is_shown_when_asked(facelite, photos, monkeypatch
     result = facelite("verify", photos / "astronaut.png", photos / "hopper.jpg")
     assert result.status == 70
     assert "Traceback" in result.err
+
+
+def test_a_closed_pipe_does_not_turn_an_acceptance_into_a_rejection(photos, bundle_file):
+    for words, status in ((("verify", photos / "astronaut.png", photos / "flipped.jpg", "--bundle", bundle_file), 0), (("inspect", bundle_file), 0)):
+        reader, writer = os.pipe()
+        os.close(reader)
+        result = subprocess.run([sys.executable, "-m", "facelite", *map(str, words)], stdout=writer, stderr=subprocess.PIPE)
+        os.close(writer)
+        assert (result.returncode, result.stderr) == (status, b"")

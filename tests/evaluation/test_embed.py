@@ -90,3 +90,10 @@ def test_nobody_held_out_is_said(tmp_path, detector_file):
     write_people(tmp_path, [person], 2)
     with pytest.raises(InputError, match="held out by the hash"):
         judge_all_pairs(MeanColour, tmp_path, detector=detector_file, held_out=True)
+
+
+def test_a_picture_in_nobody_s_folder_is_said(tmp_path):
+    write_people(tmp_path, ["ada"], 2)
+    (tmp_path / "loose.png").write_bytes(encoded(draw_face(0)))
+    with pytest.raises(InputError, match=r"expected one folder per person .* got the picture loose.png"), open_people(tmp_path):
+        pass

@@ -265,7 +265,7 @@ def test_nobody_who_looks_like_somebody_held_out_gives_a_representative_image(tm
 
 
 @pytest.mark.parametrize(("change", "match"), [
-    ('network = "nn9"', "expected a network out of .*, got 'nn9'; correct the recipe"),
+    ('network = "nn9"', "expected a network out of .*, got 'nn9'; correct the name"),
     ('network = 3', "expected network to be str, got 3"),
     ('name = "../mine"', "expected a name that can be a file's"),
     ('name = ""', "expected a name that can be a file's"),

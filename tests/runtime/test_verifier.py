@@ -161,7 +161,7 @@ def test_the_threshold_tightens_with_the_gallery(verifier, astronaut, gallery):
     distances = []
     for count in (1, 4, 20, 300):
         if count > 1:
-            gallery.enrol("crowd", [embedding] * (count - len(gallery.templates)), artefact="x")
+            gallery.enrol("crowd", [embedding] * (count - len(gallery.templates)), artefact=verifier.bundle.artefact)
         decision = verifier.identify(astronaut, gallery, fpir=0.01)
         assert 1 - (1 - decision.threshold.fmr) ** len(gallery.templates) <= 0.01 * (1 + 1e-6)
         distances.append(decision.threshold.distance)
@@ -204,3 +204,23 @@ def test_another_scale_in_the_manifest_fails_the_self_test(bundle):
 def test_a_missing_bundle_is_named(tmp_path):
     with pytest.raises(BundleError, match="No such file"):
         open_verifier(tmp_path / "none.facelite")
+
+
+def test_a_subject_s_threshold_tightens_with_its_templates(verifier, astronaut, gallery):
+    verifier.enrol("Ada", [astronaut], gallery)
+    assert verifier.verify_subject(astronaut, "Ada", gallery).threshold == verifier.manifest.threshold()
+    verifier.enrol("Ada", [astronaut] * 2, gallery)
+    decision = verifier.verify_subject(astronaut, "Ada", gallery)
+    assert decision.accepted
+    assert 1 - (1 - decision.threshold.fmr) ** 3 <= verifier.manifest.fmr * (1 + 1e-6)
+
+
+def test_templates_of_another_embedder_are_refused_even_in_the_same_space(verifier, astronaut, gallery):
+    gallery.enrol("Ada", [verifier.look(astronaut).embedding], artefact="0" * 64)
+    for use in (
+        lambda: verifier.identify(astronaut, gallery),
+        lambda: verifier.verify_subject(astronaut, "Ada", gallery),
+        lambda: verifier.enrol("Bob", [astronaut], gallery),
+    ):
+        with pytest.raises(GalleryError, match="expected templates of the bundle's embedder"):
+            use()

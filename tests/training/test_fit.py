@@ -158,3 +158,10 @@ def test_another_network_s_weights_are_refused(run, tmp_path, tiny, recipe):
     weights = {name: values for name, values in read_weights(run[0]).items() if not name.startswith("conv2")}
     with pytest.raises(InputError, match="expected weights of the network small to begin with"):
         fit.train(recipe(), load(tiny, (Set("."),), None), tmp_path, init=weights)
+
+
+def test_a_run_is_resumed_with_the_weights_that_it_began_with(run, tmp_path, tiny, recipe):
+    data = load(tiny, (Set("."),), None)
+    fit.train(recipe(), data, tmp_path, init=read_weights(run[0]), stop_after=1)
+    with pytest.raises(InputError, match="expected the run's data"):
+        fit.train(recipe(), data, tmp_path, resume=True)
