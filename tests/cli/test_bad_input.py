@@ -434,6 +434,6 @@ def test_a_model_that_is_none_is_refused(refused, people, tmp_path):
     refused(2, "evaluate", tmp_path, people, "--all-pairs", match="got none of them")
     refused(2, "evaluate", tmp_path / "none.tflite", people, "--all-pairs", match="expected a model file, got No such file or directory; check")
     text(tmp_path / "x.tflite")
-    refused(4, "evaluate", tmp_path / "x.tflite", people, "--all-pairs", match="expected a TFLite model that \w+ can load, got")
+    refused(4, "evaluate", tmp_path / "x.tflite", people, "--all-pairs", match=r"expected a TFLite model that \w+ can load, got")
     (tmp_path / "best.npz").write_text("text")
     refused(2, "evaluate", tmp_path, people, "--all-pairs", match="expected|got")
