@@ -101,7 +101,8 @@ def test_which_face_is_meant(verifier, two):
     left, right = sorted(verifier.detector.detect(two), key=lambda face: face.box[0])
     assert verifier.look(two).outcome is Outcome.SEVERAL_FACES
     np.testing.assert_array_equal(verifier.look(two, rule="centre").face.box, right.box)
-    enlarged = np.hstack([cv2.resize(two[:, :400], (480, 614))[:512], two[:, 400:]])  # now the left one is larger
+    black = np.zeros((512, 100, 3), np.uint8)
+    enlarged = np.hstack([cv2.resize(two[:, :400], (480, 614))[:512], two[:, 400:], black])  # now the left one is larger
     assert verifier.look(enlarged, rule="largest").face.box[0] < 400
     assert verifier.look(enlarged, rule="centre").face.box[0] > 480
     assert left.size < verifier.look(enlarged, rule="largest").face.size
