@@ -13,8 +13,8 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from decimal import ROUND_UP, Context
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from facelite.face import Threshold
 from facelite.preprocess import Preprocessing
 from facelite.recipe import parse
 
-FORMAT = (1, 0)
+FORMAT = (1, 1)
 """Major and minor. Another major is refused; a newer minor may add keys at the manifest's top level, which older readers pass over."""
 
 MANIFEST = "manifest.json"
@@ -44,7 +44,8 @@ class Manifest:
     """What a device must know of a bundle.
 
     ``space`` names the embedding space. ``thresholds`` hold for templates and probes of this embedder, one for each FMR, largest FMR
-    first; ``fmr`` is the one used unless another is asked for. ``files`` maps every other file to its sha256.
+    first; ``fmr`` is the one used unless another is asked for. ``template_thresholds`` maps the sha256 of another embedder of the same space
+    to thresholds for its templates and this one's probes (since format 1.1). ``files`` maps every other file to its sha256.
     """
 
     name: str
@@ -60,12 +61,14 @@ class Manifest:
     training_data: str
     licences: dict[str, str]
     files: dict[str, str]
+    template_thresholds: dict[str, tuple[Threshold, ...]] = field(default_factory=dict)
     format: tuple[int, ...] = FORMAT
 
     def __post_init__(self) -> None:
-        rates = [threshold.fmr for threshold in self.thresholds]
-        if rates != sorted(set(rates), reverse=True) or self.fmr not in rates:
-            raise ValueError(f"expected thresholds of falling FMR, one of them for {self.fmr:g}, got {self._rates() or 'none'}")
+        for thresholds in (self.thresholds, *self.template_thresholds.values()):
+            rates = [threshold.fmr for threshold in thresholds]
+            if rates != sorted(set(rates), reverse=True) or self.fmr not in rates:
+                raise ValueError(f"expected thresholds of falling FMR, one of them for {self.fmr:g}, got {_rates(thresholds) or 'none'}")
 
     def threshold(self, fmr: float | None = None, /) -> Threshold:
         """The threshold measured at ``fmr`` (None: the bundle's default). Raises UnsupportedRate."""
@@ -73,17 +76,22 @@ class Manifest:
         for threshold in self.thresholds:
             if abs(threshold.fmr - wanted) <= 1e-9 + 1e-6 * wanted:
                 return threshold
-        raise UnsupportedRate(f"expected an FMR out of {self._rates()}, which were measured, got {wanted:g}; choose one of them")
+        raise UnsupportedRate(f"expected an FMR out of {_rates(self.thresholds)}, which were measured, got {wanted:g}; choose one of them")
 
-    def threshold_for_gallery(self, templates: int, fpir: float, /) -> Threshold:
+    def threshold_for_gallery(self, templates: int, fpir: float, /, *, artefacts: Collection[str] = ()) -> Threshold:
         """The threshold at which a stranger is taken for somebody of a gallery of ``templates`` at a rate of at most ``fpir``.
 
-        FPIR = 1 - (1 - FMR)^N for N comparisons. Raises UnsupportedRate when no FMR that small was measured.
+        FPIR = 1 - (1 - FMR)^N for N comparisons. ``artefacts`` are the embedders that made the templates (none: this one); where they are
+        several, the strictest of their thresholds. Raises UnsupportedRate when no FMR that small was measured.
         """
+        tables = [self.template_thresholds.get(artefact, self.thresholds) for artefact in sorted(artefacts)] or [self.thresholds]
+        return min((self._for_gallery(table, templates, fpir) for table in tables), key=lambda threshold: threshold.distance)
+
+    def _for_gallery(self, thresholds: tuple[Threshold, ...], templates: int, fpir: float) -> Threshold:
         wanted = 1 - (1 - fpir) ** (1 / max(templates, 1))
-        fitting = [threshold for threshold in self.thresholds if threshold.fmr <= wanted * (1 + 1e-6)]
+        fitting = [threshold for threshold in thresholds if threshold.fmr <= wanted * (1 + 1e-6)]
         if not fitting:
-            smallest = self.thresholds[-1].fmr
+            smallest = thresholds[-1].fmr
             least = Context(prec=2, rounding=ROUND_UP).create_decimal(1 - (1 - smallest) ** max(templates, 1))
             remedy = f"ask for --fmr {float(least):g} or more, or enrol fewer" if least < 1 else "enrol fewer"
             raise UnsupportedRate(
@@ -92,8 +100,9 @@ class Manifest:
             )
         return max(fitting, key=lambda threshold: threshold.fmr)
 
-    def _rates(self) -> str:
-        return ", ".join(f"{threshold.fmr:g}" for threshold in self.thresholds)
+
+def _rates(thresholds: tuple[Threshold, ...]) -> str:
+    return ", ".join(f"{threshold.fmr:g}" for threshold in thresholds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +158,8 @@ def load_bundle(data: bytes, /) -> Bundle:
 def pack_bundle(manifest: Manifest, files: Mapping[str, bytes], /) -> bytes:
     """The bytes of a bundle of ``files``; the manifest's own list of files is made here."""
     table = asdict(manifest) | {"files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}}
+    if manifest.preprocessing.colours == "RGB":
+        del table["preprocessing"]["colours"]  # format 1.0 knows no other: it reads these bundles, and refuses the key where it says so
     data = _zip({**files, MANIFEST: json.dumps(table, indent=1, sort_keys=True).encode()})
     load_bundle(data)
     return data

@@ -8,7 +8,9 @@ pixel centres: the first pixel's centre is (0, 0).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,16 +24,17 @@ TEMPLATE_112: Floats = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.025
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """What turns a face into a network's input: size in pixels, then (RGB - mean) / std."""
+    """What turns a face into a network's input: size in pixels, order of the colours, then (pixel - mean) / std."""
 
     height: int
     width: int
     mean: float = 127.5
     std: float = 128.0
+    colours: Literal["RGB", "BGR"] = "RGB"
 
     def __post_init__(self) -> None:
-        if self.height < 32 or self.width < 32 or self.std <= 0:
-            raise ValueError(f"expected an input of 32 x 32 or more and std > 0, got {self}")
+        if self.height < 32 or self.width < 32 or not 0 < self.std < math.inf or not math.isfinite(self.mean):
+            raise ValueError(f"expected an input of 32 x 32 or more, a finite mean and std > 0, got {self}")
 
 
 def template(height: int, width: int, /) -> Floats:
@@ -106,4 +109,5 @@ def to_input(crop: Pixels, preprocessing: Preprocessing, /) -> Floats:
     """A crop (height, width, 3) uint8 as the (1, height, width, 3) float32 that the network takes."""
     if crop.shape != (preprocessing.height, preprocessing.width, 3):
         raise ValueError(f"expected a crop {preprocessing.height} x {preprocessing.width} x 3, got {crop.shape}")
-    return ((crop.astype(np.float32) - preprocessing.mean) / preprocessing.std)[None]
+    ordered = crop if preprocessing.colours == "RGB" else crop[..., ::-1]
+    return ((ordered.astype(np.float32) - preprocessing.mean) / preprocessing.std)[None]

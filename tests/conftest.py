@@ -15,6 +15,14 @@ from facelite.runtime.detector import Detector, find_detector
 RELEASED = Path(__file__).parent.parent / "export/nns2"
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """Where a test's commands keep embeddings: no test reads or writes those of the user."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FACELITE_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def detector_file():
     """The content of the detector file; skips where its package is not installed."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from facelite import __version__
-from facelite.cli import device, workstation
+from facelite.cli import calibrate, cluster, device, evaluate, workstation
 from facelite.cli.output import Commands
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     """Face verification on cheap devices: align, train, export; then enrol, verify, identify."""
 
 
-for command in (*workstation.COMMANDS, *device.COMMANDS):
+for command in (*workstation.COMMANDS, *evaluate.COMMANDS, *calibrate.COMMANDS, *cluster.COMMANDS, *device.COMMANDS):
     main.add_command(command)
 main.add_command(device.enrol, name="enroll")
 

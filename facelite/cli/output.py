@@ -7,7 +7,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from math import isfinite, isnan
 from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
@@ -22,6 +23,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
 bundle_option = click.option("--bundle", type=click.Path(), help="The bundle; else FACELITE_BUNDLE, else the installed package's.")
 threads_option = click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=1, show_default=True, help="Threads of the TFLite runtime.")
+detector_option = click.option("--detector", type=click.Path(dir_okay=False), help="The detector file, if its package is not installed.")
+no_cache_option = click.option(
+    "--no-cache", is_flag=True, help="Embed every picture anew. Else embeddings are kept in FACELITE_CACHE (default ~/.cache/facelite)."
+)
+workers_option = click.option("--workers", type=click.IntRange(1), help="Threads; default: one for each core.")
+held_out_option = click.option("--held-out", is_flag=True, help="Only the people that no training run has seen.")
 face_option = click.option(
     "--face",
     "rule",
@@ -87,7 +94,7 @@ def _one_line(message: str) -> str:
 def show(values: dict[str, Any], as_json: bool, lines: list[str] | None = None) -> None:
     """``values`` as one JSON object, or ``lines`` for a person (the values line by line where there are none)."""
     text = lines if lines is not None else [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in values.items()]
-    whole = json.dumps(values, default=str) if as_json else "\n".join(text)
+    whole = json.dumps(_finite(values), default=str, allow_nan=False) if as_json else "\n".join(text)
     if not whole:
         return
     try:
@@ -109,6 +116,36 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
             drawn.update(done - drawn.pos)
 
         yield update
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A function of (stage, done, total) that draws a progress bar for each stage, by its name."""
+    with ExitStack() as stack:
+        stage, draw = "", None
+
+        def update(now: str, done: int, total: int) -> None:
+            nonlocal stage, draw
+            if now != stage or draw is None:
+                stack.close()
+                stage, draw = now, stack.enter_context(bar(now))
+            draw(done, total)
+
+        yield update
+
+
+def percent(rate: float | None) -> str:
+    """A rate for a reader."""
+    return "unknown" if rate is None or isnan(rate) else f"{100 * rate:.2f} %"
+
+
+def _finite(value: Any) -> Any:
+    """``value`` as JSON can say it: NaN becomes null."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _plain(value: Any) -> str:

@@ -1,26 +1,19 @@
-"""Commands of the workstation: align, train, export, evaluate. What needs Keras is imported inside."""
+"""Commands of the workstation that make a bundle: align, train, export. What needs Keras is imported inside."""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from facelite.cli.output import bar, face_option, json_option, show
-from facelite.errors import InputError
+from facelite.cli.output import bar, detector_option, json_option, show, stages
 
 if TYPE_CHECKING:
-    from facelite.runtime.choice import Rule
-    from facelite.runtime.embedder import Embedder
     from facelite.training.fit import Progress
-
-detector_option = click.option("--detector", type=click.Path(dir_okay=False), help="The detector file, if its package is not installed.")
 
 
 @click.command()
@@ -98,7 +91,7 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
     """Make the bundle that RECIPE describes. Nothing is written unless parity, calibration and self-test pass."""
     from facelite.export.assemble import export_bundle
 
-    with _Stages() as progress:
+    with stages() as progress:
         report = export_bundle(recipe, out, rebuild=rebuild, release=release, weights=weights, faces=faces, detector=detector, progress=progress)
     parity = report.parity
     lines = [
@@ -117,101 +110,6 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
     show(asdict(report), as_json, lines)
 
 
-@click.command()
-@click.argument("model", type=click.Path())
-@click.argument("data", type=click.Path())
-@click.option("--pairs", type=click.Path(dir_okay=False), help="LFW's pairs.txt.")
-@click.option("--all-pairs", is_flag=True, help="Compare every picture with every other; DATA has one folder per person.")
-@click.option("--held-out", is_flag=True, help="With --all-pairs: only the people that no training run has seen.")
-@face_option
-@click.option("--workers", type=click.IntRange(1), help="Threads; default: one for each core.")
-@detector_option
-@json_option
-@click.pass_context
-def evaluate(
-    context: click.Context,
-    model: str,
-    data: str,
-    pairs: str | None,
-    all_pairs: bool,
-    held_out: bool,
-    rule: Rule,
-    workers: int | None,
-    detector: str | None,
-    as_json: bool,
-) -> None:
-    """Judge MODEL (a bundle, a run folder, or a .tflite) on the pictures in DATA, from the raw picture to the decision."""
-    from facelite.evaluation.judge import judge_all_pairs, judge_pairs
-
-    if bool(pairs) == all_pairs:
-        raise click.UsageError("expected --pairs FILE or --all-pairs")
-    if held_out and pairs:
-        raise click.UsageError("expected --held-out with --all-pairs only, got it with --pairs")
-    if context.get_parameter_source("rule") is click.core.ParameterSource.DEFAULT:
-        rule = "centre"
-    find, make = _judged(model, detector)
-    began = time.monotonic()
-    with bar("embedding") as progress:
-        if pairs:
-            result: Any = judge_pairs(make, data, pairs, detector=find, rule=rule, workers=workers, progress=progress)
-        else:
-            result = judge_all_pairs(make, data, held_out=held_out, detector=find, rule=rule, workers=workers, progress=progress)
-    seconds = time.monotonic() - began
-    show({"model": model, **asdict(result), "face": rule, "seconds": round(seconds, 2)}, as_json)
-
-
-def _judged(model: str, detector: str | None) -> tuple[bytes, Callable[[], Embedder]]:
-    """The detector file and a maker of embedders for a bundle, a run folder or a bare .tflite."""
-    from facelite.bundle import DETECTOR, open_bundle
-    from facelite.preprocess import Preprocessing
-    from facelite.runtime.detector import find_detector
-    from facelite.runtime.embedder import Embedder
-
-    path = Path(model)
-    if path.suffix == ".facelite":
-        bundle = open_bundle(path)
-        return bundle.files[DETECTOR], lambda: Embedder.of(bundle)
-    if path.suffix == ".tflite":
-        data = _bytes(path)
-        return find_detector(detector), lambda: Embedder(data, space=path.name)
-    if not (path / "best.npz").exists():
-        raise InputError(f"{path}: expected a bundle (.facelite), a .tflite or a run folder with best.npz, got none of them; check the path")
-    from facelite.export.convert import convert
-    from facelite.networks.weights import read_weights
-    from facelite.training.run import run_network
-
-    network = run_network(path)
-    data = convert(network, read_weights(path), precision="float32")
-    return find_detector(detector), lambda: Embedder(data, space=path.name, preprocessing=Preprocessing(network.height, network.width))
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: expected a model file, got {error.strerror}; check the path") from None
-
-
-class _Stages:
-    """A progress bar for each stage of an export, by its name."""
-
-    def __enter__(self) -> Callable[[str, int, int], None]:
-        self._bar: Any = None
-        self._stage = ""
-        return self._update
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.__exit__(None, None, None)
-
-    def _update(self, stage: str, done: int, total: int) -> None:
-        if stage != self._stage:
-            self.__exit__()
-            self._bar, self._stage = bar(stage), stage
-            self._draw = self._bar.__enter__()
-        self._draw(done, total)
-
-
 def _live_line(now: Progress) -> None:
     """One line, drawn over the last one on a terminal."""
     left = timedelta(seconds=round(now.seconds_left))
@@ -223,4 +121,4 @@ def _live_line(now: Progress) -> None:
     print(line, end=end, file=sys.stderr, flush=True)
 
 
-COMMANDS: tuple[click.Command, ...] = (align, train, export, evaluate)
+COMMANDS: tuple[click.Command, ...] = (align, train, export)

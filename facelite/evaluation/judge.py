@@ -1,64 +1,189 @@
-"""An embedder and pictures -> rates, the whole way."""
+"""Embedders and pictures -> what they are worth: verification, and on wish differences, slices, sweeps and identification."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from facelite.calibration import Interval
 from facelite.errors import InputError
-from facelite.evaluation.all_pairs import AllPairs, verify_all_pairs
-from facelite.evaluation.embed import CropEmbedder, embed_pictures
-from facelite.evaluation.pairs import read_pairs
-from facelite.evaluation.people import open_people
-from facelite.evaluation.verification import Verification, verify_pairs
-from facelite.runtime.choice import Rule
-from facelite.source import open_source
+from facelite.evaluation.crop import Cropper, DetectedFace, Road
+from facelite.evaluation.embed import CropEmbedder, Embedded, embed_pictures
+from facelite.evaluation.identification import Identification, identify_people
+from facelite.evaluation.pairs import PairList, read_pairs
+from facelite.evaluation.people import PREFIX, open_people
+from facelite.evaluation.slices import Slices, find_groups, slice_rates
+from facelite.evaluation.sweeps import Kind, Sweep, square_sides, sweep
+from facelite.evaluation.verification import Judged, Measure, by_measure, difference, verify_all, verify_pairs
+from facelite.evaluation.video import FRAMES, embed_videos, is_video
+from facelite.face import Threshold
+from facelite.runtime.detector import Detector
+from facelite.source import Read, open_source
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
-def judge_pairs(
-    make: Callable[[], CropEmbedder],
-    data: str | Path,
-    pairs: str | Path,
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """An embedder to judge: a maker of it, the detector file it goes with, and the threshold it is deployed with, if any."""
+
+    name: str
+    make: Callable[[], CropEmbedder]
+    detector: bytes
+    threshold: Threshold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to find out beside verification. ``groups``: a CSV, or "utkface" for what UTKFace's file names say."""
+
+    sweeps: tuple[Kind, ...] = ()
+    groups: str | None = None
+    identify: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """Pictures, or videos, to embed; ``person`` (n,) numbers who is on each; ``verify`` judges what an embedder made of them.
+
+    ``read`` gives the bytes of a picture; it is None for the ``videos`` in a folder, of each of which so many ``frames`` count.
+    ``pairs`` lists what is compared; None means every picture with every other.
+    """
+
+    names: list[str]
+    person: NDArray[np.int64]
+    verify: Callable[[Embedded], Judged]
+    measures: Callable[[Embedded], dict[Measure, dict[str, float]]] | None = None
+    read: Read | None = None
+    videos: Path | None = None
+    frames: int = FRAMES
+    pairs: PairList | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """All that was found out. ``judged`` stands beside ``models``; ``differences`` are of the second model less the first."""
+
+    models: list[str]
+    judged: list[Judged]
+    crop: str
+    seconds: float
+    measures: dict[Measure, dict[str, float]] | None = None
+    differences: dict[str, Interval] = field(default_factory=dict)
+    slices: Slices | None = None
+    sweeps: list[Sweep] = field(default_factory=list)
+    identification: Identification | None = None
+
+
+def judge(
+    models: Sequence[Model],
+    material: Material,
     /,
     *,
-    detector: bytes,
-    rule: Rule = "centre",
+    crop: Road | None = None,
+    wish: Wish | None = None,
+    cache: Path | None = None,
     workers: int | None = None,
-    progress: Progress = lambda done, total: None,
-) -> Verification:
-    """LFW's protocol over the list ``pairs`` of pictures in ``data``. Raises InputError where a listed picture is missing."""
+    progress: Progress = lambda stage, done, total: None,
+) -> Judgement:
+    """Judge one model, or two on the same crops, which the detector of the first one finds.
+
+    Slices are taken at the threshold that the first model is deployed with, else at that of its accuracy. Raises InputError.
+    """
+    crop, wish, began = crop or DetectedFace(), wish or Wish(), time.monotonic()
+    if material.read is None and (wish.sweeps or wish.identify):
+        raise InputError("expected pictures for a sweep or identification, got videos; leave --sweep and --identify out")
+    groups = find_groups(wish.groups, material.names) if wish.groups else None
+
+    def run(cropper: Cropper, stage: str) -> list[Embedded]:
+        return _embed(models, material, cropper, cache, workers, lambda done, total: progress(stage, done, total))
+
+    embedded = run(crop, "embedding")
+    seconds = time.monotonic() - began
+    judged = [material.verify(one) for one in embedded]
+    first, found = embedded[0], embedded[0].found
+    slices = identification = None
+    if groups is not None:
+        at = models[0].threshold
+        distance, fmr = (at.distance, at.fmr) if at else (judged[0].verification.threshold, judged[0].verification.eer)
+        kept = {attribute: labels[found] for attribute, labels in groups.items()}
+        slices = slice_rates(first.vectors[found], material.person[found], kept, thresholds=[(distance, fmr)])[0]
+    if wish.identify:
+        progress("identification", 0, 1)
+        identification = identify_people(first.vectors[found], material.person[found])
+    sweeps = []
+    if wish.sweeps and (read := material.read):
+        sweeps = sweep(
+            lambda cropper: {model.name: material.verify(one).verification for model, one in zip(models, run(cropper, "sweep"), strict=True)},
+            wish.sweeps,
+            fmr=min(judged[0].verification.val_at_fmr, key=float, default="1e-3"),
+            sides=lambda road: square_sides(material.names, read, detector=Detector(models[0].detector), road=road),
+        )
+    return Judgement(
+        models=[model.name for model in models],
+        judged=judged,
+        crop=repr(crop),
+        seconds=seconds,
+        measures=material.measures(first) if material.measures else None,
+        differences=difference(judged[0], judged[1]) if len(judged) == 2 else {},
+        slices=slices,
+        sweeps=sweeps,
+        identification=identification,
+    )
+
+
+@contextmanager
+def listed_pairs(data: str | Path, pairs: str | Path, /, *, frames: int = FRAMES) -> Iterator[Material]:
+    """The pictures, or videos, in ``data`` that the list ``pairs`` names. Raises InputError where one is missing."""
     listed = read_pairs(pairs)
+    person = np.unique([name.rpartition("/")[0] or name for name in listed.images], return_inverse=True)[1]
+    if is_video(listed.images[0]):
+        yield Material(
+            listed.images, person, partial(verify_pairs, listed), partial(by_measure, listed), videos=Path(data), frames=frames, pairs=listed
+        )
+        return
     with open_source(data) as (names, read):
         missing = sorted(set(listed.images) - set(names))
         if missing:
             raise InputError(
                 f"{data}: expected {len(listed.images)} listed pictures, got all but {len(missing)}, the first of them {missing[0]}; check DATA"
             )
-        embedded = embed_pictures(listed.images, read, detector=detector, embedders=[make], rule=rule, workers=workers, progress=progress)[0]
-    return verify_pairs(listed, embedded)
+        yield Material(listed.images, person, partial(verify_pairs, listed), partial(by_measure, listed), read=read, pairs=listed)
 
 
-def judge_all_pairs(
-    make: Callable[[], CropEmbedder],
-    data: str | Path,
-    /,
-    *,
-    detector: bytes,
-    held_out: bool = False,
-    rule: Rule = "centre",
-    workers: int | None = None,
-    progress: Progress = lambda done, total: None,
-) -> AllPairs:
-    """All pairs of the pictures in ``data``, one folder per person; with ``held_out`` only of people kept out of every training.
-
-    Raises InputError where they give no genuine or no impostor pair.
-    """
+@contextmanager
+def everybody(data: str | Path, /, *, held_out: bool = False) -> Iterator[Material]:
+    """All pictures in ``data``, one folder per person; with ``held_out`` only of people kept out of every training."""
     with open_people(data) as people:
         chosen = people(True if held_out else None)
-        embedded = embed_pictures(chosen.names, chosen.read, detector=detector, embedders=[make], rule=rule, workers=workers, progress=progress)[0]
-    pairs = chosen.pairs(embedded) if embedded.found.any() else None
-    if pairs is None or not len(pairs.genuine) or not len(pairs.impostor):
-        raise InputError(f"{data}: expected faces of two people or more, one of them in two pictures or more, found too few; give more pictures")
-    return verify_all_pairs(pairs, images=len(chosen.names), failed_to_detect=int((~embedded.found).sum()))
+        person = np.unique(chosen.person, return_inverse=True)[1]
+        names = [name.removeprefix(PREFIX) for name in chosen.names]
+        yield Material(names, person, partial(verify_all, chosen), read=lambda name: chosen.read(PREFIX + name))
+
+
+def _embed(
+    models: Sequence[Model], material: Material, crop: Cropper, cache: Path | None, workers: int | None, progress: Callable[[int, int], None]
+) -> list[Embedded]:
+    makers, detector = [model.make for model in models], models[0].detector
+    if material.read is None:
+        videos = embed_videos(
+            material.names,
+            material.videos or "",
+            detector=detector,
+            embedders=makers,
+            crop=crop,
+            frames=material.frames,
+            workers=workers,
+            progress=progress,
+        )
+        return [Embedded(one.names, one.means, one.found) for one in videos]
+    return embed_pictures(
+        material.names, material.read, detector=detector, embedders=makers, crop=crop, cache=cache, workers=workers, progress=progress
+    )

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from facelite.calibration import Pairs, all_pairs
+from facelite.calibration import Comparisons, compare_all
 from facelite.errors import InputError
 from facelite.evaluation.embed import Embedded
 from facelite.face import Floats
 from facelite.source import Read, open_source
 from facelite.split import Set, counted, is_held_out
+
+PREFIX = ".\n/"
+"""What the names of a set begin with where that is the root itself: the folder, and what no name of a file begins with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,21 +29,25 @@ class People:
     person: list[str]
     read: Read
 
-    def pairs(self, embedded: Embedded, /) -> Pairs:
-        """All pairs of the pictures in which a face was found; ``embedded`` is in the order of ``names``."""
-        chosen = np.flatnonzero(embedded.found)
-        codes = [np.unique(values, return_inverse=True)[1][chosen] for values in (self.person, self.numbering)]
-        return all_pairs(embedded.vectors[chosen], codes[0], codes[1])
+    def comparisons(self, embedded: Embedded, /, *, probes: Embedded | None = None) -> Comparisons:
+        """All comparisons of the pictures in which a face was found; ``embedded`` is in the order of ``names``.
 
-    def centres(self, embedded: Embedded, /) -> Floats:
-        """The mean unit embedding (people, d) of each person with a face found."""
-        keys = [f"{a}/{b}" for a, b in zip(self.numbering, self.person, strict=True)]
-        _, index = np.unique(keys, return_inverse=True)
-        sums = np.zeros((index.max() + 1, embedded.vectors.shape[1]), np.float32)
+        ``probes`` are the same pictures by another embedder, which ``embedded`` are templates for.
+        """
+        found = embedded.found & (probes.found if probes else True)
+        person, numbering = (np.unique(values, return_inverse=True)[1][found] for values in (self.person, self.numbering))
+        return compare_all(embedded.vectors[found], person, numbering=numbering, probes=probes.vectors[found] if probes else None)
+
+    def centres(self, embedded: Embedded, /) -> tuple[Floats, list[str]]:
+        """The mean unit embedding (people, d) of each person with a face found, and the numbering of each."""
+        keys = sorted(set(zip(self.numbering, self.person, strict=True)))
+        place = {key: i for i, key in enumerate(keys)}
+        index = [place[key] for key in zip(self.numbering, self.person, strict=True)]
+        sums = np.zeros((len(keys), embedded.vectors.shape[1]), np.float32)
         np.add.at(sums, index, embedded.vectors)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        centres: Floats = (sums / np.maximum(lengths, 1e-9))[lengths[:, 0] > 1e-9]
-        return centres
+        seen = lengths[:, 0] > 1e-9
+        return (sums / np.maximum(lengths, 1e-9))[seen], [numbering for (numbering, _), one in zip(keys, seen, strict=True) if one]
 
 
 @contextmanager

@@ -1,85 +1,167 @@
-"""Verification on a list of pairs: accuracy over folds, VAL at FMR, EER, AUC."""
+"""Embedded pictures and who is on them -> verification: accuracy, VAL at FMR, EER, AUC, each with its interval."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facelite.calibration import area_under_curve, equal_error_rate, val_at
+from facelite.calibration import Comparisons, Interval, Rates, compare_all, compare_list, differences, intervals, rates, supported
+from facelite.errors import InputError
+from facelite.evaluation.accuracy import Accuracy, accuracy, folds_of_people
 from facelite.evaluation.embed import Embedded
 from facelite.evaluation.pairs import PairList
+from facelite.evaluation.people import People
 from facelite.face import Floats
 
-BEYOND = 5.0
-"""Stands for the distance of a pair that could not be compared: beyond every threshold."""
+Measure = Literal["squared_l2", "cosine", "l1"]
+
+MEASURES: tuple[Measure, ...] = ("squared_l2", "cosine", "l1")
+
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Rates in [0, 1]. ``val_at_fmr`` maps an FMR such as "1e-3" to VAL; FMRs that the impostor pairs cannot support are left out."""
+    """Rates in [0, 1]. ``val_at_fmr`` maps an FMR such as "1e-3" to VAL, for the FMRs that the comparisons support.
+
+    ``threshold`` is the one of the accuracy, the mean over the folds. Intervals are 95 %, by people; that of the accuracy is at that
+    threshold. ``people_pairs`` counts the pairs of distinct people that are compared.
+    """
 
     pairs: int
     images: int
     failed_to_detect: int
+    people: int
+    genuine_pairs: int
+    impostor_pairs: int
+    people_pairs: int
     accuracy: float
     accuracy_std: float
     threshold: float
     eer: float
     auc: float
     val_at_fmr: dict[str, float]
+    accuracy_interval: Ends
+    eer_interval: Ends
+    auc_interval: Ends
+    val_interval_at_fmr: dict[str, Ends]
 
 
-def verify_pairs(pairs: PairList, embedded: Embedded, /) -> Verification:
-    """LFW's protocol (Huang et al. 2007): the threshold is taken from all folds but one and tested on that one.
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One embedder on one set of pictures: what it embedded, the comparisons, and the rates."""
 
-    A pair with a picture in which no face was found counts as a wrong answer in accuracy, and as a rejection elsewhere.
-    ``embedded`` has the pictures of ``pairs.images``, in that order.
+    embedded: Embedded
+    comparisons: Comparisons
+    verification: Verification
+
+
+def verify_pairs(pairs: PairList, embedded: Embedded, /) -> Judged:
+    """The protocol of LFW (Huang et al. 2007) on a list of pairs; ``embedded`` has the pictures of ``pairs.images``, in that order.
+
+    A pair with a picture in which no face was found counts as a wrong answer in accuracy, and as a rejection elsewhere. A picture's
+    person is its folder, or itself where it is in none.
     """
+    comparisons = compare_list(measured(pairs, embedded), pairs.same, _people(pairs))
+    found = accuracy(comparisons, pairs.fold[pairs.same], np.repeat(pairs.fold[~pairs.same, None], 2, axis=1))
+    return Judged(embedded, comparisons, _verification(comparisons, found, embedded, comparisons.impostor_pairs))
+
+
+def verify_all(people: People, embedded: Embedded, /) -> Judged:
+    """All pairs of the pictures of ``people``; ``embedded`` is in the order of their names.
+
+    A genuine pair with a picture in which no face was found counts as a rejection; such a picture makes no impostor pair. Raises
+    InputError where there is no genuine or no impostor pair.
+    """
+    person, numbering = (np.unique(values, return_inverse=True)[1] for values in (people.person, people.numbering))
+    comparisons = compare_all(embedded.vectors, person, numbering=numbering)
+    if not len(comparisons.genuine) or not comparisons.impostor_pairs:
+        raise InputError(
+            f"expected two people or more, one of them with two pictures, in which a face is found, "
+            f"got {len(comparisons.genuine)} genuine and {comparisons.impostor_pairs} impostor pairs; give pictures of more people"
+        )
+    found = accuracy(comparisons, *folds_of_people(comparisons))
+    return Judged(embedded, comparisons, _verification(comparisons, found, embedded, comparisons.people_pairs))
+
+
+def difference(one: Judged, other: Judged, /) -> dict[str, Interval]:
+    """EER and VALs of ``other`` less those of ``one`` on the same pairs: the same people are drawn for both."""
+    names = list(one.verification.val_at_fmr)
+    found = differences(one.comparisons, other.comparisons, lambda drawn: [drawn.eer, *_vals(drawn, names)])
+    return dict(zip(["eer", *names], found, strict=True))
+
+
+def by_measure(pairs: PairList, embedded: Embedded, /) -> dict[Measure, dict[str, float]]:
+    """Accuracy and VALs of the same embeddings by squared L2, cosine and L1."""
+    found: dict[Measure, dict[str, float]] = {}
+    for measure in MEASURES:
+        comparisons = compare_list(measured(pairs, embedded, measure), pairs.same, _people(pairs))
+        folds = pairs.fold[pairs.same], np.repeat(pairs.fold[~pairs.same, None], 2, axis=1)
+        names = supported_fmrs(comparisons.impostor_pairs)
+        found[measure] = {"accuracy": accuracy(comparisons, *folds).mean, **dict(zip(names, _vals(rates(comparisons), names), strict=True))}
+    return found
+
+
+def measured(pairs: PairList, embedded: Embedded, /, measure: Measure = "squared_l2") -> Floats:
+    """Distances (n,) of the ``pairs``, NaN where a face is missing; other measures are scaled to [0, 4], where squared L2 lies."""
     a, b = embedded.vectors[pairs.first], embedded.vectors[pairs.second]
-    compared = embedded.found[pairs.first] & embedded.found[pairs.second]
-    distances = np.where(compared, np.sum((a - b) ** 2, axis=1), BEYOND).astype(np.float32)
-    accuracies, thresholds = fold_accuracies(distances, pairs.same, pairs.fold, compared)
-    genuine, impostor = distances[pairs.same], distances[~pairs.same]
-    supported = [power for power in range(1, 7) if 10.0**-power * len(impostor) >= 1]
+    if measure == "squared_l2":  # of unit vectors; and the mean over all pairs of frames, where a and b are means over videos
+        distances = 2 - 2 * np.sum(a * b, axis=1)
+    elif measure == "cosine":
+        distances = 2 - 2 * np.sum(a * b, axis=1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-9)
+    else:  # two unit vectors differ by at most 2 sqrt(d) in L1
+        distances = np.sum(np.abs(a - b), axis=1) * (2 / np.sqrt(a.shape[1]))
+    compared: Floats = np.where(embedded.found[pairs.first] & embedded.found[pairs.second], distances, np.nan).astype(np.float32)
+    return compared
+
+
+def supported_fmrs(independent: int, /) -> list[str]:
+    """The powers of ten that so many independent impostor comparisons support: "1e-1", "1e-2" ..."""
+    return [f"1e-{power}" for power in range(1, 9) if supported(10.0**-power, independent)]
+
+
+def _verification(comparisons: Comparisons, found: Accuracy, embedded: Embedded, independent: int) -> Verification:
+    names = supported_fmrs(independent)
+
+    def statistic(drawn: Rates) -> Sequence[float]:
+        right = (1 - drawn.fmr_at(found.threshold) + 1 - drawn.fnmr_at(found.threshold)) / 2
+        return [right, drawn.eer, drawn.auc, *_vals(drawn, names)]
+
+    right, eer, auc, *vals = intervals(comparisons, statistic)
     return Verification(
-        pairs=len(distances),
-        images=len(pairs.images),
+        pairs=len(comparisons.genuine) + comparisons.impostor_pairs,
+        images=len(embedded.names),
         failed_to_detect=int((~embedded.found).sum()),
-        accuracy=float(np.mean(accuracies)),
-        accuracy_std=float(np.std(accuracies)),
-        threshold=float(np.mean(thresholds)),
-        eer=equal_error_rate(genuine, impostor),
-        auc=area_under_curve(genuine, impostor),
-        val_at_fmr={f"1e-{power}": val_at(genuine, impostor, 10.0**-power) for power in supported},
+        people=comparisons.people,
+        genuine_pairs=len(comparisons.genuine),
+        impostor_pairs=comparisons.impostor_pairs,
+        people_pairs=comparisons.people_pairs,
+        accuracy=found.mean,
+        accuracy_std=found.std,
+        threshold=found.threshold,
+        eer=eer.value,
+        auc=auc.value,
+        val_at_fmr={name: val.value for name, val in zip(names, vals, strict=True)},
+        accuracy_interval=_ends(right),
+        eer_interval=_ends(eer),
+        auc_interval=_ends(auc),
+        val_interval_at_fmr=dict(zip(names, map(_ends, vals), strict=True)),
     )
 
 
-def fold_accuracies(
-    distances: Floats, same: NDArray[np.bool_], fold: NDArray[np.int64], compared: NDArray[np.bool_], /
-) -> tuple[list[float], list[float]]:
-    """Accuracy and threshold of each fold, the threshold taken from the others (from itself where there is only one)."""
-    folds = np.unique(fold)
-    accuracies, thresholds = [], []
-    for one in folds:
-        test = fold == one
-        learn = (~test if len(folds) > 1 else test) & compared
-        threshold = best_threshold(distances[learn], same[learn])
-        right = ((distances <= threshold) == same) & compared
-        accuracies.append(float(right[test].mean()))
-        thresholds.append(threshold)
-    return accuracies, thresholds
+def _ends(interval: Interval) -> Ends:
+    return interval.low, interval.high
 
 
-def best_threshold(distances: Floats, same: NDArray[np.bool_], /) -> float:
-    """The distance with the most right answers; between two pairs' distances, their middle; 0 without pairs."""
-    if not len(distances):
-        return 0.0
-    order = np.argsort(distances, kind="stable")
-    d, s = distances[order].astype(np.float64), same[order]
-    # right answers when the first k pairs match: genuine ones among them, impostors behind them
-    right = np.concatenate([[0], np.cumsum(s)]) + (~s).sum() - np.concatenate([[0], np.cumsum(~s)])
-    cuts = np.concatenate([[d[0] - 1e-6], (d[:-1] + d[1:]) / 2, [d[-1]]])
-    distinct = np.concatenate([[True], d[1:] > d[:-1], [True]])  # no cut falls between equal distances
-    return float(cuts[np.argmax(np.where(distinct, right, -1))])
+def _vals(drawn: Rates, names: Sequence[str]) -> list[float]:
+    return [drawn.val_at(float(name)) for name in names]
+
+
+def _people(pairs: PairList) -> np.ndarray:
+    """Who is on the first and on the second picture of each pair, (n, 2)."""
+    folders = [image.rpartition("/")[0] or image for image in pairs.images]
+    person = np.unique(folders, return_inverse=True)[1]
+    return np.stack([person[pairs.first], person[pairs.second]], axis=1)

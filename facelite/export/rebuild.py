@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facelite.calibration import calibrate, check_supported
+from facelite.calibration import calibrate, check_supported, count_people_pairs
 from facelite.errors import BudgetBroken, ExportError, InputError
+from facelite.evaluation.crop import DetectedFace
 from facelite.evaluation.embed import Embedded, crop_picture, embed_pictures
 from facelite.evaluation.people import People, open_people
 from facelite.export.convert import convert
@@ -92,8 +92,8 @@ def rebuild(
             progress=lambda done, total: progress("calibrate", done, total),
         )
     _check_found(embedded[0])
-    thresholds = tuple(calibrate(held_out.pairs(embedded[1]), sorted(recipe.fmrs, reverse=True)))
-    reference = calibrate(held_out.pairs(embedded[0]), [recipe.fmr])[0]
+    thresholds = tuple(calibrate(held_out.comparisons(embedded[1]), sorted(recipe.fmrs, reverse=True)))
+    reference = calibrate(held_out.comparisons(embedded[0]), [recipe.fmr])[0]
     own = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
     cosines = _cosines(embedded[0], embedded[1], "the conversion", recipe)
     for other in embedded[2:]:
@@ -104,15 +104,19 @@ def rebuild(
 def representative(
     others: People, held_out: People, detector: bytes, make: Callable[[], Embedder], wanted: int, progress: Progress, /
 ) -> list[FaceCrop]:
-    """Up to ``wanted`` crops of ``others``, spread over all of them, none that looks like somebody held out to the float embedder of ``make``."""
-    centres = _centres(held_out, detector, make)
+    """Up to ``wanted`` crops of ``others``, spread over all of them.
+
+    None looks, to the float embedder of ``make``, like somebody held out of another numbering: inside one, names tell people apart.
+    """
+    centres = _centres(held_out, detector, make) if len(set(others.numbering)) > 1 else {}
     finder, embedder = Detector(detector), make()
     crops: list[FaceCrop] = []
     for i in np.random.default_rng(1).permutation(len(others.names)):
         if len(crops) == wanted:
             break
-        for crop in crop_picture(others.read(others.names[i]), finder, [embedder.preprocessing], rule="centre") or []:
-            if (2 - 2 * centres @ embedder.embed(crop).vector).min() >= LEAK:
+        for crop in crop_picture(others.read(others.names[i]), finder, [embedder.preprocessing], DetectedFace()) or []:
+            foreign = [rows for numbering, rows in centres.items() if numbering != others.numbering[i]]
+            if not foreign or (2 - 2 * np.concatenate(foreign) @ embedder.embed(crop).vector).min() >= LEAK:
                 crops.append(crop)
                 progress("representative images", len(crops), wanted)
     return crops
@@ -120,8 +124,8 @@ def representative(
 
 def _check_people(held_out: People, recipe: Recipe) -> None:
     """Refuse rates that so few people cannot support before the long work, even if a face is found in every picture."""
-    counts = Counter(numbering for numbering, _ in set(zip(held_out.numbering, held_out.person, strict=True)))
-    check_supported(min(recipe.fmrs), sum(count * (count - 1) // 2 for count in counts.values()))
+    numbering = [numbering for numbering, _ in set(zip(held_out.numbering, held_out.person, strict=True))]
+    check_supported(min(recipe.fmrs), count_people_pairs(np.unique(numbering, return_inverse=True)[1]))
 
 
 def _check_found(embedded: Embedded) -> None:
@@ -129,13 +133,15 @@ def _check_found(embedded: Embedded) -> None:
         raise InputError(f"expected faces in {len(embedded.names)} pictures of held-out people, found none; give other pictures: --faces DIR")
 
 
-def _centres(held_out: People, detector: bytes, make: Callable[[], Embedder]) -> Floats:
+def _centres(held_out: People, detector: bytes, make: Callable[[], Embedder]) -> dict[str, Floats]:
+    """The mean embeddings of held-out people, by numbering."""
     few = np.random.default_rng(0).permutation(len(held_out.names))[:LEAK_PICTURES]
     names, numbering, person = ([values[i] for i in few] for values in (held_out.names, held_out.numbering, held_out.person))
     part = People(names, numbering, person, held_out.read)
     embedded = embed_pictures(names, part.read, detector=detector, embedders=[make])[0]
     _check_found(embedded)
-    return part.centres(embedded)
+    centres, numbering = part.centres(embedded)
+    return {one: centres[np.array(numbering) == one] for one in set(numbering)}
 
 
 def _cosines(float32: Embedded, other: Embedded, what: str, recipe: Recipe) -> Floats:

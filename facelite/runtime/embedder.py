@@ -18,15 +18,18 @@ from facelite.runtime.interpreter import Interpreter
 class Embedder:
     """A TFLite model that maps aligned crops to vectors.
 
-    ``preprocessing`` None reads the input's size from the file and takes (RGB - 127.5) / 128. Models of a fixed batch above one
-    are filled up with repetitions.
+    ``preprocessing`` None reads the input's size from the file and takes (RGB - 127.5) / 128. The layout (colours last or first) and
+    the batch are the file's; one fixed above one is filled up with repetitions.
     """
 
     def __init__(self, model: bytes, /, *, space: str, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
         self._interpreter = Interpreter(model, threads=threads)
         shape = self._interpreter.input_shape
+        self._colours_first = len(shape) == 4 and shape[3] != 3 and shape[1] == 3
+        if self._colours_first:
+            shape = (shape[0], *shape[2:], 3)
         if len(shape) != 4 or shape[3] != 3:
-            raise BundleError(f"expected an embedder of input (batch, height, width, 3), got {shape}; export it in this layout")
+            raise BundleError(f"expected an embedder of input (batch, height, width, 3) or (batch, 3, height, width), got {shape}; export it so")
         try:
             self.preprocessing = preprocessing or Preprocessing(shape[1], shape[2])
         except ValueError as error:
@@ -57,6 +60,7 @@ class Embedder:
     def vectors(self, crops: Sequence[FaceCrop], /) -> Floats:
         """The network's raw outputs (n, d) for n crops, not of unit length."""
         x = np.concatenate([to_input(crop.pixels, self.preprocessing) for crop in crops])
+        x = x.transpose(0, 3, 1, 2) if self._colours_first else x
         outputs = []
         for start in range(0, len(x), self._batch):
             part = x[start : start + self._batch]

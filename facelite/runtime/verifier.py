@@ -64,8 +64,8 @@ class Verifier:
         when nobody of that name is enrolled.
         """
         wanted = self.manifest.threshold(fmr).fmr
-        self._check_artefacts(gallery)
-        threshold = self.manifest.threshold_for_gallery(gallery.count(subject), wanted)
+        artefacts = self._check_artefacts(gallery)
+        threshold = self.manifest.threshold_for_gallery(gallery.count(subject), wanted, artefacts=artefacts)
         look = self.look(picture, rule=rule)
         if look.embedding is None:
             return _undecided(look, threshold)
@@ -74,8 +74,8 @@ class Verifier:
 
     def identify(self, picture: Picture, gallery: Gallery, /, *, fpir: float = 0.01, rule: Rule = "only") -> Decision:
         """Who of ``gallery`` the picture shows, strangers being taken for somebody at a rate of at most ``fpir``."""
-        self._check_artefacts(gallery)
-        threshold = self.manifest.threshold_for_gallery(len(gallery.templates), fpir)
+        artefacts = self._check_artefacts(gallery)
+        threshold = self.manifest.threshold_for_gallery(len(gallery.templates), fpir, artefacts=artefacts)
         look = self.look(picture, rule=rule)
         if look.embedding is None:
             return _undecided(look, threshold)
@@ -91,14 +91,17 @@ class Verifier:
             gallery.enrol(subject, embeddings, artefact=self.bundle.artefact)
         return looks
 
-    def _check_artefacts(self, gallery: Gallery) -> None:
-        """Thresholds were measured with templates and probes of one embedder: others' templates are refused."""
-        foreign = {template.artefact for template in gallery.templates} - {self.bundle.artefact}
+    def _check_artefacts(self, gallery: Gallery) -> set[str]:
+        """The embedders that made the templates; one for which the bundle has no thresholds is refused."""
+        artefacts = {template.artefact for template in gallery.templates}
+        foreign = artefacts - {self.bundle.artefact, *self.manifest.template_thresholds}
         if foreign:
             raise GalleryError(
                 f"{gallery.path}: expected templates of the bundle's embedder (sha256 {self.bundle.artefact[:12]}...), "
-                f"got some of {min(foreign)[:12]}...; use the bundle that the gallery was made with, or enrol into a new gallery"
+                f"got some of {min(foreign)[:12]}...; use the bundle that the gallery was made with, enrol into a new gallery, "
+                "or measure thresholds for both: facelite calibrate --templates"
             )
+        return artefacts
 
 
 def open_verifier(path: str | Path, /, *, threads: int = 1) -> Verifier:

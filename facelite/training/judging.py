@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from facelite.calibration import RULE_OF_THREE, all_pairs, equal_error_rate, val_at
+from facelite.calibration import compare_all, count_people_pairs, rates, supported
 from facelite.face import Floats
 from facelite.networks import Network
 from facelite.preprocess import Preprocessing, to_input
@@ -25,38 +25,26 @@ BATCH = 256
 
 def judge(vectors: Floats, faces: FaceSet, /) -> dict[str, float]:
     """The values JUDGED over all pairs of unit ``vectors`` (n, d) of the held-out ``faces``; NaN where their number does not support a rate."""
-    pairs = all_pairs(vectors, faces.subjects, faces.numbering)
-    people_pairs, fmr = count_people_pairs(faces), judged_fmr(faces)
-    eer = equal_error_rate(pairs.genuine, pairs.impostor)
+    comparisons, fmr = compare_all(vectors, faces.subjects, numbering=faces.numbering), judged_fmr(faces)
+    measured = rates(comparisons)
 
     def val(rate: float) -> float:
-        return val_at(pairs.genuine, pairs.impostor, rate) if supported(rate, people_pairs) else float("nan")
+        return measured.val_at(rate) if supported(rate, comparisons.people_pairs) else float("nan")
 
-    judged = 1 - eer if fmr is None else val(fmr)
-    return dict(zip(JUDGED, (judged, float("nan") if fmr is None else fmr, val(1e-2), val(1e-4), eer), strict=True))
+    judged = 1 - measured.eer if fmr is None else val(fmr)
+    return dict(zip(JUDGED, (judged, float("nan") if fmr is None else fmr, val(1e-2), val(1e-4), measured.eer), strict=True))
 
 
 def judged_fmr(faces: FaceSet, /) -> float | None:
     """The FMR at which VAL is judged, or None where too few people are held out for any: 1 - EER is the VAL then."""
-    return next((fmr for fmr in JUDGED_FMRS if supported(fmr, count_people_pairs(faces))), None)
+    people_pairs = count_people_pairs(np.unique(np.stack([faces.numbering, faces.subjects]), axis=1)[0])
+    return next((fmr for fmr in JUDGED_FMRS if supported(fmr, people_pairs)), None)
 
 
 def judged_at(faces: FaceSet, /) -> str:
     """``judged_fmr`` in words."""
     fmr = judged_fmr(faces)
     return "EER" if fmr is None else f"FMR {fmr:g}"
-
-
-def supported(fmr: float, people_pairs: int, /) -> bool:
-    """Whether so many pairs of distinct people can show an error rate of ``fmr``: 3 / pairs at least."""
-    return fmr * people_pairs >= RULE_OF_THREE
-
-
-def count_people_pairs(faces: FaceSet, /) -> int:
-    """Pairs of distinct people inside one numbering."""
-    numbering = np.unique(np.stack([faces.numbering, faces.subjects]), axis=1)[0]
-    people = np.bincount(numbering)
-    return int((people * (people - 1) // 2).sum())
 
 
 def embed_crops(model: Any, faces: FaceSet, network: Network, /) -> Floats:

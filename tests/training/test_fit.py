@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from facelite.calibration import all_pairs, equal_error_rate
+from facelite.calibration import compare_all, rates
 from facelite.errors import InputError
 from facelite.networks import NETWORKS, build, set_weights
 from facelite.networks.weights import BEST, read_weights
@@ -79,8 +79,8 @@ def test_best_weights_are_by_layer_and_give_the_val_that_is_claimed(run, faces, 
     model = build(small, keras=keras)
     set_weights(model, weights)
     held_out = faces[1]
-    pairs = all_pairs(embed_crops(model, held_out, small), held_out.subjects, held_out.numbering)
-    assert 1 - equal_error_rate(pairs.genuine, pairs.impostor) == result.val
+    comparisons = compare_all(embed_crops(model, held_out, small), held_out.subjects, numbering=held_out.numbering)
+    assert 1 - rates(comparisons).eer == result.val
     state = arrays(out / STATE)
     assert state["best"] == result.val
     flat = [value for layer in model.layers for value in layer.get_weights()]

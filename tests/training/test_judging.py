@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facelite.calibration import all_pairs, calibrate, equal_error_rate, val_at
+from facelite.calibration import calibrate, compare_all, rates
 from facelite.errors import UnsupportedRate
 from facelite.training.align import CropGeometry
 from facelite.training.dataset import FaceSet
-from facelite.training.judging import count_people_pairs, judge, judged_fmr, unit_rows
+from facelite.training.judging import judge, judged_fmr, unit_rows
 
 
 def held_out(people, pictures=2, numberings=1):
@@ -44,27 +44,21 @@ def test_the_fmr_is_the_smallest_that_the_pairs_of_people_support(people, fmr):
 @pytest.mark.parametrize("people", [9, 26, 78])
 def test_the_calibration_supports_what_is_judged_and_nothing_smaller(people):
     faces, vectors = held_out(people)
-    pairs = all_pairs(vectors, faces.subjects, faces.numbering)
+    pairs = compare_all(vectors, faces.subjects, numbering=faces.numbering)
     assert calibrate(pairs, [judged_fmr(faces)])
     if people < 78:
         with pytest.raises(UnsupportedRate):
             calibrate(pairs, [judged_fmr(faces) / 10])
 
 
-@pytest.mark.parametrize("numberings", [1, 3])
-def test_pairs_of_people_are_counted_inside_a_numbering(numberings):
-    faces, vectors = held_out(7, pictures=3, numberings=numberings)
-    assert count_people_pairs(faces) == numberings * 21 == all_pairs(vectors, faces.subjects, faces.numbering).people_pairs
-
-
 def test_many_people_are_judged_at_one_in_a_thousand():
     faces, vectors = held_out(80)
-    pairs = all_pairs(vectors, faces.subjects, faces.numbering)
+    measured = rates(compare_all(vectors, faces.subjects, numbering=faces.numbering))
     found = judge(vectors, faces)
-    assert found["val"] == val_at(pairs.genuine, pairs.impostor, 1e-3) and found["fmr"] == 1e-3
-    assert found["val_1e-2"] == val_at(pairs.genuine, pairs.impostor, 1e-2) >= found["val"]
+    assert found["val"] == measured.val_at(1e-3) and found["fmr"] == 1e-3
+    assert found["val_1e-2"] == measured.val_at(1e-2) >= found["val"]
     assert np.isnan(found["val_1e-4"])  # 3160 pairs of people do not support it
-    assert found["eer"] == equal_error_rate(pairs.genuine, pairs.impostor)
+    assert found["eer"] == measured.eer
 
 
 def test_few_people_are_judged_at_the_eer():

@@ -1,4 +1,4 @@
-"""Pictures of curves. matplotlib is imported inside: where it is not installed, there is no picture and no error."""
+"""The curves of a training run. Where matplotlib is not installed, there is no picture and no error."""
 
 from __future__ import annotations
 

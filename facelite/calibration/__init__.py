@@ -1,0 +1,26 @@
+"""Distances of people who were held out -> error rates with their intervals, and thresholds that carry them. NumPy only."""
+
+from facelite.calibration.bootstrap import CONFIDENCE, Interval, differences, intervals
+from facelite.calibration.comparisons import BEYOND, STEPS, Comparisons, compare_all, compare_list, count_people_pairs, on_grid
+from facelite.calibration.rates import Rates, rates
+from facelite.calibration.thresholds import RULE_OF_THREE, calibrate, check_supported, supported
+
+__all__ = [
+    "BEYOND",
+    "CONFIDENCE",
+    "RULE_OF_THREE",
+    "STEPS",
+    "Comparisons",
+    "Interval",
+    "Rates",
+    "calibrate",
+    "check_supported",
+    "compare_all",
+    "compare_list",
+    "count_people_pairs",
+    "differences",
+    "intervals",
+    "on_grid",
+    "rates",
+    "supported",
+]

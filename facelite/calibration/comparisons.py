@@ -1,0 +1,155 @@
+"""Embeddings of labelled pictures -> all their comparisons, counted by distance block by block, in bounded memory.
+
+Distances are rounded up to a grid of 1 / STEPS, on which every threshold lies: so counts by distance give every rate exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facelite.face import Floats
+
+Integers = NDArray[np.signedinteger]
+
+STEPS = 2**14
+"""Grid points in a distance of 1. A float32 embedding of 128 numbers is not known more exactly than a hundredth of that."""
+
+BEYOND = 4 * STEPS + 1
+"""The grid point of a comparison that could not be made: beyond every distance."""
+
+NEAREST = 500_000
+"""Impostor comparisons that are kept one by one, those with the smallest distances; and as many drawn from all others."""
+
+ROWS = 512
+"""Embeddings that are compared with all others at a time: 40 MB for 10,000 of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparisons:
+    """Comparisons on the grid: a distance d is the smallest k with d <= k / STEPS.
+
+    ``genuine`` (g,) and the person of each, ``genuine_person`` (g,). ``impostor`` (BEYOND + 1,) counts the impostor comparisons at
+    each k. The sample stands for them where people must be drawn again: ``sample`` (s,) their k, ``sample_people`` (s, 2) and
+    ``sample_weight`` (s,), how many comparisons each one stands for. ``people_pairs`` counts pairs of distinct people.
+    """
+
+    genuine: Integers
+    genuine_person: Integers
+    impostor: Integers
+    sample: Integers
+    sample_people: Integers
+    sample_weight: Floats
+    people: int
+    people_pairs: int
+
+    @property
+    def impostor_pairs(self) -> int:
+        return int(self.impostor.sum())
+
+
+def on_grid(distances: Floats, /) -> Integers:
+    """The grid points of squared L2 ``distances`` in [0, 4]; BEYOND for NaN."""
+    points = np.ceil(np.clip(np.asarray(distances, np.float32), 0, 4) * np.float32(STEPS))  # exact: STEPS is a power of two
+    return np.where(np.isnan(points), BEYOND, points).astype(np.int32)
+
+
+def compare_all(
+    vectors: Floats, subjects: Integers, /, *, numbering: Integers | None = None, probes: Floats | None = None, seed: int = 0
+) -> Comparisons:
+    """All comparisons of ``vectors`` (n, d), unit length or zero where no face was found, of people ``subjects`` (n,).
+
+    Where ``numbering`` (n,) is given, two people are impostors only inside one numbering: one person may stand in two data sets
+    under two names. ``probes`` (n, d) are the same pictures as another embedder sees them: then ``vectors`` are templates, and each is
+    compared with all probes but its own picture's. A zero vector makes a genuine comparison BEYOND, and no impostor one.
+    """
+    numbering = np.zeros_like(subjects) if numbering is None else numbering
+    names, person = np.unique(np.stack([numbering, subjects]), axis=1, return_inverse=True)
+    order = np.argsort(person.reshape(-1), kind="stable")  # by numbering, then by person
+    person, vectors = person.reshape(-1)[order].astype(np.int32), vectors[order]
+    blocks = _Blocks(vectors, vectors if probes is None else probes[order], person, numbering[order], symmetric=probes is None)
+    genuine: list[Integers] = [np.zeros(0, np.int32)]
+    genuine_person: list[Integers] = [np.zeros(0, np.int32)]
+    impostor = np.zeros(BEYOND + 1, np.int64)
+    for rows, _, grid, same, different in blocks:
+        genuine.append(grid[same])
+        genuine_person.append(np.broadcast_to(person[rows, None], grid.shape)[same])
+        impostor += np.bincount(grid[different], minlength=BEYOND + 1)
+    return Comparisons(
+        np.concatenate(genuine),
+        np.concatenate(genuine_person),
+        impostor,
+        *_sample(blocks, impostor, np.random.default_rng(seed)),
+        people=names.shape[1],
+        people_pairs=count_people_pairs(names[0]),
+    )
+
+
+def compare_list(distances: Floats, same: NDArray[np.bool_], people: Integers, /) -> Comparisons:
+    """The comparisons of a list of pairs: ``distances`` (n,), NaN where none could be made, and the ``people`` (n, 2) behind each."""
+    grid, ordered = on_grid(distances), np.sort(people, axis=1)
+    return Comparisons(
+        genuine=grid[same],
+        genuine_person=people[same, 0],
+        impostor=np.bincount(grid[~same], minlength=BEYOND + 1),
+        sample=grid[~same],
+        sample_people=people[~same],
+        sample_weight=np.ones(int((~same).sum()), np.float32),
+        people=int(people.max(initial=-1)) + 1,
+        people_pairs=len(np.unique(ordered[~same], axis=0)),
+    )
+
+
+def count_people_pairs(numbering: Integers, /) -> int:
+    """Pairs of distinct people, given the ``numbering`` of each person: only people of one numbering are known to be distinct."""
+    counts = np.unique(numbering, return_counts=True)[1]
+    return int((counts * (counts - 1) // 2).sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Blocks:
+    """Iterates over (rows, columns, grid points, which are genuine, which are impostors) of the matrix of distances, ROWS rows at a time."""
+
+    templates: Floats
+    probes: Floats
+    person: Integers
+    numbering: Integers
+    symmetric: bool
+
+    def __iter__(self) -> Iterator[tuple[slice, slice, Integers, NDArray[np.bool_], NDArray[np.bool_]]]:
+        found, places = np.asarray(self.templates.any(1) & self.probes.any(1)), np.arange(len(self.person))
+        for start in range(0, len(places), ROWS):
+            rows = slice(start, min(start + ROWS, len(places)))
+            first = np.searchsorted(self.numbering, self.numbering[rows.start])
+            last = np.searchsorted(self.numbering, self.numbering[rows.stop - 1], "right")
+            columns = slice(start if self.symmetric else int(first), int(last))
+            wanted = places[None, columns] > places[rows, None] if self.symmetric else places[None, columns] != places[rows, None]
+            wanted &= self.numbering[None, columns] == self.numbering[rows, None]
+            same = self.person[None, columns] == self.person[rows, None]
+            compared = found[None, columns] & found[rows, None]
+            grid = on_grid(2 - 2 * (self.templates[rows] @ self.probes[columns].T))
+            grid[~compared] = BEYOND
+            yield rows, columns, grid, wanted & same, wanted & ~same & compared
+
+
+def _sample(blocks: _Blocks, impostor: Integers, rng: np.random.Generator) -> tuple[Integers, Integers, Floats]:
+    """The NEAREST impostor comparisons and about as many of the others: grid points, people, weights."""
+    total = int(impostor.sum())
+    if total > 2 * NEAREST:
+        limit = int(np.searchsorted(np.cumsum(impostor), NEAREST, "right")) - 1
+        share = NEAREST / max(int(impostor[limit + 1 :].sum()), 1)
+    else:
+        limit, share = BEYOND, 1.0
+    grids, people = [np.zeros(0, np.int32)], [np.zeros((0, 2), np.int32)]
+    for rows, columns, grid, _, different in blocks:
+        kept = different & (grid <= limit)
+        if limit < BEYOND:
+            kept |= different & (rng.random(grid.shape, np.float32) < share)
+        at_row, at_column = np.nonzero(kept)
+        grids.append(grid[kept])
+        people.append(np.stack([blocks.person[rows][at_row], blocks.person[columns][at_column]], axis=1))
+    sample = np.concatenate(grids)
+    return sample, np.concatenate(people), np.where(sample <= limit, 1, 1 / share).astype(np.float32)

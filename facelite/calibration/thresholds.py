@@ -1,0 +1,53 @@
+"""Wanted FMRs -> thresholds that carry the error rates measured at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from facelite.calibration.bootstrap import intervals
+from facelite.calibration.comparisons import STEPS, Comparisons
+from facelite.calibration.rates import rates
+from facelite.errors import UnsupportedRate
+from facelite.face import Threshold
+
+RULE_OF_THREE = 3.0
+"""No error in N independent trials: the rate lies below 3 / N with 95 % confidence (ISO/IEC 19795-1)."""
+
+
+def calibrate(comparisons: Comparisons, fmrs: Sequence[float], /) -> list[Threshold]:
+    """A Threshold for each wanted FMR. Raises UnsupportedRate for one below 3 / N, N the pairs of distinct people."""
+    if not len(comparisons.genuine):
+        raise UnsupportedRate("expected two pictures of a person or more, got no genuine pair; give more pictures of each person")
+    for fmr in fmrs:
+        check_supported(fmr, comparisons.people_pairs)
+    measured = rates(comparisons)
+    distances = [measured.place(fmr) / STEPS for fmr in fmrs]
+    found = intervals(comparisons, lambda drawn: [drawn.fmr_at(distance) for distance in distances])
+    return [
+        Threshold(
+            distance=distance,
+            fmr=fmr,
+            fmr_upper=max(interval.high, RULE_OF_THREE / comparisons.people_pairs),
+            fnmr=measured.fnmr_at(distance),
+            genuine_pairs=len(comparisons.genuine),
+            impostor_pairs=comparisons.impostor_pairs,
+            people_pairs=comparisons.people_pairs,
+        )
+        for fmr, distance, interval in zip(fmrs, distances, found, strict=True)
+    ]
+
+
+def supported(fmr: float, people_pairs: int, /) -> bool:
+    """Whether so many pairs of distinct people can show an error rate of ``fmr``: 3 / N or more."""
+    return fmr * people_pairs >= RULE_OF_THREE * (1 - 1e-9)
+
+
+def check_supported(fmr: float, people_pairs: int, /) -> None:
+    """Refuse an FMR below 3 / N, N the pairs of distinct people. Raises UnsupportedRate with the number it would take."""
+    if not supported(fmr, people_pairs):
+        raise UnsupportedRate(
+            f"expected at least {int(np.ceil(RULE_OF_THREE / fmr)):,} pairs of distinct people for an FMR of {fmr:g}, "
+            f"got {people_pairs:,}; ask for a larger FMR or calibrate on more people"
+        )

@@ -1,0 +1,181 @@
+"""The command cluster: pictures -> a table of clusters, and sheets that show their faces."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from threading import local
+from typing import TYPE_CHECKING, Any
+
+import click
+import cv2
+import numpy as np
+
+from facelite.atomic import write_atomically
+from facelite.cli.output import bar, bundle_option, json_option, show
+from facelite.errors import InputError
+
+if TYPE_CHECKING:
+    from facelite.evaluation.clustering import Clustering
+    from facelite.face import Pixels
+    from facelite.source import Read
+
+TABLE = "clusters.csv"
+SHEETS = ("cluster-[0-9][0-9][0-9][0-9].jpg", "singletons.jpg")
+"""What is written into OUT: the table, and what matches these patterns."""
+
+MOST_SHEETS = 100
+MOST_FACES = 100
+"""Clusters that get a sheet, and faces on one: each face shown is looked for in its picture again, which takes as long as embedding it."""
+
+SIDE, GAP = 112, 4
+"""Pixels of a face, as large as the template that it is aligned to, and of the white between two."""
+
+QUALITY = 95
+"""JPEG quality of the sheets, that of aligned crops."""
+
+
+def _in_range(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001 - click's order
+    if value is None or 0 <= value <= 4:
+        return value
+    raise click.BadParameter(f"expected a distance from 0 to 4, got {value:g}")  # a range of click's lets nan pass
+
+
+@click.command()
+@click.argument("source", metavar="DIR", type=click.Path())
+@bundle_option
+@click.option("--distance", type=float, callback=_in_range, help="Mean distance up to which faces are one person's; default: threshold at FMR 1e-2.")
+@click.option("--out", type=click.Path(file_okay=False), default="clusters", show_default=True, help="Folder of the results; an earlier run's go.")
+@click.option("--labelled", is_flag=True, help="Each picture lies in its person's folder: say how well clusters and people agree.")
+@json_option
+def cluster(source: str, bundle: str | None, distance: float | None, out: str, labelled: bool, as_json: bool) -> None:
+    """Sort the pictures in DIR (a folder, however deep, or an uncompressed tar) by the person they show, without knowing anybody.
+
+    The face nearest to the centre of each picture counts. OUT/clusters.csv names the cluster of every picture, 1 being the largest, or the
+    reason why it is in none. OUT/cluster-0001.jpg and so on show the 100 largest clusters, OUT/singletons.jpg the faces that are like no
+    other: 100 faces at most, in the order of the table. DIR is never changed. 20,000 pictures are the most; their distances take 3.2 GB.
+
+    With --labelled, precision is lost where a cluster mixes people, recall where a person is in several clusters; folders mean nothing else.
+    """
+    from facelite.bundle import DETECTOR, find_bundle
+    from facelite.evaluation.clustering import cluster_pictures, default_distance, people_of
+    from facelite.runtime.embedder import Embedder
+    from facelite.runtime.verifier import open_verifier
+    from facelite.source import open_source
+
+    opened = open_verifier(find_bundle(bundle)).bundle  # self-tested
+    distance = default_distance(opened.manifest) if distance is None else distance
+    with open_source(source) as (names, read):
+        _check_out(Path(out), Path(source))
+        people = people_of(names) if labelled else []
+        with bar("embedding") as progress:
+            found = cluster_pictures(
+                names, read, detector=opened.files[DETECTOR], embedder=lambda: Embedder.of(opened), distance=distance, progress=progress
+            )
+        values = {**_counts(found), "distance": distance, **(_agreement(found, people) if labelled else {})}
+        with bar("drawing") as progress:
+            sheets = _write(Path(out), found, _face_cutter(read, opened.files[DETECTOR]), progress)
+    show({**values, "out": out, "sheets": sheets}, as_json)
+
+
+def _check_out(out: Path, source: Path) -> None:
+    """Refuse to write among the pictures, which the next run would read, and over what is no result of an earlier run."""
+    if source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise InputError(f"{out}: expected a folder apart from the pictures, got one in {source}; choose another: --out OUT")
+    if out.exists() and not (out / TABLE).exists() and (others := [path.name for path in out.iterdir() if not path.name.startswith(".")]):
+        raise InputError(
+            f"{out}: expected a new folder, or one of an earlier run with its {TABLE}, got {min(others)} in it; choose another: --out OUT"
+        )
+
+
+def _counts(found: Clustering) -> dict[str, int]:
+    sizes = found.sizes
+    return {
+        "pictures": len(found.names),
+        "failed_to_detect": len(found.names) - int(sizes.sum()),
+        "faces": int(sizes.sum()),
+        "clusters": int((sizes > 1).sum()),
+        "singletons": int((sizes == 1).sum()),
+        "largest": int(sizes.max(initial=0)),
+    }
+
+
+def _agreement(found: Clustering, people: Sequence[str]) -> dict[str, Any]:
+    """How clusters agree with ``people``, of the pictures in which a face was found."""
+    from facelite.evaluation.clustering import b_cubed, pairwise
+
+    faces = np.flatnonzero(found.cluster)
+    if not len(faces):
+        raise InputError("expected a face in one picture at least, to compare clusters with people, found none; leave out --labelled")
+    cluster, person = found.cluster[faces], np.array(people)[faces]
+    return {"people": len(set(person)), "pairwise": asdict(pairwise(cluster, person)), "b_cubed": asdict(b_cubed(cluster, person))}
+
+
+def _write(out: Path, found: Clustering, cut: Callable[[str], Pixels], progress: Callable[[int, int], None]) -> int:
+    """The table, then the sheets; how many of these. A kill leaves sheets out, but never half of one, nor one of an earlier run."""
+    for old in [path for pattern in SHEETS for path in out.glob(pattern)]:
+        old.unlink()
+    write_atomically(out / TABLE, _table(found))
+    groups = _groups(found)
+    with ThreadPoolExecutor() as pool:
+        for done, (name, pictures) in enumerate(groups.items(), start=1):
+            write_atomically(out / name, _sheet(list(pool.map(cut, pictures))))
+            progress(done, len(groups))
+    return len(groups)
+
+
+def _table(found: Clustering) -> bytes:
+    """CSV, by cluster and then in the order of the pictures; those without a face are last."""
+    lines = io.StringIO(newline="")
+    rows = csv.writer(lines)
+    rows.writerow(["picture", "cluster", "reason"])
+    for i in np.argsort(np.where(found.cluster, found.cluster, len(found.names) + 1), kind="stable"):
+        rows.writerow([found.names[i], found.cluster[i] or "", found.reasons[i]])
+    return lines.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _groups(found: Clustering) -> dict[str, list[str]]:
+    """The pictures on each sheet, by the sheet's file name."""
+    several = int((found.sizes > 1).sum())  # these come first
+    chosen = {f"cluster-{i:04d}.jpg": found.cluster == i for i in range(1, min(several, MOST_SHEETS) + 1)}
+    alone = found.cluster > several
+    sheets = chosen | ({"singletons.jpg": alone} if alone.any() else {})
+    return {name: [found.names[i] for i in np.flatnonzero(shown)[:MOST_FACES]] for name, shown in sheets.items()}
+
+
+def _face_cutter(read: Read, detector: bytes) -> Callable[[str], Pixels]:
+    """A function, for any thread, of a picture's name: its face (SIDE, SIDE, 3), white if the picture has changed and shows none any more."""
+    from facelite.evaluation.crop import DetectedFace
+    from facelite.evaluation.embed import crop_picture
+    from facelite.preprocess import Preprocessing
+    from facelite.runtime.detector import Detector
+
+    own = local()
+
+    def cut(name: str) -> Pixels:
+        if not hasattr(own, "detector"):
+            own.detector = Detector(detector)
+        crops = crop_picture(read(name), own.detector, [Preprocessing(SIDE, SIDE)], DetectedFace())
+        return crops[0].pixels if crops else np.full((SIDE, SIDE, 3), 255, np.uint8)
+
+    return cut
+
+
+def _sheet(faces: Sequence[Pixels]) -> bytes:
+    """A JPEG of ``faces``, line by line in a square or nearly so."""
+    columns = math.ceil(math.sqrt(len(faces)))
+    rows = math.ceil(len(faces) / columns)
+    pitch = SIDE + GAP
+    sheet = np.full((rows * pitch - GAP, columns * pitch - GAP, 3), 255, np.uint8)
+    for i, face in enumerate(faces):
+        y, x = i // columns * pitch, i % columns * pitch
+        sheet[y : y + SIDE, x : x + SIDE] = face
+    return cv2.imencode(".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+COMMANDS: tuple[click.Command, ...] = (cluster,)

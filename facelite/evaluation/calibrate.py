@@ -1,0 +1,137 @@
+"""A model and people's pictures -> thresholds with their error rates, for its own templates or those of another embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from facelite.bundle import FORMAT, Bundle, pack_bundle
+from facelite.calibration import calibrate, supported
+from facelite.errors import InputError, UnsupportedRate
+from facelite.evaluation.embed import embed_pictures
+from facelite.evaluation.judge import Model
+from facelite.evaluation.people import People
+from facelite.evaluation.slices import Slices, find_groups, slice_rates
+from facelite.face import Threshold
+
+FMRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
+"""The FMRs that are measured where none is asked for: those of them that the people support."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``thresholds`` of probes of the embedder ``artefact`` and templates of ``templates`` (sha256 both), largest FMR first.
+
+    ``strangers``: at each threshold, how often strangers match whom sex, age and group make more alike than chance does.
+    """
+
+    artefact: str
+    templates: str
+    images: int
+    failed_to_detect: int
+    people: int
+    thresholds: tuple[Threshold, ...]
+    strangers: list[Slices] = field(default_factory=list)
+
+
+def calibrate_model(
+    model: Model,
+    people: People,
+    /,
+    *,
+    templates: Model | None = None,
+    fmrs: Sequence[float] = (),
+    cache: Path | None = None,
+    workers: int | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Calibration:
+    """Thresholds over all pairs of pictures in which a face was found; ``templates`` is the embedder that enrols, where it is another one.
+
+    Raises UnsupportedRate for one of ``fmrs`` that so few people cannot support, and where they support none of FMRS.
+    """
+    if templates and templates.make().artefact == model.make().artefact:
+        templates = None  # its own, so that no comparison counts twice
+    models = [model, templates] if templates else [model]
+    embedded = embed_pictures(
+        people.names,
+        people.read,
+        detector=model.detector,
+        embedders=[one.make for one in models],
+        cache=cache,
+        workers=workers,
+        progress=lambda done, total: progress("embedding", done, total),
+    )
+    artefacts = [one.make().artefact for one in models]
+    comparisons = people.comparisons(embedded[-1], probes=embedded[0] if templates else None)
+    wanted = sorted(set(fmrs), reverse=True) or [fmr for fmr in FMRS if supported(fmr, comparisons.people_pairs)] or FMRS[:1]
+    return Calibration(
+        artefact=artefacts[0],
+        templates=artefacts[-1],
+        images=len(people.names),
+        failed_to_detect=int((~embedded[0].found).sum()),
+        people=comparisons.people,
+        thresholds=tuple(calibrate(comparisons, wanted)),
+    )
+
+
+def add_strangers(
+    calibration: Calibration,
+    model: Model,
+    strangers: People,
+    /,
+    *,
+    groups: str = "utkface",
+    cache: Path | None = None,
+    workers: int | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Calibration:
+    """``calibration`` with the FMR of ``strangers`` at each threshold, all together and inside each of their groups.
+
+    ``groups`` is a CSV, or "utkface" for what UTKFace's file names say. Where each picture is a person of its own, no FNMR can be told.
+    """
+    names = [name.rpartition("\n/")[2] for name in strangers.names]
+    labels = find_groups(groups, names)
+    embedded = embed_pictures(
+        strangers.names,
+        strangers.read,
+        detector=model.detector,
+        embedders=[model.make],
+        cache=cache,
+        workers=workers,
+        progress=lambda done, total: progress("strangers", done, total),
+    )[0]
+    found = embedded.found
+    if not found.any():
+        raise InputError(f"expected faces in {len(names)} pictures of strangers, found none; give other pictures")
+    person = np.unique(strangers.person, return_inverse=True)[1][found]
+    kept = {attribute: values[found] for attribute, values in labels.items()}
+    thresholds = [(one.distance, one.fmr) for one in calibration.thresholds]
+    return replace(calibration, strangers=slice_rates(embedded.vectors[found], person, kept, thresholds=thresholds))
+
+
+def recalibrated(bundle: Bundle, calibration: Calibration, /, *, fmr: float | None = None) -> bytes:
+    """The bytes of ``bundle`` with the measured thresholds in place of all its own, or beside them where the templates are another embedder's.
+
+    ``fmr`` becomes the default; None keeps the bundle's, unless all thresholds are replaced and it was not measured: then the smallest
+    that was. Raises UnsupportedRate where there is no threshold for the default, ValueError for a calibration of another embedder.
+    """
+    if calibration.artefact != bundle.artefact:
+        raise ValueError(f"expected a calibration of the embedder {bundle.artefact[:12]}..., got one of {calibration.artefact[:12]}...")
+    manifest, own = bundle.manifest, calibration.templates == bundle.artefact
+    thresholds = calibration.thresholds if own else manifest.thresholds
+    others = {} if own else {**manifest.template_thresholds, calibration.templates: calibration.thresholds}
+    measured = [{threshold.fmr for threshold in table} for table in (thresholds, *others.values())]
+    default = fmr if fmr is not None else manifest.fmr if manifest.fmr in measured[0] else min(measured[0])
+    for rates in measured:
+        if default not in rates:
+            raise UnsupportedRate(
+                f"expected thresholds at the default FMR of {default:g}, got them at {', '.join(f'{rate:g}' for rate in sorted(rates))}; "
+                "give pictures of more people, or another default"
+            )
+    changed = replace(manifest, thresholds=thresholds, template_thresholds=others, fmr=default, format=FORMAT)
+    return pack_bundle(changed, bundle.files)

@@ -1,0 +1,283 @@
+"""Open-set identification 1:N: how often mates are missed and strangers are taken for somebody, as the gallery grows.
+
+Mates are enrolled, strangers never are. A person's distance is that of the nearest template, as on the device (Verifier.identify).
+Terms of ISO/IEC 19795-1 and of NIST's FRVT 1:N (Grother, Ngan and Hanaoka 2019, NISTIR 8271), for a list of one candidate:
+FPIR is the share of strangers' searches in which anybody is at or below the threshold; FNIR is the share of mates' searches in which
+the mate is beyond the threshold or not first. A tie is not first: an embedder that maps all faces to one point finds nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facelite.calibration import BEYOND, CONFIDENCE, RULE_OF_THREE, STEPS, Interval, on_grid, supported
+from facelite.calibration.bootstrap import DRAWS
+from facelite.errors import InputError
+from facelite.face import Floats
+
+Integers = NDArray[np.signedinteger]
+
+FPIRS = {"1e-1": 0.1, "1e-2": 0.01}
+SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
+RANKS = 20
+
+PEOPLE = 30
+"""The fewest mates and the fewest strangers: it takes 3 / 0.1 people to show an error rate of 0.1."""
+
+CURVE = np.arange(0, 2 * STEPS + 1, STEPS // 64)
+"""Grid points of the curves' thresholds, up to 2, the distance of unrelated directions: the nearest of several people lies below."""
+
+BLOCK = 2**22
+"""Distances that are made at a time: 16 MB in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtFpir:
+    """At the largest threshold of at most the wanted FPIR. ``fpir_predicted`` is 1 - (1 - FMR)^templates, by which the device tightens."""
+
+    threshold: float
+    fpir: float
+    fpir_predicted: float
+    fnir: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRates:
+    """Rates in [0, 1] over all galleries of one size; ``cmc[r - 1]`` is the share of mates at rank r or before.
+
+    ``fpir``, ``fpir_predicted`` and ``fnir`` stand beside the thresholds of the Identification; ``at_fpir`` has what the strangers support.
+    """
+
+    people: int
+    templates: int
+    mated_searches: int
+    rank_1: Interval
+    cmc: list[float]
+    fpir: list[float]
+    fpir_predicted: list[float]
+    fnir: list[float]
+    at_fpir: dict[str, AtFpir]
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """``enrolments`` maps how many pictures of each mate are enrolled to the rates, smallest gallery first.
+
+    ``dropped`` maps the numbers that were left out to how many people have more pictures than that: too few.
+    """
+
+    mates: int
+    strangers: int
+    stranger_searches: int
+    thresholds: list[float]
+    enrolments: dict[str, list[GalleryRates]]
+    dropped: dict[str, int]
+
+
+def identify_people(
+    vectors: Floats,
+    subjects: Integers,
+    /,
+    *,
+    enrolments: Sequence[int] = (1, 2, 3, 5),
+    sizes: Sequence[int] = SIZES,
+    stranger_share: float = 0.5,
+    galleries: int = 10,
+    seed: int = 0,
+) -> Identification:
+    """Rates over unit ``vectors`` (n, d) of faces of people ``subjects`` (n,), no two of whom are one person; who is a mate, see ``draw_people``.
+
+    Each of the ``sizes`` below the number of mates is judged in so many random ``galleries``, each inside one of the next size, and last comes
+    the gallery of all mates. Intervals are 95 %, people drawn again and the galleries kept. Raises InputError for too few people.
+    """
+    if vectors.ndim != 2 or subjects.shape != vectors.shape[:1] or not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
+        raise ValueError(f"expected unit vectors (n, d) and subjects (n,), got {vectors.shape} and {subjects.shape}; leave out what shows no face")
+    if min(sizes, default=1) < 1 or galleries < 1:
+        raise ValueError(f"expected one gallery or more, of one person or more, got {galleries} of {sizes}")
+    people = draw_people(subjects, enrolments=enrolments, stranger_share=stranger_share, galleries=galleries, seed=seed)
+    mates = len(people.enrolled)
+    judged = sorted({size for size in sizes if size < mates} | {mates})
+    return Identification(
+        mates=mates,
+        strangers=int(people.stranger.max()) + 1,
+        stranger_searches=len(people.stranger),
+        thresholds=(CURVE / STEPS).tolist(),
+        enrolments={str(number): _judge(vectors, people, number, judged, seed) for number in people.enrolments},
+        dropped=people.dropped,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Which pictures are ``enrolled`` (mates, most), first to last, and which are probes: of mates, ``mated`` (m,), of strangers, ``unmated`` (s,).
+
+    ``mate`` (m,) and ``stranger`` (s,) say whose they are. The first so many mates of a row of ``order`` (galleries, mates) make a gallery.
+    """
+
+    enrolled: Integers
+    mated: Integers
+    mate: Integers
+    unmated: Integers
+    stranger: Integers
+    order: Integers
+    enrolments: list[int]
+    dropped: dict[str, int]
+
+
+def draw_people(subjects: Integers, /, *, enrolments: Sequence[int], stranger_share: float, galleries: int, seed: int) -> People:
+    """Mates and strangers among the people ``subjects`` (n,), by lot.
+
+    A mate has more pictures than the largest of ``enrolments``; ``stranger_share`` of those who have are strangers nevertheless, as is
+    everybody else. A number that leaves fewer than PEOPLE mates is dropped. Raises InputError where all are, or where strangers are too few.
+    """
+    if min(enrolments, default=0) < 1 or not 0 <= stranger_share < 1:
+        raise ValueError(f"expected enrolments of 1 or more and a share in [0, 1), got {enrolments} and {stranger_share:g}")
+    rng = np.random.default_rng(seed)
+    _, person, pictures = np.unique(subjects, return_inverse=True, return_counts=True)
+    able = {number: np.flatnonzero(pictures > number) for number in sorted(set(enrolments))}
+    taken = {number: len(them) - int(stranger_share * len(them)) for number, them in able.items()}
+    kept = [number for number in able if taken[number] >= PEOPLE]
+    most = max(kept, default=min(able))
+    mates = np.sort(rng.permutation(able[most])[: taken[most]])
+    strangers = np.setdiff1d(np.arange(len(pictures)), mates)
+    if not kept or len(strangers) < PEOPLE:
+        raise InputError(
+            f"expected {PEOPLE} mates or more, who have {most + 1} pictures or more, and {PEOPLE} strangers or more, got {len(mates)} and "
+            f"{len(strangers)} out of {len(pictures)} people, {len(able[most])} of them with so many pictures; give pictures of more people"
+        )
+    lot = rng.permutation(len(person))
+    lot = lot[np.argsort(person[lot], kind="stable")]  # the pictures by person, those of each in random order
+    whose = person[lot]
+    place, enrols = np.arange(len(lot)) - np.searchsorted(whose, whose), np.isin(whose, mates)
+    return People(
+        enrolled=lot[enrols & (place < most)].reshape(len(mates), most),
+        mated=lot[enrols & (place >= most)],
+        mate=np.searchsorted(mates, whose[enrols & (place >= most)]),
+        unmated=lot[~enrols],
+        stranger=np.searchsorted(strangers, whose[~enrols]),
+        order=np.stack([rng.permutation(len(mates)) for _ in range(galleries)]),
+        enrolments=kept,
+        dropped={str(number): len(able[number]) for number in able if number not in kept},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Searches:
+    """All searches in the galleries of one size. Of strangers: the ``nearest`` person's grid point, ascending, and which ``stranger`` it was.
+
+    Of mates: which ``mate``, the mate's ``rank``, and ``hit``, the mate's grid point, BEYOND where not first.
+    """
+
+    nearest: Integers
+    stranger: Integers
+    mate: Integers
+    rank: Integers
+    hit: Integers
+
+
+def _judge(vectors: Floats, people: People, number: int, sizes: list[int], seed: int) -> list[GalleryRates]:
+    """The rates with ``number`` templates a person, in galleries of each of the ``sizes``."""
+    templates = vectors[people.enrolled[:, :number].T]  # (number, mates, d)
+    nearest, impostor = _search_strangers(vectors[people.unmated], templates, people.order, sizes)
+    own, rank = _search_mates(vectors[people.mated], people.mate, templates, people.order, sizes)
+    found = []
+    for i, size in enumerate(sizes):
+        drawn = len(people.order) if size < len(people.enrolled) else 1  # of all mates there is one gallery
+        near, stranger = nearest[:, :drawn, i].reshape(-1), np.repeat(people.stranger, drawn)
+        ascending = np.argsort(near)
+        probe, gallery = np.nonzero(rank[:, :drawn, i])
+        ranks, mate = rank[probe, gallery, i], np.unique(people.mate[probe], return_inverse=True)[1]
+        searches = _Searches(near[ascending], stranger[ascending], mate, ranks, np.where(ranks == 1, own[probe], BEYOND))
+        found.append(_rates(searches, impostor, size, size * number, seed))
+    return found
+
+
+def _search_strangers(probes: Floats, templates: Floats, order: Integers, sizes: list[int]) -> tuple[Integers, Integers]:
+    """The nearest person's grid point (probes, galleries, sizes), and how many of all comparisons lie at each grid point (BEYOND + 1,)."""
+    nearest, impostor = [], np.zeros(BEYOND + 1, np.int64)
+    for _, distances in _distances(probes, templates):
+        points = on_grid(distances)
+        impostor += np.bincount(points.reshape(-1), minlength=BEYOND + 1)
+        nearest.append(_gathered(np.minimum, points.min(axis=0), order, sizes))
+    return np.concatenate(nearest), impostor
+
+
+def _search_mates(probes: Floats, mate: Integers, templates: Floats, order: Integers, sizes: list[int]) -> tuple[Integers, Integers]:
+    """The mate's grid point (probes,) and rank (probes, galleries, sizes); rank 0 where the mate is not in the gallery."""
+    own, rank = [], []
+    for rows, distances in _distances(probes, templates):
+        person = distances.min(axis=0)
+        mine = np.take_along_axis(person, mate[rows, None], axis=1)
+        own.append(on_grid(mine[:, 0]))
+        rank.append(_gathered(np.add, (person <= mine).astype(np.int32), order, sizes))
+    place = np.argsort(order, axis=1)[:, mate].T  # (probes, galleries)
+    return np.concatenate(own), np.where(place[:, :, None] < sizes, np.concatenate(rank), 0)
+
+
+def _distances(probes: Floats, templates: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Distances (number, rows, mates) of a few rows of ``probes`` at a time."""
+    step = max(1, BLOCK // (templates.shape[0] * templates.shape[1]))
+    for start in range(0, len(probes), step):
+        rows = slice(start, start + step)
+        yield rows, np.clip(2 - 2 * (probes[rows] @ templates.transpose(0, 2, 1)), 0, 4)
+
+
+def _gathered(gather: np.ufunc, values: Integers, order: Integers, sizes: list[int]) -> Integers:
+    """``values`` (rows, mates) gathered over each gallery: (rows, galleries, sizes). Each size adds its own mates to those of the size before."""
+    starts = [0, *sizes[:-1]]
+    return np.stack([gather.accumulate(gather.reduceat(values[:, gallery], starts, axis=1), axis=1) for gallery in order], axis=1)
+
+
+def _rates(searches: _Searches, impostor: Integers, people: int, templates: int, seed: int) -> GalleryRates:
+    mates, strangers = int(searches.mate.max()) + 1, int(searches.stranger.max()) + 1
+    names = [name for name, fpir in FPIRS.items() if supported(fpir, strangers)]
+    fpirs = [FPIRS[name] for name in names]
+    rng, once = np.random.default_rng(seed), np.ones(strangers, np.int64)
+    measured = _statistics(searches, fpirs, np.ones(mates, np.int64), once)
+    drawn = [_statistics(searches, fpirs, _draw(mates, rng), _draw(strangers, rng)) for _ in range(DRAWS)]
+    rank_1, *fnir = [_interval(value, column, mates) for value, column in zip(measured, np.transpose(drawn), strict=True)]
+    predicted = np.append(1 - (1 - np.cumsum(impostor) / impostor.sum()) ** templates, 0.0)  # 0 at the point -1, which nothing matches
+
+    def at(point: int, missed: Interval) -> AtFpir:
+        return AtFpir(point / STEPS, float(np.mean(searches.nearest <= point)), float(predicted[point]), missed)
+
+    return GalleryRates(
+        people=people,
+        templates=templates,
+        mated_searches=len(searches.rank),
+        rank_1=rank_1,
+        cmc=[float(np.mean(searches.rank <= rank)) for rank in range(1, min(RANKS, people) + 1)],
+        fpir=[float(np.mean(searches.nearest <= point)) for point in CURVE],
+        fpir_predicted=predicted[CURVE].tolist(),
+        fnir=[float(np.mean(searches.hit > point)) for point in CURVE],
+        at_fpir=dict(zip(names, map(at, _largest_points(searches, fpirs, once).tolist(), fnir), strict=True)),
+    )
+
+
+def _statistics(searches: _Searches, fpirs: list[float], mates: Integers, strangers: Integers) -> list[float]:
+    """The rank-1 rate, and the FNIR at each of ``fpirs``, where each of the ``mates`` and ``strangers`` counts so many times."""
+    weights, points = mates[searches.mate], _largest_points(searches, fpirs, strangers)
+    return [float(weights @ which / weights.sum()) for which in (searches.rank == 1, *(searches.hit > point for point in points))]
+
+
+def _largest_points(searches: _Searches, fpirs: list[float], strangers: Integers) -> Integers:
+    """The largest grid point at which the FPIR is at most each of ``fpirs``."""
+    matched = np.cumsum(strangers[searches.stranger])
+    points: Integers = searches.nearest[np.searchsorted(matched, np.multiply(fpirs, matched[-1] * (1 + 1e-9)), "right")] - 1
+    return points
+
+
+def _draw(people: int, rng: np.random.Generator) -> Integers:
+    """How often each of the ``people`` is in a draw of as many, with replacement."""
+    return np.bincount(rng.integers(people, size=people), minlength=people)
+
+
+def _interval(value: float, drawn: Integers, people: int) -> Interval:
+    """The middle of the draws, and at least what the rule of three leaves open: where nobody was missed, all draws agree."""
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    rule = min(RULE_OF_THREE / people, 1.0)
+    return Interval(value, min(float(low), 1 - rule), max(float(high), rule))

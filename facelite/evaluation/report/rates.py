@@ -1,0 +1,197 @@
+"""Verification as a reader wants it: the result in plain words, rates with intervals, distances, ROC and DET."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facelite.calibration import RULE_OF_THREE, STEPS, Comparisons, Interval, Rates, intervals, rates
+from facelite.evaluation.judge import Judgement, Material, Model
+from facelite.evaluation.report.page import Html, Plate, Section, paragraph, table, with_ends
+from facelite.evaluation.report.words import ends, independent, one_in, percent, percents, points
+from facelite.evaluation.verification import Verification
+from facelite.plots import COLOURS, Axis, Line, draw_lines, draw_overlap
+
+BINS = 128
+"""Of the histogram over distances from 0 to 4: 1 / 32 wide, so that a few thousand pairs still make a smooth outline."""
+
+CURVE = 300
+"""Points of a curve, evenly over the logarithm of the FMR."""
+
+DASHES, MARKERS = ("-", "--"), ("o", "s")
+"""Of the first and the second model, so that they differ in grey too."""
+
+PERCENT = "%"
+
+
+def headline(judgement: Judgement, names: Sequence[str], material: Material, /) -> list[str]:
+    """What was judged and what came out, in sentences."""
+    found, kind = judgement.judged[0].verification, "images" if material.read else "videos"
+    number, whose = independent(judgement, material), "impostor pairs" if material.pairs else "pairs of distinct people"
+    told = [
+        f"{names[0]} was judged on {found.images:,} {kind} of {found.people:,} people: {found.genuine_pairs:,} genuine and "
+        f"{found.impostor_pairs:,} impostor pairs. In {found.failed_to_detect:,} {kind} no face was found. {_result(found)}",
+        f"The {number:,} {whose} support an FMR of {RULE_OF_THREE / max(number, 1):.2g} or more (3 / N); "
+        "below that nothing is claimed, and figures are veiled.",
+    ]
+    if len(names) == 2:
+        told.insert(1, f"{names[1]}, on the same crops: {_result(judgement.judged[1].verification)}{_verdict(judgement, names)}")
+    return told
+
+
+def _result(found: Verification) -> str:
+    text = f"It answers {percent(found.accuracy)} of the pairs rightly (95 % interval {percents(found.accuracy_interval)})."
+    if found.val_at_fmr:
+        fmr, val = list(found.val_at_fmr.items())[-1]
+        text += (
+            f" At an FMR of {fmr}, where {one_in(fmr)} impostor pairs is accepted, it accepts {percent(val)} of the genuine pairs "
+            f"({percents(found.val_interval_at_fmr[fmr])})."
+        )
+    return text
+
+
+def _verdict(judgement: Judgement, names: Sequence[str]) -> str:
+    if not judgement.differences:
+        return ""
+    rate, one = list(judgement.differences.items())[-1]
+    what = "EER" if rate == "eer" else f"VAL at FMR {rate}"
+    clear = one.low > 0 or one.high < 0
+    value, span = points(one)
+    return f" Its {what} is {value} from that of {names[0]} ({span}): " + (
+        "more than chance explains." if clear else "no difference that these people can show."
+    )
+
+
+def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Model], material: Material, /) -> Section:
+    """Accuracy, EER, AUC and VAL of each model, and their difference; then the rates at the thresholds that they ship with."""
+    verifications = [judged.verification for judged in judgement.judged]
+
+    def row(label: str, cells: Sequence[Html], difference: Interval | None) -> list[str]:
+        compared = [with_ends(*points(difference)) if difference else ""] if len(names) == 2 else []
+        return [label, *cells, *compared]
+
+    rows = [
+        row(
+            "accuracy",
+            [with_ends(f"{percent(one.accuracy)} ± {percent(one.accuracy_std)}", percents(one.accuracy_interval)) for one in verifications],
+            None,
+        ),
+        row("EER", [with_ends(percent(one.eer), percents(one.eer_interval)) for one in verifications], judgement.differences.get("eer")),
+        row("AUC", [with_ends(f"{one.auc:.4f}", "{:.4f} to {:.4f}".format(*one.auc_interval)) for one in verifications], None),
+    ]
+    for fmr in verifications[0].val_at_fmr:
+        cells = [with_ends(percent(one.val_at_fmr[fmr]), percents(one.val_interval_at_fmr[fmr])) for one in verifications]
+        rows.append(row(f"VAL at FMR {fmr}", cells, judgement.differences.get(fmr)))
+    header = ["Rate", *names, *([f"{names[1]} less {names[0]}"] if len(names) == 2 else [])]
+    parts = [table("Rates, under each its 95 % interval by people; accuracy over ten folds, ± their standard deviation.", header, rows)]
+    number = independent(judgement, material)
+    shipped = [
+        _shipped(name, model, judged.comparisons, number)
+        for name, model, judged in zip(names, models, judgement.judged, strict=True)
+        if model.threshold
+    ]
+    if shipped:
+        parts.append(
+            table("At the threshold a model ships with.", ["Model", "Distance", "FMR it is calibrated for", "FMR here", "FNMR here"], shipped)
+        )
+    return Section("Rates", parts)
+
+
+def _shipped(name: str, model: Model, comparisons: Comparisons, number: int) -> list[str]:
+    threshold = model.threshold
+    if threshold is None:
+        return []
+    fmr, fnmr = intervals(comparisons, lambda drawn: [drawn.fmr_at(threshold.distance), drawn.fnmr_at(threshold.distance)])
+    upper = max(fmr.high, RULE_OF_THREE / max(number, 1))
+    cells = with_ends(percent(fmr.value), percents((fmr.low, upper))), with_ends(percent(fnmr.value), percents(ends(fnmr)))
+    return [name, f"{threshold.distance:.3f}", f"{threshold.fmr:g}", *cells]
+
+
+def distances(judgement: Judgement, names: Sequence[str], models: Sequence[Model], /) -> Section:
+    """A histogram for each model, with the threshold that it ships with, else that of its accuracy."""
+    plates = []
+    for i, (name, model, judged) in enumerate(zip(names, models, judgement.judged, strict=True)):
+        at, marked = judged.verification.threshold, "threshold of the accuracy"
+        if model.threshold:
+            at, marked = model.threshold.distance, f"threshold shipped, for FMR {model.threshold.fmr:g}"
+        genuine = _density(np.bincount(judged.comparisons.genuine, minlength=4 * STEPS + 1))
+        impostor = _density(judged.comparisons.impostor)
+        last = 1 + int(np.flatnonzero(genuine + impostor).max(initial=0))
+        measured = rates(judged.comparisons)
+        drawing = draw_overlap(
+            np.arange(last + 1) * 4 / BINS,
+            genuine[:last],
+            impostor[:last],
+            x=Axis("distance (squared L2)", low=0),
+            y=Axis("density"),
+            mark=(at, f"{marked}: {at:.3f}"),
+            colour=COLOURS[i],
+        )
+        missed, let_in = percent(measured.fnmr_at(at)), percent(measured.fmr_at(at))
+        share = f"{missed} of the genuine pairs lie beyond the threshold {at:.3f}, {let_in} of the impostor pairs within"
+        plates.append(Plate(f"distances-{i + 1}", drawing, f"{name}: {share}.", f"Histogram of distances by {name}. {share}."))
+    return Section("Distances", plates)
+
+
+def _density(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Counts on the grid -> density (BINS,) of those that could be compared. A bin holds what is at or below its upper edge."""
+    inside = counts[1 : 4 * STEPS + 1].reshape(BINS, -1).sum(axis=1).astype(np.float64)
+    inside[0] += counts[0]
+    density: NDArray[np.float64] = inside * BINS / 4 / max(inside.sum(), 1)
+    return density
+
+
+def curves(judgement: Judgement, names: Sequence[str], material: Material, /) -> Section:
+    """ROC with VAL and its intervals, and DET, veiled where the counts end."""
+    limit = RULE_OF_THREE / max(independent(judgement, material), 1)
+    unsupported = limit, f"FMR below {limit:.2g}: too few pairs"
+    roc, det, told = [], [], []
+    for i, (name, judged) in enumerate(zip(names, judgement.judged, strict=True)):
+        fmr, val = _curve(rates(judged.comparisons), judged.comparisons.impostor_pairs)
+        found = judged.verification
+        roc.append(Line(name, fmr, val, COLOURS[i], DASHES[i]))
+        at = [float(one) * (1 + 0.08 * i) for one in found.val_at_fmr]  # two models beside each other
+        low, high = [[span[end] for span in found.val_interval_at_fmr.values()] for end in (0, 1)]
+        roc.append(Line("", at, list(found.val_at_fmr.values()), colour=COLOURS[i], dash="none", marker=MARKERS[i], ends=(low, high)))
+        det.append(Line(name, fmr[val < 1], 1 - val[val < 1], COLOURS[i], DASHES[i]))
+        told.append(f"{name}: EER {percent(found.eer)}" + "".join(f", VAL {percent(val)} at FMR {fmr}" for fmr, val in found.val_at_fmr.items()))
+    x, alt = Axis("FMR", log=True, high=1), "; ".join(told)
+    return Section(
+        "Errors against each other",
+        [
+            Plate(
+                "roc",
+                draw_lines(roc, x=x, y=Axis("VAL = 1 - FNMR", low=0, high=1.02, ticks=PERCENT), unsupported=unsupported),
+                "ROC: genuine pairs accepted (VAL) against impostor pairs accepted (FMR). Bars: 95 % intervals. Higher is better.",
+                f"ROC curve. {alt}.",
+            ),
+            Plate(
+                "det",
+                draw_lines(det, x=x, y=Axis("FNMR", log=True, high=1), unsupported=unsupported),
+                "DET: genuine pairs rejected (FNMR) against impostor pairs accepted (FMR), both on logarithmic axes. Lower is better.",
+                f"DET curve. {alt}.",
+            ),
+        ],
+    )
+
+
+def _curve(measured: Rates, impostor_pairs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """FMR and VAL at thresholds evenly spread over the logarithm of the FMR, down to that of one impostor pair."""
+    places = np.unique([measured.place(fmr) for fmr in np.geomspace(1 / max(impostor_pairs, 1), 1, CURVE)])
+    places = places[places >= 0]
+    places = places[measured.fmr[places] > 0]
+    return measured.fmr[places], measured.val[places]
+
+
+def measures(judgement: Judgement, /) -> Section | None:
+    """The same embeddings compared by squared L2, cosine and L1."""
+    if not judgement.measures:
+        return None
+    words = {"squared_l2": "squared L2", "cosine": "cosine", "l1": "L1"}
+    rates_of = list(next(iter(judgement.measures.values())))
+    header = ["Measure", *(rate if rate == "accuracy" else f"VAL at FMR {rate}" for rate in rates_of)]
+    rows = [[words[measure], *(percent(values[rate]) for rate in rates_of)] for measure, values in judgement.measures.items()]
+    note = "Between unit vectors squared L2 and cosine order all pairs alike, so their rates agree; between means over a video they need not."
+    return Section("Ways to measure a distance", [paragraph(note), table("The same embeddings, compared in three ways.", header, rows)])

@@ -1,0 +1,53 @@
+"""Numbers and names as a reader meets them in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import PurePath
+
+from facelite.calibration import Interval
+from facelite.evaluation.judge import Judgement, Material
+
+
+def short_names(models: Sequence[str], /) -> list[str]:
+    """The last part of each path, where that tells them apart."""
+    last = [PurePath(model).name or model for model in models]
+    return last if len(set(last)) == len(last) else list(models)
+
+
+def percent(rate: float | None, /) -> str:
+    """59.50 %; of rates below 1 % two figures: 0.069 %."""
+    return "unknown" if rate is None or not isfinite(rate) else f"{_number(rate)} %"
+
+
+def percents(ends: tuple[float, float] | None, /) -> str:
+    """52.02 to 66.07 %."""
+    return "unknown" if ends is None or not all(map(isfinite, ends)) else f"{_number(ends[0])} to {_number(ends[1])} %"
+
+
+def points(interval: Interval, /) -> tuple[str, str]:
+    """A difference of two rates in percentage points, and its interval."""
+    if not all(map(isfinite, (interval.value, interval.low, interval.high))):
+        return "unknown", "unknown"
+    return f"{100 * interval.value:+.2f} points", f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}"
+
+
+def ends(interval: Interval, /) -> tuple[float, float]:
+    return interval.low, interval.high
+
+
+def one_in(fmr: str, /) -> str:
+    """1 in 1,000."""
+    return f"1 in {round(1 / float(fmr)):,}"
+
+
+def independent(judgement: Judgement, material: Material, /) -> int:
+    """The impostor comparisons that count as independent: listed pairs each, of all pairs those of distinct people."""
+    found = judgement.judged[0].verification
+    return found.impostor_pairs if material.pairs else found.people_pairs
+
+
+def _number(rate: float) -> str:
+    value = 100 * rate
+    return f"{value:.2g}" if 0 < value < 1 else f"{value:.2f}"

@@ -1,0 +1,182 @@
+"""Error rates inside groups of people: by age, sex, skin type, glasses, whatever a table says, at one threshold.
+
+Impostors of the same sex and group are harder than strangers at random: an overall FMR flatters. Inside a group of N pairs of people
+no FMR below 3 / N can be told; a group too small for a statement about the wanted FMR is said to be so.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facelite.calibration import RULE_OF_THREE, Interval, compare_all, intervals, supported
+from facelite.errors import InputError
+from facelite.face import Floats
+
+Labels = NDArray[np.str_]
+
+UTKFACE = {"sex": ("male", "female"), "group": ("White", "Black", "Asian", "Indian", "other")}
+"""What the second and third number of a UTKFace name mean (age_sex_group_time)."""
+
+AGES = (0, 18, 30, 45, 60)
+"""Where the age bands of ``utkface_groups`` begin; below 18 a band of its own, since faces of children are much alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The people for whom ``attribute`` is ``value``, compared among themselves, at the threshold.
+
+    Rates are None where there was no such comparison; intervals are 95 %, by people. ``enough``: whether so many pairs of people
+    can show the wanted FMR.
+    """
+
+    attribute: str
+    value: str
+    images: int
+    people: int
+    genuine_pairs: int
+    impostor_pairs: int
+    people_pairs: int
+    fmr: float | None
+    fmr_interval: tuple[float, float] | None
+    fnmr: float | None
+    fnmr_interval: tuple[float, float] | None
+    enough: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """``slices``: all people first, then each value of each attribute.
+
+    ``worst_fmr`` and ``worst_fnmr``: by attribute, the largest rate of a slice over that of all people.
+    """
+
+    distance: float
+    fmr: float
+    slices: list[Slice]
+    worst_fmr: dict[str, float]
+    worst_fnmr: dict[str, float]
+
+
+def slice_rates(
+    vectors: Floats, subjects: NDArray[np.int64], groups: Mapping[str, Labels], /, *, thresholds: Sequence[tuple[float, float]]
+) -> list[Slices]:
+    """Slices at each of ``thresholds``, (distance, the FMR it was calibrated for), of unit ``vectors`` (n, d) of people ``subjects`` (n,).
+
+    ``groups`` maps an attribute to the value (n,) of each picture, "" for unknown, which is left out.
+    """
+    everybody = _slices("all", "", vectors, subjects, thresholds)
+    rows = [
+        _slices(attribute, str(value), vectors[labels == value], subjects[labels == value], thresholds)
+        for attribute, labels in groups.items()
+        for value in sorted(set(labels.tolist()) - {""})
+    ]
+    found = []
+    for i, (distance, fmr) in enumerate(thresholds):
+        slices = [row[i] for row in rows]
+        worst = [_worst(slices, everybody[i], rate) for rate in ("fmr", "fnmr")]
+        found.append(Slices(distance, fmr, [everybody[i], *slices], *worst))
+    return found
+
+
+def find_groups(wished: str, names: Sequence[str], /) -> dict[str, Labels]:
+    """The values beside ``names`` that the CSV ``wished`` gives, or "utkface" file names. Raises InputError."""
+    return utkface_groups(names) if wished == "utkface" else read_groups(wished, names)
+
+
+def read_groups(path: str | Path, names: Sequence[str], /) -> dict[str, Labels]:
+    """A CSV whose first column names a picture (person/picture.jpg) or a person (a folder), the others are attributes: values beside ``names``.
+
+    Raises InputError for a file without attributes or one that knows none of the names.
+    """
+    (_, header), *rows = _read_csv(path) or [(1, [])]
+    if len(header) < 2 or not all(header[1:]) or len(set(header)) < len(header):
+        raise InputError(f"{path}: expected a first line 'name,age,...', each attribute once, got {','.join(header)[:80]!r}; correct it")
+    table: dict[str, list[str]] = {}
+    for line, row in rows:
+        if len(row) != len(header) or row[0] in table:
+            raise InputError(f"{path}:{line}: expected {len(header)} values, of another name than before, got {','.join(row)[:80]!r}; correct it")
+        table[row[0]] = row[1:]
+    found = [table.get(name) or table.get(PurePosixPath(name).parent.as_posix()) for name in names]
+    if not any(found):
+        raise InputError(f"{path}: expected groups of pictures such as {names[0]!r} or of their folders, got other names; correct it")
+    return {attribute: np.array([row[i] if row else "" for row in found]) for i, attribute in enumerate(header[1:])}
+
+
+def _read_csv(path: str | Path) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, each with its line."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: expected a CSV of groups, got {getattr(error, 'strerror', None) or error}; check --groups") from None
+    return [(line, row) for line, row in rows if any(row)]
+
+
+def utkface_groups(names: Sequence[str], /) -> dict[str, Labels]:
+    """Sex, group, both, and age band out of UTKFace's file names (age_sex_group_time), "" where a name is none of its.
+
+    Each picture is a person of its own: FMRs can be measured, FNMRs cannot.
+    """
+    rows = [_utkface(PurePosixPath(name)) for name in names]
+    groups = {attribute: np.array([row[i] for row in rows]) for i, attribute in enumerate(("sex", "group", "age"))}
+    both = [f"{sex}, {group}" if sex and group else "" for sex, group, _ in rows]
+    return {**groups, "sex and group": np.array(both)}
+
+
+def _utkface(name: PurePosixPath) -> tuple[str, str, str]:
+    for word in (name.parent.name, name.stem):
+        numbers = word.rpartition("utkface23_")[2].split("_")
+        if len(numbers) >= 4 and all(number.isdecimal() for number in numbers[:3]):
+            age, sex, group = (int(number) for number in numbers[:3])
+            if sex < 2 and group < 5:
+                start = max(first for first in AGES if first <= age)
+                end = next((first - 1 for first in AGES if first > age), None)
+                return UTKFACE["sex"][sex], UTKFACE["group"][group], f"{start:02d}-{end:02d}" if end else f"{start:02d}+"
+    return "", "", ""
+
+
+def _slices(attribute: str, value: str, vectors: Floats, subjects: NDArray[np.int64], thresholds: Sequence[tuple[float, float]]) -> list[Slice]:
+    """The same people at each threshold."""
+    comparisons = compare_all(vectors, subjects)
+    distances = [distance for distance, _ in thresholds]
+    fmrs: Sequence[Interval | None] = [None] * len(thresholds)
+    fnmrs: Sequence[Interval | None] = [None] * len(thresholds)
+    if comparisons.impostor_pairs:
+        fmrs = intervals(comparisons, lambda drawn: [drawn.fmr_at(distance) for distance in distances])
+    if len(comparisons.genuine):
+        fnmrs = intervals(comparisons, lambda drawn: [drawn.fnmr_at(distance) for distance in distances])
+    return [
+        Slice(
+            attribute=attribute,
+            value=value,
+            images=len(vectors),
+            people=comparisons.people,
+            genuine_pairs=len(comparisons.genuine),
+            impostor_pairs=comparisons.impostor_pairs,
+            people_pairs=comparisons.people_pairs,
+            fmr=matched.value if matched else None,
+            fmr_interval=(matched.low, min(max(matched.high, RULE_OF_THREE / comparisons.people_pairs), 1.0)) if matched else None,
+            fnmr=missed.value if missed else None,
+            fnmr_interval=(missed.low, missed.high) if missed else None,
+            enough=supported(fmr, comparisons.people_pairs),
+        )
+        for (_, fmr), matched, missed in zip(thresholds, fmrs, fnmrs, strict=True)
+    ]
+
+
+def _worst(slices: Sequence[Slice], everybody: Slice, rate: str) -> dict[str, float]:
+    """For each attribute the largest rate of its slices that are large enough, over the rate of everybody."""
+    overall = getattr(everybody, rate)
+    found: dict[str, float] = {}
+    for one in slices:
+        own = getattr(one, rate)
+        if own is not None and one.enough and overall:
+            found[one.attribute] = max(found.get(one.attribute, 0.0), own / overall)
+    return found

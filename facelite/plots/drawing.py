@@ -1,0 +1,197 @@
+"""Plain numbers -> a drawing as SVG and PNG, in one style: told apart in grey and by colour-blind eyes, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Blue, vermilion, green, purple, orange, sky: told apart by all common kinds of colour blindness (Okabe and Ito 2008)."""
+
+GREY = "#767676"
+
+Values = Sequence[float] | NDArray[np.float64]
+
+WIDTH, HEIGHT = 5.0, 3.7
+"""Inches of a drawing: at 390 pixels of a phone its text of 10 points is still 9 pixels high."""
+
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "path",  # looks the same on a machine that lacks the font
+    "svg.hashsalt": "facelite",  # else ids in an SVG differ from run to run
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One drawing, as both kinds of file."""
+
+    svg: bytes
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What an axis shows. ``ticks`` maps values to labels; "%" prints rates in [0, 1] as percentages."""
+
+    label: str
+    log: bool = False
+    low: float | None = None
+    high: float | None = None
+    ticks: Mapping[float, str] | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve through ``x`` and ``y``; ``ends`` are the lower and the upper ends of error bars. ``dash`` "none" draws markers alone."""
+
+    label: str
+    x: Values
+    y: Values
+    colour: str = COLOURS[0]
+    dash: str = "-"
+    marker: str = ""
+    ends: tuple[Values, Values] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A value with its interval, in a row of its own; hollow and grey where it is not ``firm``."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    firm: bool = True
+
+
+def draw_lines(lines: Sequence[Line], /, *, x: Axis, y: Axis, unsupported: tuple[float, str] | None = None) -> Drawing:
+    """Curves. ``unsupported``: below this x the counts say nothing, so the drawing is veiled, and the words that say so."""
+
+    def paint(axes: Any) -> None:
+        for line in lines:
+            style = {"color": line.colour, "linestyle": line.dash, "marker": line.marker, "label": _plain(line.label)}
+            if line.ends is None:
+                axes.plot(line.x, line.y, **style)
+            else:
+                low, high = (np.abs(np.subtract(line.y, end)) for end in line.ends)
+                axes.errorbar(line.x, line.y, yerr=[low, high], capsize=3, elinewidth=1.2, **style)
+        if unsupported:
+            left = axes.get_xlim()[0]
+            axes.axvspan(
+                left, max(unsupported[0], left), facecolor=(1, 1, 1, 0.75), edgecolor=GREY, hatch="///", linewidth=0, zorder=5, label=unsupported[1]
+            )
+            axes.set_xlim(left=left)
+
+    return _draw(paint, x, y)
+
+
+def draw_overlap(
+    edges: NDArray[np.float64],
+    genuine: NDArray[np.float64],
+    impostor: NDArray[np.float64],
+    /,
+    *,
+    x: Axis,
+    y: Axis,
+    mark: tuple[float, str],
+    colour: str,
+) -> Drawing:
+    """Two histograms over the same ``edges`` (n + 1,), densities (n,): genuine filled, impostor hatched; ``mark`` is a threshold and its words."""
+
+    def paint(axes: Any) -> None:
+        axes.stairs(genuine, edges, fill=True, color=colour, alpha=0.75, label="genuine")
+        axes.stairs(impostor, edges, fill=True, facecolor="none", edgecolor=GREY, hatch="////", linewidth=1.2, label="impostor")
+        axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.4, label=_plain(mark[1]))
+
+    return _draw(paint, x, y)
+
+
+def draw_dots(dots: Sequence[Dot], /, *, x: Axis, mark: tuple[float, str] | None = None) -> Drawing:
+    """Rows of values with their intervals, the first on top; ``mark`` is a value to compare them with and its words."""
+
+    def paint(axes: Any) -> None:
+        for row, dot in enumerate(dots):
+            colour, face = (COLOURS[0], COLOURS[0]) if dot.firm else (GREY, "white")
+            axes.plot([dot.low, dot.high], [row, row], color=colour, linestyle="-" if dot.firm else ":")
+            axes.plot([dot.value], [row], color=colour, marker="o", markerfacecolor=face, linestyle="none")
+        if mark:
+            axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.2, label=_plain(mark[1]))
+        axes.set_ylim(len(dots) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+
+    return _draw(paint, x, Axis("", ticks={row: dot.label for row, dot in enumerate(dots)}), height=1.2 + 0.26 * len(dots))
+
+
+def draw_map(places: NDArray[np.float32], groups: NDArray[np.int64], /) -> Drawing:
+    """Points (n, 2), each drawn as the number of its group (n,) from 1; axes without a unit are not drawn."""
+
+    def paint(axes: Any) -> None:
+        for group in np.unique(groups):
+            axes.scatter(*places[groups == group].T, marker=f"${group}$", s=38, linewidths=0.2, color=COLOURS[group % len(COLOURS)])
+        axes.set_axis_off()
+
+    return _draw(paint, Axis(""), Axis(""), height=WIDTH)
+
+
+def _draw(paint: Callable[[Any], None], x: Axis, y: Axis, height: float = HEIGHT) -> Drawing:
+    """What ``paint`` puts on axes of one house style, whatever the user's own matplotlibrc says."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in a script that the font lacks shows boxes
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        axes = figure.subplots()
+        _set(axes, "x", x)
+        _set(axes, "y", y)
+        paint(axes)
+        if axes.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside upper left", ncols=1)
+        return Drawing(
+            svg=_saved(figure, format="svg", metadata={"Date": None, "Creator": None}),
+            png=_saved(figure, format="png", dpi=150, metadata={"Software": None}),
+        )
+
+
+def _set(axes: Any, side: str, axis: Axis) -> None:
+    from matplotlib.ticker import NullFormatter, PercentFormatter
+
+    its = getattr(axes, f"{side}axis")
+    axes.set(**{f"{side}label": axis.label, f"{side}scale": "log" if axis.log else "linear"})
+    if axis.low is not None or axis.high is not None:
+        axes.set(**{f"{side}lim": (axis.low, axis.high)})
+    if axis.ticks == "%":
+        its.set_major_formatter(PercentFormatter(1))
+    elif isinstance(axis.ticks, Mapping):
+        its.set_ticks(list(axis.ticks), [_plain(label) for label in axis.ticks.values()])
+        its.set_minor_formatter(NullFormatter())
+
+
+def _saved(figure: Any, **how: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, **how)
+    return buffer.getvalue()
+
+
+def _plain(label: str) -> str:
+    """``label`` as matplotlib must not read it: "$" would begin a formula, "_" hide it from the legend."""
+    return label.replace("$", r"\$").lstrip("_")

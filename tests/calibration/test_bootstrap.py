@@ -1,0 +1,101 @@
+"""Intervals hold the truth about as often as they say, and a difference of two embedders is told apart from noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from facelite.calibration import Comparisons, compare_all, differences, intervals, rates
+
+DISTANCE = 1.2
+
+TRIALS = pytest.mark.parametrize("trials", [40, pytest.param(400, marks=pytest.mark.slow)])
+
+
+def covered_often_enough(covered, trials):
+    """95 % is what is said; a bootstrap of few people falls a little short of it, and below 88 % nothing would be left of it."""
+    return covered >= binom.ppf(0.001, trials, 0.88)
+
+
+@TRIALS
+def test_the_interval_of_the_fmr_covers(people, trials):
+    """People differ in how often they are matched: an interval drawn by pairs would be far too narrow."""
+    truth = np.mean([rates(compare_all(*people(10_000 + seed, 60, 1, 0.3, d=8))).fmr_at(DISTANCE) for seed in range(200)])
+    covered, by_pairs = 0, 0
+    for seed in range(trials):
+        comparisons = compare_all(*people(seed, 60, 4, 0.3, d=8))
+        (interval,) = intervals(comparisons, lambda drawn: [drawn.fmr_at(DISTANCE)], seed=seed, draws=100)
+        covered += interval.low <= truth <= interval.high
+        spread = 1.96 * np.sqrt(interval.value * (1 - interval.value) / comparisons.impostor_pairs)
+        by_pairs += abs(interval.value - truth) <= spread
+    assert covered_often_enough(covered, trials)
+    assert by_pairs < 0.66 * trials
+
+
+@TRIALS
+def test_the_interval_of_val_at_fmr_covers(people, trials):
+    """The threshold is measured on the same people: its uncertainty is in the interval too."""
+
+    def statistic(drawn):
+        return [drawn.val_at(0.02)]
+
+    truth = statistic(rates(compare_all(*people(999, 2500, 2, 0.45, d=8))))[0]
+    covered = 0
+    for seed in range(trials):
+        (interval,) = intervals(compare_all(*people(seed, 80, 3, 0.45, d=8)), statistic, seed=seed, draws=100)
+        covered += interval.low <= truth <= interval.high
+    assert covered_often_enough(covered, trials)
+
+
+@TRIALS
+def test_the_fmr_of_a_calibrated_threshold_lies_within_its_interval_as_often_as_it_says(people, trials):
+    """Thresholds are taken where the FMR seems to be 2 %; what it is shows on very many others."""
+    others = rates(compare_all(*people(999, 3000, 1, 0.3, d=8)))
+    covered = 0
+    for seed in range(trials):
+        comparisons = compare_all(*people(seed, 80, 3, 0.3, d=8))
+        distance = rates(comparisons).place(0.02) / 2**14
+        (interval,) = intervals(comparisons, lambda drawn, distance=distance: [drawn.fmr_at(distance)], seed=seed, draws=100)
+        covered += interval.low <= others.fmr_at(distance) <= interval.high
+    assert covered_often_enough(covered, trials)
+
+
+def noisy(comparisons_of, seed, noise):
+    vectors, subjects = comparisons_of
+    worse = vectors + noise * np.random.default_rng(seed).normal(size=vectors.shape)
+    return compare_all((worse / np.linalg.norm(worse, axis=1, keepdims=True)).astype(np.float32), subjects)
+
+
+def test_a_paired_difference_is_narrower_than_two_intervals_apart(people):
+    made = people(1, 100, 4, 0.5)
+
+    def statistic(drawn):
+        return [drawn.val_at(0.01), drawn.eer]
+
+    one, other = compare_all(*made), noisy(made, 2, 0.03)
+    (val, eer) = differences(one, other, statistic)
+    apart = intervals(one, statistic)[0]
+    assert val.high - val.low < 0.7 * (apart.high - apart.low)
+    assert val.low <= val.value <= val.high
+    assert eer.value == pytest.approx(rates(other).eer - rates(one).eer)
+
+
+def test_a_clear_difference_is_seen_and_none_is_not_made_up(people):
+    made = people(1, 100, 4, 0.5)
+    one = compare_all(*made)
+    (worse,) = differences(one, noisy(made, 2, 0.3), lambda drawn: [drawn.val_at(0.01)])
+    assert worse.high < 0
+    (same,) = differences(one, compare_all(*made), lambda drawn: [drawn.val_at(0.01)])
+    assert (same.low, same.value, same.high) == (0, 0, 0)
+
+
+def test_other_people_are_not_paired(people):
+    with pytest.raises(ValueError, match="the same people, got 20 and 21"):
+        differences(compare_all(*people(0, 20, 2, 0.3)), compare_all(*people(0, 21, 2, 0.3)), lambda drawn: [drawn.eer])
+
+
+def test_nobody_compared_has_no_interval():
+    nobody = Comparisons(*[np.zeros(0, np.int64)] * 2, np.zeros(65538, np.int64), np.zeros(0, np.int64), np.zeros((0, 2), np.int64), np.zeros(0), 0, 0)
+    (found,) = intervals(nobody, lambda drawn: [drawn.fmr_at(1.0)], draws=3)
+    assert np.isnan([found.value, found.low, found.high]).all()

@@ -1,0 +1,96 @@
+"""Comparisons in blocks against the plain double loop, whatever is missing, and a sample that stands for all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facelite.calibration import BEYOND, STEPS, compare_all, compare_list, comparisons, count_people_pairs, on_grid
+
+
+def plain_loop(vectors, subjects, numbering, probes=None):
+    """Sorted genuine and impostor grid points, and the pairs of people behind the impostors."""
+    genuine, impostor, couples = [], [], set()
+    for i in range(len(vectors)):
+        for j in range(len(vectors)) if probes is not None else range(i + 1, len(vectors)):
+            if i == j:
+                continue
+            other = vectors[j] if probes is None else probes[j]
+            compared = vectors[i].any() and other.any()
+            point = int(np.ceil(np.float32(2 - 2 * np.float32(vectors[i] @ other)) * STEPS)) if compared else BEYOND
+            if (numbering[i], subjects[i]) == (numbering[j], subjects[j]):
+                genuine.append(point)
+            elif numbering[i] == numbering[j] and compared:
+                impostor.append(point)
+                couples.add(frozenset([(numbering[i], subjects[i]), (numbering[j], subjects[j])]))
+    return sorted(genuine), sorted(impostor), couples
+
+
+def spelled_out(counts):
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+@pytest.mark.parametrize("rows", [5, 16, 512])
+@pytest.mark.parametrize("crossed", [False, True])
+def test_blocks_are_the_plain_double_loop(monkeypatch, people, rows, crossed):
+    monkeypatch.setattr(comparisons, "ROWS", rows)
+    vectors, subjects = people(0, 9, 4, 0.5)
+    shuffled = np.random.default_rng(1).permutation(len(vectors))
+    vectors, subjects = vectors[shuffled], subjects[shuffled] // 2  # one name in two numberings is two people
+    numbering = shuffled // 4 % 2
+    vectors[:2] = 0  # no face found
+    probes = np.roll(vectors, 1, axis=1) if crossed else None
+    found = compare_all(vectors, subjects, numbering=numbering, probes=probes)
+    genuine, impostor, couples = plain_loop(vectors, subjects, numbering, probes)
+    np.testing.assert_allclose(np.sort(found.genuine), genuine, atol=1)  # the product of a block may round another way
+    np.testing.assert_allclose(spelled_out(found.impostor), impostor, atol=1)
+    assert (found.people, found.people_pairs) == (9, 5 * 4 // 2 + 4 * 3 // 2)
+    assert len(couples) == found.people_pairs
+    np.testing.assert_array_equal(np.sort(found.sample), spelled_out(found.impostor))  # so few that the sample is all of them
+    assert (found.sample_weight == 1).all()
+
+
+def test_each_comparison_knows_its_people(people):
+    vectors, subjects = people(0, 6, 3, 0.4)
+    found = compare_all(vectors, subjects)
+    for person in range(6):
+        own = np.flatnonzero(subjects == person)
+        expected = [on_grid(2 - 2 * vectors[i] @ vectors[j]) for i in own for j in own if i < j]
+        np.testing.assert_allclose(np.sort(found.genuine[found.genuine_person == person]), np.sort(expected), atol=1)
+        for other in range(person):
+            both = (np.sort(found.sample_people, axis=1) == (other, person)).all(1)
+            expected = on_grid(2 - 2 * vectors[subjects == person] @ vectors[subjects == other].T)
+            np.testing.assert_allclose(np.sort(found.sample[both]), np.sort(expected.ravel()), atol=1)
+
+
+def test_the_sample_holds_the_nearest_and_stands_for_all(monkeypatch, people):
+    monkeypatch.setattr(comparisons, "NEAREST", 2000)
+    vectors, subjects = people(0, 150, 2, 0.4)
+    found = compare_all(vectors, subjects)
+    everything = spelled_out(found.impostor)
+    assert len(everything) == 150 * 149 // 2 * 4
+    nearest = found.sample[found.sample_weight == 1]
+    np.testing.assert_array_equal(np.sort(nearest), everything[: len(nearest)])
+    assert 1900 < len(nearest) <= 2000  # whole grid points
+    assert found.sample_weight.sum() == pytest.approx(len(everything), rel=0.05)
+    half = np.median(everything)
+    assert found.sample_weight[found.sample <= half].sum() == pytest.approx(len(everything) / 2, rel=0.08)
+
+
+def test_a_list_is_kept_as_it_came():
+    distances = np.array([0.5, np.nan, 1.5, np.nan, 4.0], np.float32)
+    same = np.array([True, True, False, False, False])
+    found = compare_list(distances, same, np.array([(0, 0), (1, 1), (0, 1), (1, 0), (1, 2)]))
+    assert found.genuine.tolist() == [STEPS // 2, BEYOND]
+    assert found.genuine_person.tolist() == [0, 1]
+    assert spelled_out(found.impostor).tolist() == [3 * STEPS // 2, 4 * STEPS, BEYOND]
+    assert (found.people, found.people_pairs, found.impostor_pairs) == (3, 2, 3)
+
+
+def test_the_grid_rounds_up():
+    assert on_grid(np.array([0, 1 / STEPS, 1.01 / STEPS, 4, 5, -1, np.nan], np.float32)).tolist() == [0, 1, 2, 4 * STEPS, 4 * STEPS, 0, BEYOND]
+
+
+def test_pairs_of_people_are_counted_inside_a_numbering():
+    assert count_people_pairs(np.array([7, 7, 7, 2, 2])) == 3 + 1
+    assert count_people_pairs(np.zeros(0, np.int64)) == 0
