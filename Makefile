@@ -48,6 +48,7 @@ test-pythons: $(BUNDLE)
 
 bench: $(BUNDLE)
 	$(BIN)/python tests/benchmarks/cold_start.py $(BUNDLE)
+	$(BIN)/python tests/benchmarks/embedding.py $(BUNDLE)
 
 wheel: $(BUNDLE)
 	rm -rf build/lib

@@ -13,9 +13,10 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from decimal import ROUND_UP, Context
+from math import log1p
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ GOLDEN = "golden.json"
 
 MAX_BYTES = 256 * 2**20
 """Largest bundle that is read; NNS1 in float32 is below 40 MB."""
+
+_ROUNDING = 1e-6
+"""Share by which an FMR may miss the one that is wanted: (1 - (1 - r)^(1/N)) comes back from N comparisons rounded."""
 
 _TIME = 0x0021_0000  # 1980-01-01, 00:00, the earliest that a ZIP can name
 
@@ -84,21 +88,49 @@ class Manifest:
         FPIR = 1 - (1 - FMR)^N for N comparisons. ``artefacts`` are the embedders that made the templates (none: this one); where they are
         several, the strictest of their thresholds. Raises UnsupportedRate when no FMR that small was measured.
         """
-        tables = [self.template_thresholds.get(artefact, self.thresholds) for artefact in sorted(artefacts)] or [self.thresholds]
-        return min((self._for_gallery(table, templates, fpir) for table in tables), key=lambda threshold: threshold.distance)
+        tables = self._tables(artefacts)
+        if found := _strictest(tables, templates, fpir):
+            return found
+        smallest = _smallest(tables)
+        least = Context(prec=2, rounding=ROUND_UP).create_decimal(1 - (1 - smallest) ** templates)
+        raise UnsupportedRate(
+            f"expected an FMR of {1 - (1 - fpir) ** (1 / templates):.2g} for an FPIR of {fpir:g} over {templates} templates, "
+            f"got {smallest:g} as the smallest that was measured; "
+            + (f"ask for --fmr {float(least):g} or more, or enrol fewer" if least < 1 else "enrol fewer")
+        )
 
-    def _for_gallery(self, thresholds: tuple[Threshold, ...], templates: int, fpir: float) -> Threshold:
-        wanted = 1 - (1 - fpir) ** (1 / max(templates, 1))
-        fitting = [threshold for threshold in thresholds if threshold.fmr <= wanted * (1 + 1e-6)]
-        if not fitting:
-            smallest = thresholds[-1].fmr
-            least = Context(prec=2, rounding=ROUND_UP).create_decimal(1 - (1 - smallest) ** max(templates, 1))
-            remedy = f"ask for --fmr {float(least):g} or more, or enrol fewer" if least < 1 else "enrol fewer"
-            raise UnsupportedRate(
-                f"expected an FMR of {wanted:.2g} for an FPIR of {fpir:g} over {templates} templates, "
-                f"got {smallest:g} as the smallest that was measured; {remedy}"
-            )
-        return max(fitting, key=lambda threshold: threshold.fmr)
+    def threshold_for_subject(self, templates: int, fmr: float | None = None, /, *, artefacts: Collection[str] = ()) -> Threshold:
+        """The threshold at which another person matches one of a subject's ``templates`` at a rate of at most ``fmr``, one of those measured.
+
+        None: the bundle's default; ``artefacts`` as above. Raises UnsupportedRate, with the rates and the templates that would do.
+        """
+        wanted, tables = self.threshold(fmr).fmr, self._tables(artefacts)
+        if found := _strictest(tables, templates, wanted):
+            return found
+        most = int(log1p(-wanted) / log1p(-_smallest(tables)) * (1 + _ROUNDING))
+        usable = [threshold.fmr for threshold in self.thresholds if _strictest(tables, templates, threshold.fmr)]
+        remedy = "enrol one photograph only" if most == 1 else f"enrol {most} photographs only"
+        raise UnsupportedRate(
+            f"expected at most {most} template(s) of a subject for an FMR of {wanted:g} where {_rates(self.thresholds)} were measured, got {templates}; "
+            + (f"ask for --fmr {usable[-1]:g}, or {remedy}" if usable else remedy)
+        )
+
+    def _tables(self, artefacts: Collection[str]) -> list[tuple[Threshold, ...]]:
+        """The thresholds for the templates of each of ``artefacts``."""
+        return [self.template_thresholds.get(artefact, self.thresholds) for artefact in sorted(artefacts)] or [self.thresholds]
+
+
+def _strictest(tables: Sequence[Sequence[Threshold]], templates: int, rate: float) -> Threshold | None:
+    """The nearest of each table's threshold for one error in ``templates`` comparisons at ``rate``; None where one has no FMR that small."""
+    wanted = 1 - (1 - rate) ** (1 / templates)
+    found = [max((one for one in table if one.fmr <= wanted * (1 + _ROUNDING)), key=lambda one: one.fmr, default=None) for table in tables]
+    fitting = [one for one in found if one]
+    return min(fitting, key=lambda one: one.distance) if len(fitting) == len(found) else None
+
+
+def _smallest(tables: Sequence[Sequence[Threshold]]) -> float:
+    """The smallest FMR that was measured for all."""
+    return max(table[-1].fmr for table in tables)
 
 
 def _rates(thresholds: tuple[Threshold, ...]) -> str:

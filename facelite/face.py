@@ -95,6 +95,10 @@ class Embedding:
         return float(np.sum((self.vector - other.vector) ** 2))
 
 
+NOTHING = -1e-3
+"""Least distance of a threshold: below zero, one that nothing matches, is what calibration finds where even equal vectors are too many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """A distance with the error rates measured at it.
@@ -111,6 +115,10 @@ class Threshold:
     genuine_pairs: int
     impostor_pairs: int
     people_pairs: int
+
+    def __post_init__(self) -> None:
+        if not NOTHING <= self.distance <= 4:
+            raise ValueError(f"expected a threshold's distance from 0 to 4, got {self.distance:g}")
 
 
 class Outcome(StrEnum):
@@ -131,13 +139,19 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An outcome with its evidence. ``subject`` and ``distance`` are None where nothing was compared."""
+    """An outcome with its evidence. ``subject`` and ``distance`` are None where nothing was compared.
+
+    ``threshold`` carries the rates of one comparison. ``fpir`` is the rate asked for the whole answer, over all ``templates`` that the
+    picture is compared with; of two pictures it is the threshold's FMR.
+    """
 
     outcome: Outcome
     threshold: Threshold
     subject: str | None = None
     distance: float | None = None
     detail: str = ""
+    templates: int = 1
+    fpir: float | None = None
 
     @property
     def accepted(self) -> bool:

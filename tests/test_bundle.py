@@ -146,7 +146,33 @@ def test_another_major_is_refused_and_a_newer_minor_with_a_new_key_is_read(data)
         load_bundle(newer(FORMAT[0] + 1, 0))
 
 
+def test_a_manifest_of_format_1_0_is_read(data):
+    old = load_bundle(repacked(data, lambda table: {key: value for key, value in table.items() if key != "template_thresholds"} | {"format": [1, 0]}))
+    assert old.manifest == replace(load_bundle(data).manifest, format=(1, 0))
+    assert old.manifest.template_thresholds == {}
+
+
+def test_a_reader_of_format_1_0_finds_no_unknown_key_below_the_top(data):
+    """It passes over new keys at the top level alone; where the colours are others than it knows, it shall refuse."""
+    table = json.loads(unzipped(data)[MANIFEST])
+    assert set(table["preprocessing"]) == {"height", "width", "mean", "std"}
+    assert set(table["thresholds"][0]) == {"distance", "fmr", "fmr_upper", "fnmr", "genuine_pairs", "impostor_pairs", "people_pairs"}
+    bgr = pack_bundle(manifest(preprocessing=Preprocessing(112, 96, colours="BGR")), FILES)
+    assert json.loads(unzipped(bgr)[MANIFEST])["preprocessing"]["colours"] == "BGR"
+    assert load_bundle(bgr).manifest.preprocessing.colours == "BGR"
+
+
+def test_thresholds_for_other_templates_are_packed_and_loaded():
+    tables = {"0" * 64: manifest().thresholds[:2], "1" * 64: manifest().thresholds[1:]}
+    assert load_bundle(pack_bundle(manifest(template_thresholds=tables), FILES)).manifest.template_thresholds == tables
+
+
 @pytest.mark.parametrize("change", [
+    lambda table: table | {"template_thresholds": {"0" * 64: []}},
+    lambda table: table | {"template_thresholds": {"0" * 64: table["thresholds"][:1]}},  # none for the default FMR
+    lambda table: table | {"template_thresholds": {"0" * 64: table["thresholds"][::-1]}},
+    lambda table: table | {"template_thresholds": [table["thresholds"]]},
+    lambda table: table | {"preprocessing": table["preprocessing"] | {"colours": "GRB"}},
     lambda table: table | {"thresholds": []},
     lambda table: table | {"fmr": 0.5},
     lambda table: table | {"thresholds": table["thresholds"][::-1]},
@@ -278,6 +304,33 @@ def test_the_rate_that_a_refusal_recommends_is_accepted(templates):
     words = str(caught.value).split()
     recommended = float(words[words.index("--fmr") + 1])
     assert manifest().threshold_for_gallery(templates, recommended).fmr == RATES[-1]
+
+
+OTHER, THIRD = "0" * 64, "1" * 64
+
+
+def shifted(by, *rates):
+    return tuple(replace(threshold, distance=threshold.distance + by) for threshold in manifest().thresholds if threshold.fmr in rates)
+
+
+def test_the_threshold_is_that_of_the_templates_embedder_and_the_strictest_of_several():
+    chosen = manifest(template_thresholds={OTHER: shifted(-0.2, *RATES), THIRD: shifted(0.3, 1e-2, 1e-3)})
+    own = chosen.threshold_for_gallery(5, 0.01)
+    other, third = (chosen.threshold_for_gallery(5, 0.01, artefacts=[artefact]) for artefact in (OTHER, THIRD))
+    assert chosen.threshold_for_gallery(5, 0.01, artefacts=["own"]) == own
+    assert other.distance == own.distance - 0.2
+    assert third.distance == own.distance + 0.3
+    for artefacts, strictest in (({"own", OTHER}, other), ({OTHER, THIRD}, other), (("own", THIRD), own), ([THIRD, OTHER, "own"], other)):
+        assert chosen.threshold_for_gallery(5, 0.01, artefacts=artefacts) == strictest
+    assert chosen.threshold(1e-3) == manifest().threshold(1e-3)  # 1:1 of two pictures knows no templates
+
+
+def test_a_rate_that_was_not_measured_for_one_of_the_embedders_is_refused():
+    chosen = manifest(template_thresholds={OTHER: shifted(-0.2, *RATES), THIRD: shifted(0.3, 1e-2, 1e-3)})
+    assert chosen.threshold_for_gallery(50, 0.01, artefacts=[OTHER]).fmr == 1e-4
+    for artefacts in ([THIRD], [THIRD, OTHER]):
+        with pytest.raises(UnsupportedRate, match=r"got 0\.001 as the smallest that was measured; ask for --fmr 0\.049 or more"):
+            chosen.threshold_for_gallery(50, 0.01, artefacts=artefacts)
 
 
 def test_a_gallery_for_which_no_rate_below_one_would_do_can_only_shrink():

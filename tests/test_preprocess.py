@@ -183,7 +183,18 @@ def test_to_input():
         to_input(crop, Preprocessing(48, 64))
 
 
-@pytest.mark.parametrize("sizes", [(31, 64), (64, 31), (64, 64, 127.5, 0.0), (64, 64, 127.5, -1.0)])
+def test_a_network_of_bgr_gets_the_colours_the_other_way_round():
+    crop = NOISE[:64, :48]
+    swapped = np.stack([crop[..., 2], crop[..., 1], crop[..., 0]], axis=-1)
+    bgr = to_input(crop, Preprocessing(64, 48, mean=100.0, std=50.0, colours="BGR"))
+    np.testing.assert_array_equal(bgr, to_input(swapped, Preprocessing(64, 48, mean=100.0, std=50.0)))
+    np.testing.assert_allclose(bgr[0, :, :, 0], (crop[:, :, 2].astype(float) - 100) / 50, atol=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [
+    (31, 64), (64, 31), (64, 64, 127.5, 0.0), (64, 64, 127.5, -1.0),
+    (64, 64, float("nan")), (64, 64, float("inf")), (64, 64, 127.5, float("nan")), (64, 64, 127.5, float("inf")),
+])  # fmt: skip
 def test_impossible_preprocessing(sizes):
-    with pytest.raises(ValueError, match="32 x 32 or more and std > 0"):
+    with pytest.raises(ValueError, match="32 x 32 or more, a finite mean and std > 0"):
         Preprocessing(*sizes)

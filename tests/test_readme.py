@@ -49,8 +49,9 @@ def test_device_commands_run(folder):
         assert result.stderr == ""
 
 
-def test_workstation_commands_and_options_exist():
-    for line in blocks("sh")[1].splitlines():
+@pytest.mark.parametrize("block", blocks("sh")[1:])
+def test_workstation_commands_and_options_exist(block):
+    for line in block.splitlines():
         words = shlex.split(line, comments=True)
         options = [word for word in words if word.startswith("--")]
         text = subprocess.run([sys.executable, "-m", *words[:2], "--help"], capture_output=True, text=True, check=True).stdout

@@ -3,11 +3,12 @@
 from facelite.calibration.bootstrap import CONFIDENCE, Interval, differences, intervals
 from facelite.calibration.comparisons import BEYOND, STEPS, Comparisons, compare_all, compare_list, count_people_pairs, on_grid
 from facelite.calibration.rates import Rates, rates
-from facelite.calibration.thresholds import RULE_OF_THREE, calibrate, check_supported, supported
+from facelite.calibration.thresholds import FMRS, RULE_OF_THREE, calibrate, check_supported, supported, supported_fmrs
 
 __all__ = [
     "BEYOND",
     "CONFIDENCE",
+    "FMRS",
     "RULE_OF_THREE",
     "STEPS",
     "Comparisons",
@@ -23,4 +24,5 @@ __all__ = [
     "on_grid",
     "rates",
     "supported",
+    "supported_fmrs",
 ]

@@ -16,6 +16,10 @@ RULE_OF_THREE = 3.0
 """No error in N independent trials: the rate lies below 3 / N with 95 % confidence (ISO/IEC 19795-1)."""
 
 
+FMRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
+"""The FMRs that are measured where none is asked for: those of them that the people support."""
+
+
 def calibrate(comparisons: Comparisons, fmrs: Sequence[float], /) -> list[Threshold]:
     """A Threshold for each wanted FMR. Raises UnsupportedRate for one below 3 / N, N the pairs of distinct people."""
     if not len(comparisons.genuine):
@@ -44,10 +48,17 @@ def supported(fmr: float, people_pairs: int, /) -> bool:
     return fmr * people_pairs >= RULE_OF_THREE * (1 - 1e-9)
 
 
+def supported_fmrs(people_pairs: int, /) -> list[float]:
+    """Those of FMRS that so many pairs of distinct people support, largest first."""
+    return [fmr for fmr in FMRS if supported(fmr, people_pairs)]
+
+
 def check_supported(fmr: float, people_pairs: int, /) -> None:
     """Refuse an FMR below 3 / N, N the pairs of distinct people. Raises UnsupportedRate with the number it would take."""
     if not supported(fmr, people_pairs):
+        pairs = int(np.ceil(RULE_OF_THREE / fmr * (1 - 1e-9)))
+        people = int(np.ceil((1 + np.sqrt(1 + 8 * pairs)) / 2))
         raise UnsupportedRate(
-            f"expected at least {int(np.ceil(RULE_OF_THREE / fmr)):,} pairs of distinct people for an FMR of {fmr:g}, "
-            f"got {people_pairs:,}; ask for a larger FMR or calibrate on more people"
+            f"expected at least {pairs:,} pairs of distinct people ({people:,} people) for an FMR of {fmr:g}, "
+            f"got {people_pairs:,} pairs; ask for a larger FMR or calibrate on more people"
         )

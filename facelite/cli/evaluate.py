@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facelite.cli.judgement import judgement_lines, judgement_values
-from facelite.cli.output import detector_option, face_option, held_out_option, json_option, no_cache_option, show, stages, workers_option
+from facelite.cli.output import detector_option, held_out_option, json_option, no_cache_option, show, stages, warn, workers_option
 
 if TYPE_CHECKING:
     from facelite.evaluation.sweeps import Kind
@@ -31,14 +31,12 @@ if TYPE_CHECKING:
 @click.option("--identify", is_flag=True, help="Open-set identification 1:N as well.")
 @click.option("--report", type=click.Path(file_okay=False), help="Write report.html and its figures into this folder.")
 @click.option("--show-faces", is_flag=True, help="The report shows the faces of the hardest pairs.")
-@face_option
+@click.option("--face", "rule", type=click.Choice(["centre", "largest", "only"]), default="centre", show_default=True, help="Which face is meant.")
 @no_cache_option
 @workers_option
 @detector_option
 @json_option
-@click.pass_context
 def evaluate(
-    context: click.Context,
     model: str,
     data: str,
     pairs: str | None,
@@ -63,19 +61,19 @@ def evaluate(
 
     DATA is a folder or a tar with one folder per person. Rates come with 95 % intervals, drawn by people.
     """
-    from facelite.cli.models import open_model
+    from facelite.cli.models import is_bare, is_run, open_model
     from facelite.evaluation.cache import default_folder
     from facelite.evaluation.crop import CentreCrop, DetectedFace
     from facelite.evaluation.judge import Wish, everybody, judge, listed_pairs
 
     _check_usage(bool(pairs), all_pairs, held_out, show_faces and not report)
-    if context.get_parameter_source("rule") is click.core.ParameterSource.DEFAULT:
-        rule = "centre"
     wish = Wish(_sweep_kinds(sweep), groups, identify)
     road = CentreCrop() if crop == "centre" else DetectedFace(rule)
     names = [model, against] if against else [model]
-    bare = [name for name in names if name.endswith(".tflite")] or names  # where none is bare, --preprocess is refused
+    bare = [name for name in names if is_bare(name)] or names  # where none is bare, --preprocess is refused
     models = [open_model(name, detector=detector, preprocess=preprocess if name in bare else None) for name in names]
+    for name in filter(is_run, names if all_pairs and not held_out else ()):
+        warn(f"{name} is a run, and {data} may hold people that it was trained on; --held-out leaves them out")
     with listed_pairs(data, pairs, frames=frames) if pairs else everybody(data, held_out=held_out) as material, stages() as progress:
         judgement = judge(
             models,

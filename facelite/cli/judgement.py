@@ -19,6 +19,10 @@ def judgement_values(judgement: Judgement) -> dict[str, Any]:
     """A judgement for --json: the first model's verification at the top, then what else was wished."""
     first, *others = zip(judgement.models, judgement.judged, strict=True)
     values = {"model": first[0], **asdict(first[1].verification), "crop": judgement.crop, "seconds": round(judgement.seconds, 2)}
+    embedded = first[1].embedded
+    values["without_a_face"] = [name for name, found in zip(embedded.names, embedded.found, strict=True) if not found]
+    if judgement.deployed:
+        values["deployed"] = asdict(judgement.deployed)
     if judgement.measures:
         values["measures"] = judgement.measures
     for name, judged in others:
@@ -42,9 +46,17 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
         for fmr, val in found.val_at_fmr.items():
             low, high = found.val_interval_at_fmr[fmr]
             yield f"  VAL {percent(val)} at FMR {fmr} (95 %: {percent(low)} to {percent(high)})"
-    for rate, one in judgement.differences.items():
+        if not found.val_at_fmr:
+            yield "  too few people for VAL at an FMR: 30 pairs of distinct people support 0.1"
+    if one := judgement.deployed:
+        yield (
+            f"at the threshold {one.threshold.distance:.4f}, calibrated for FMR {one.threshold.fmr:g}: FMR {percent(one.fmr.value)} "
+            f"(95 %: {percent(one.fmr.low)} to {percent(one.fmr.high)}), FNMR {percent(one.fnmr.value)} "
+            f"({percent(one.fnmr.low)} to {percent(one.fnmr.high)})"
+        )
+    for rate, change in judgement.differences.items():
         what = rate.upper() if rate == "eer" else f"VAL at FMR {rate}"
-        yield f"difference in {what}: {100 * one.value:+.2f} points (95 %: {100 * one.low:+.2f} to {100 * one.high:+.2f})"
+        yield f"difference in {what}: {100 * change.value:+.2f} points (95 %: {100 * change.low:+.2f} to {100 * change.high:+.2f})"
     for measure, values in (judgement.measures or {}).items():
         yield f"{measure}: " + ", ".join(f"{name} {percent(value)}" for name, value in values.items())
     yield from _slice_lines(judgement.slices) if judgement.slices else ()

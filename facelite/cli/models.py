@@ -10,6 +10,7 @@ from typing import Literal
 from facelite.bundle import DETECTOR, open_bundle
 from facelite.errors import InputError, SpaceMismatch
 from facelite.evaluation.judge import Model
+from facelite.networks.weights import BEST
 from facelite.preprocess import Preprocessing
 from facelite.runtime.detector import find_detector
 from facelite.runtime.embedder import Embedder
@@ -20,38 +21,45 @@ _COLOURS: dict[str, Literal["RGB", "BGR"]] = {"rgb": "RGB", "bgr": "BGR"}
 def open_model(name: str, /, *, detector: str | None = None, preprocess: str | None = None) -> Model:
     """The model ``name``; ``preprocess`` ("rgb:127.5,128": colours, mean, std) is for a bare .tflite. Raises InputError, BundleError."""
     path = Path(name)
-    if preprocess and path.suffix != ".tflite":
+    if preprocess and path.exists() and not is_bare(name):
         raise InputError(f"{path}: expected --preprocess with a bare .tflite only, got another model, which knows its own; leave it out")
-    if path.suffix == ".facelite":
-        bundle = open_bundle(path)
-        return Model(name, lambda: Embedder.of(bundle), bundle.files[DETECTOR], bundle.manifest.threshold())
-    if path.suffix == ".tflite":
-        data = _bytes(path)
+    if is_bare(name):
+        data = path.read_bytes()
         preprocessing = _preprocessing(preprocess, data) if preprocess else None
         return Model(name, lambda: Embedder(data, space=path.name, preprocessing=preprocessing), find_detector(detector))
+    if is_run(name):
+        return _of_run(path, detector)
     if path.suffix == ".toml":
         return _of_recipe(path, detector)
-    if not (path / "best.npz").exists():
-        raise InputError(
-            f"{path}: expected a bundle (.facelite), a recipe (.toml), a .tflite or a run folder with best.npz, got none; check the path"
-        )
-    from facelite.export.convert import convert
-    from facelite.networks.weights import read_weights
-    from facelite.training.run import run_network
+    if path.is_dir():
+        raise InputError(f"{path}: expected a bundle, a recipe (.toml), a .tflite or a run folder with {BEST}, got another folder; check the path")
+    return _of_bundle(name, path)
 
-    network = run_network(path)
-    data = convert(network, read_weights(path), precision="float32")
-    size = Preprocessing(network.height, network.width)
-    return Model(name, lambda: Embedder(data, space=path.name, preprocessing=size), find_detector(detector))
+
+def is_bare(name: str, /) -> bool:
+    """Whether ``name`` is a .tflite by its content."""
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(8)[4:] == b"TFL3"
+    except OSError:
+        return False
+
+
+def is_run(name: str, /) -> bool:
+    """Whether ``name`` is a run folder."""
+    return (Path(name) / BEST).exists()
 
 
 def check_one_space(probes: str, templates: str, /) -> None:
     """Refuse two bundles whose embeddings cannot be compared. Raises InputError, BundleError, SpaceMismatch."""
-    if not all(name.endswith(".facelite") for name in (probes, templates)):
-        raise InputError(f"{templates}: expected two bundles, which name their space, got another model; name bundles")
     spaces = [open_bundle(name).manifest.space for name in (probes, templates)]
     if spaces[0] != spaces[1]:
         raise SpaceMismatch(f"{templates}: expected the space {spaces[0]!r} of {probes}, got {spaces[1]!r}; name a bundle of the same space")
+
+
+def _of_bundle(name: str, path: Path) -> Model:
+    bundle = open_bundle(path)
+    return Model(name, lambda: Embedder.of(bundle), bundle.files[DETECTOR], bundle.manifest.threshold())
 
 
 def _of_recipe(path: Path, detector: str | None) -> Model:
@@ -60,8 +68,19 @@ def _of_recipe(path: Path, detector: str | None) -> Model:
 
     with TemporaryDirectory() as folder:
         report = export_bundle(path, folder, detector=detector)
-        bundle = open_bundle(Path(folder) / report.bundle)
-    return Model(str(path), lambda: Embedder.of(bundle), bundle.files[DETECTOR], bundle.manifest.threshold())
+        return _of_bundle(str(path), Path(folder) / report.bundle)
+
+
+def _of_run(path: Path, detector: str | None) -> Model:
+    """The best weights of a run, converted to float32."""
+    from facelite.export.convert import convert
+    from facelite.networks.weights import read_weights
+    from facelite.training.run import run_network
+
+    network = run_network(path)
+    data = convert(network, read_weights(path), precision="float32")
+    size = Preprocessing(network.height, network.width)
+    return Model(str(path), lambda: Embedder(data, space=path.name, preprocessing=size), find_detector(detector))
 
 
 def _preprocessing(text: str, model: bytes) -> Preprocessing:
@@ -73,10 +92,3 @@ def _preprocessing(text: str, model: bytes) -> Preprocessing:
         return replace(size, mean=mean, std=std, colours=_COLOURS[colours.lower()])
     except (ValueError, KeyError):
         raise InputError(f"--preprocess: expected rgb:MEAN,STD or bgr:MEAN,STD, such as rgb:127.5,128, got {text!r}; correct it") from None
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: expected a model file, got {error.strerror}; check the path") from None

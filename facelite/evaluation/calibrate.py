@@ -9,16 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from facelite.bundle import FORMAT, Bundle, pack_bundle
-from facelite.calibration import calibrate, supported
+from facelite.calibration import FMRS, calibrate, supported_fmrs
 from facelite.errors import InputError, UnsupportedRate
 from facelite.evaluation.embed import embed_pictures
 from facelite.evaluation.judge import Model
 from facelite.evaluation.people import People
 from facelite.evaluation.slices import Slices, find_groups, slice_rates
 from facelite.face import Threshold
-
-FMRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
-"""The FMRs that are measured where none is asked for: those of them that the people support."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -68,7 +65,7 @@ def calibrate_model(
     )
     artefacts = [one.make().artefact for one in models]
     comparisons = people.comparisons(embedded[-1], probes=embedded[0] if templates else None)
-    wanted = sorted(set(fmrs), reverse=True) or [fmr for fmr in FMRS if supported(fmr, comparisons.people_pairs)] or FMRS[:1]
+    wanted = sorted(set(fmrs), reverse=True) or supported_fmrs(comparisons.people_pairs) or FMRS[:1]
     return Calibration(
         artefact=artefacts[0],
         templates=artefacts[-1],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facelite.calibration import BEYOND, CONFIDENCE, RULE_OF_THREE, STEPS, Interval, on_grid, supported
 from facelite.calibration.bootstrap import DRAWS
-from facelite.errors import InputError
+from facelite.evaluation.roles import Roles, draw_roles
 from facelite.face import Floats
 
 Integers = NDArray[np.signedinteger]
@@ -24,9 +24,6 @@ Integers = NDArray[np.signedinteger]
 FPIRS = {"1e-1": 0.1, "1e-2": 0.01}
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 RANKS = 20
-
-PEOPLE = 30
-"""The fewest mates and the fewest strangers: it takes 3 / 0.1 people to show an error rate of 0.1."""
 
 CURVE = np.arange(0, 2 * STEPS + 1, STEPS // 64)
 """Grid points of the curves' thresholds, up to 2, the distance of unrelated directions: the nearest of several people lies below."""
@@ -89,7 +86,7 @@ def identify_people(
     galleries: int = 10,
     seed: int = 0,
 ) -> Identification:
-    """Rates over unit ``vectors`` (n, d) of faces of people ``subjects`` (n,), no two of whom are one person; who is a mate, see ``draw_people``.
+    """Rates over unit ``vectors`` (n, d) of faces of people ``subjects`` (n,), no two of whom are one person; who is a mate, see ``draw_roles``.
 
     Each of the ``sizes`` below the number of mates is judged in so many random ``galleries``, each inside one of the next size, and last comes
     the gallery of all mates. Intervals are 95 %, people drawn again and the galleries kept. Raises InputError for too few people.
@@ -98,7 +95,7 @@ def identify_people(
         raise ValueError(f"expected unit vectors (n, d) and subjects (n,), got {vectors.shape} and {subjects.shape}; leave out what shows no face")
     if min(sizes, default=1) < 1 or galleries < 1:
         raise ValueError(f"expected one gallery or more, of one person or more, got {galleries} of {sizes}")
-    people = draw_people(subjects, enrolments=enrolments, stranger_share=stranger_share, galleries=galleries, seed=seed)
+    people = draw_roles(subjects, enrolments=enrolments, stranger_share=stranger_share, galleries=galleries, seed=seed)
     mates = len(people.enrolled)
     judged = sorted({size for size in sizes if size < mates} | {mates})
     return Identification(
@@ -108,60 +105,6 @@ def identify_people(
         thresholds=(CURVE / STEPS).tolist(),
         enrolments={str(number): _judge(vectors, people, number, judged, seed) for number in people.enrolments},
         dropped=people.dropped,
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class People:
-    """Which pictures are ``enrolled`` (mates, most), first to last, and which are probes: of mates, ``mated`` (m,), of strangers, ``unmated`` (s,).
-
-    ``mate`` (m,) and ``stranger`` (s,) say whose they are. The first so many mates of a row of ``order`` (galleries, mates) make a gallery.
-    """
-
-    enrolled: Integers
-    mated: Integers
-    mate: Integers
-    unmated: Integers
-    stranger: Integers
-    order: Integers
-    enrolments: list[int]
-    dropped: dict[str, int]
-
-
-def draw_people(subjects: Integers, /, *, enrolments: Sequence[int], stranger_share: float, galleries: int, seed: int) -> People:
-    """Mates and strangers among the people ``subjects`` (n,), by lot.
-
-    A mate has more pictures than the largest of ``enrolments``; ``stranger_share`` of those who have are strangers nevertheless, as is
-    everybody else. A number that leaves fewer than PEOPLE mates is dropped. Raises InputError where all are, or where strangers are too few.
-    """
-    if min(enrolments, default=0) < 1 or not 0 <= stranger_share < 1:
-        raise ValueError(f"expected enrolments of 1 or more and a share in [0, 1), got {enrolments} and {stranger_share:g}")
-    rng = np.random.default_rng(seed)
-    _, person, pictures = np.unique(subjects, return_inverse=True, return_counts=True)
-    able = {number: np.flatnonzero(pictures > number) for number in sorted(set(enrolments))}
-    taken = {number: len(them) - int(stranger_share * len(them)) for number, them in able.items()}
-    kept = [number for number in able if taken[number] >= PEOPLE]
-    most = max(kept, default=min(able))
-    mates = np.sort(rng.permutation(able[most])[: taken[most]])
-    strangers = np.setdiff1d(np.arange(len(pictures)), mates)
-    if not kept or len(strangers) < PEOPLE:
-        raise InputError(
-            f"expected {PEOPLE} mates or more, who have {most + 1} pictures or more, and {PEOPLE} strangers or more, got {len(mates)} and "
-            f"{len(strangers)} out of {len(pictures)} people, {len(able[most])} of them with so many pictures; give pictures of more people"
-        )
-    lot = rng.permutation(len(person))
-    lot = lot[np.argsort(person[lot], kind="stable")]  # the pictures by person, those of each in random order
-    whose = person[lot]
-    place, enrols = np.arange(len(lot)) - np.searchsorted(whose, whose), np.isin(whose, mates)
-    return People(
-        enrolled=lot[enrols & (place < most)].reshape(len(mates), most),
-        mated=lot[enrols & (place >= most)],
-        mate=np.searchsorted(mates, whose[enrols & (place >= most)]),
-        unmated=lot[~enrols],
-        stranger=np.searchsorted(strangers, whose[~enrols]),
-        order=np.stack([rng.permutation(len(mates)) for _ in range(galleries)]),
-        enrolments=kept,
-        dropped={str(number): len(able[number]) for number in able if number not in kept},
     )
 
 
@@ -179,7 +122,7 @@ class _Searches:
     hit: Integers
 
 
-def _judge(vectors: Floats, people: People, number: int, sizes: list[int], seed: int) -> list[GalleryRates]:
+def _judge(vectors: Floats, people: Roles, number: int, sizes: list[int], seed: int) -> list[GalleryRates]:
     """The rates with ``number`` templates a person, in galleries of each of the ``sizes``."""
     templates = vectors[people.enrolled[:, :number].T]  # (number, mates, d)
     nearest, impostor = _search_strangers(vectors[people.unmated], templates, people.order, sizes)

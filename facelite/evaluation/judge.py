@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.calibration import Interval
+from facelite.calibration import Interval, intervals
 from facelite.errors import InputError
 from facelite.evaluation.crop import Cropper, DetectedFace, Road
 from facelite.evaluation.embed import CropEmbedder, Embedded, embed_pictures
@@ -67,6 +67,15 @@ class Material:
     pairs: PairList | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The error rates here, with their 95 % intervals by people, at the threshold that the first model is deployed with."""
+
+    threshold: Threshold
+    fmr: Interval
+    fnmr: Interval
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
     """All that was found out. ``judged`` stands beside ``models``; ``differences`` are of the second model less the first."""
@@ -75,6 +84,7 @@ class Judgement:
     judged: list[Judged]
     crop: str
     seconds: float
+    deployed: Deployed | None = None
     measures: dict[Measure, dict[str, float]] | None = None
     differences: dict[str, Interval] = field(default_factory=dict)
     slices: Slices | None = None
@@ -131,12 +141,18 @@ def judge(
         judged=judged,
         crop=repr(crop),
         seconds=seconds,
+        deployed=_deployed(judged[0], models[0].threshold) if models[0].threshold else None,
         measures=material.measures(first) if material.measures else None,
         differences=difference(judged[0], judged[1]) if len(judged) == 2 else {},
         slices=slices,
         sweeps=sweeps,
         identification=identification,
     )
+
+
+def _deployed(judged: Judged, threshold: Threshold) -> Deployed:
+    found = intervals(judged.comparisons, lambda drawn: [drawn.fmr_at(threshold.distance), drawn.fnmr_at(threshold.distance)])
+    return Deployed(threshold, *found)
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def by_measure(pairs: PairList, embedded: Embedded, /) -> dict[Measure, dict[str
     for measure in MEASURES:
         comparisons = compare_list(measured(pairs, embedded, measure), pairs.same, _people(pairs))
         folds = pairs.fold[pairs.same], np.repeat(pairs.fold[~pairs.same, None], 2, axis=1)
-        names = supported_fmrs(comparisons.impostor_pairs)
+        names = fmr_names(comparisons.impostor_pairs)
         found[measure] = {"accuracy": accuracy(comparisons, *folds).mean, **dict(zip(names, _vals(rates(comparisons), names), strict=True))}
     return found
 
@@ -118,13 +118,13 @@ def measured(pairs: PairList, embedded: Embedded, /, measure: Measure = "squared
     return compared
 
 
-def supported_fmrs(independent: int, /) -> list[str]:
+def fmr_names(independent: int, /) -> list[str]:
     """The powers of ten that so many independent impostor comparisons support: "1e-1", "1e-2" ..."""
     return [f"1e-{power}" for power in range(1, 9) if supported(10.0**-power, independent)]
 
 
 def _verification(comparisons: Comparisons, found: Accuracy, embedded: Embedded, independent: int) -> Verification:
-    names = supported_fmrs(independent)
+    names = fmr_names(independent)
 
     def statistic(drawn: Rates) -> Sequence[float]:
         right = (1 - drawn.fmr_at(found.threshold) + 1 - drawn.fnmr_at(found.threshold)) / 2

@@ -53,12 +53,6 @@ class EmbeddedVideos:
         """Whether any frame showed a face (n,)."""
         return self.frames > 0
 
-    def distances(self, first: NDArray[np.int64], second: NDArray[np.int64], /) -> Floats:
-        """Distances (k,) in [0, 4] of the videos ``first`` (k,) from the videos ``second`` (k,); 2 where one shows no face, which says nothing."""
-        products = np.einsum("kd,kd->k", self.means[first], self.means[second])
-        distances: Floats = np.clip(2 - 2 * products, 0, 4)
-        return distances
-
 
 def embed_videos(
     names: Sequence[str],

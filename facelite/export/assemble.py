@@ -80,7 +80,8 @@ def export_bundle(
             made = rebuild_without_faces(recipe, folder, network, trained, progress)
         else:
             earlier = read_named(folder / recipe.released) if recipe.released and not release and not weights else None
-            made = rebuild_with_faces(recipe, network, trained, progress, faces=faces, detector=detector_file, earlier=earlier)
+            templates = [read_named(folder / name) for name in recipe.templates]
+            made = rebuild_with_faces(recipe, network, trained, progress, faces=faces, detector=detector_file, earlier=earlier, templates=templates)
     manifest, data = _pack(recipe, folder, network, made, detector_file)
     bundle = load_bundle(data)
     Verifier(bundle)  # the self-test that a device will run
@@ -102,7 +103,7 @@ def export_bundle(
     if release:
         if weights:
             write_atomically(folder / recipe.weights, pack_weights(trained, half=True))
-        write_release(recipe, folder, made.model, made.thresholds)
+        write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds)
     return report
 
 
@@ -122,10 +123,9 @@ def _check_space(recipe: Recipe, source: Path) -> None:
 def _released(recipe: Recipe, folder: Path) -> Rebuilt:
     """The embedder that the recipe names, with its thresholds, as they lie beside it."""
     model = read_named(folder / recipe.released)
-    thresholds = known_thresholds(recipe, folder, model)
-    if thresholds is None:
+    if (known := known_thresholds(recipe, folder, model)) is None:
         raise ExportError(f"{folder / recipe.released}: expected thresholds for its sha256 beside it, got none; measure them: --rebuild --faces DIR")
-    return Rebuilt(model, thresholds)
+    return Rebuilt(model, *known)
 
 
 def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, detector_file: bytes) -> tuple[Manifest, bytes]:
@@ -148,6 +148,7 @@ def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, detecto
         embedding=network.embedding,
         preprocessing=embedder.preprocessing,
         thresholds=made.thresholds,
+        template_thresholds=made.template_thresholds,
         fmr=recipe.fmr,
         parameters=parameters,
         multiply_adds=multiply_adds,

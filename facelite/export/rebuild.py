@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from facelite.calibration import calibrate, check_supported, count_people_pairs
+from facelite.calibration import calibrate, check_supported, count_people_pairs, supported_fmrs
 from facelite.errors import BudgetBroken, ExportError, InputError
 from facelite.evaluation.crop import DetectedFace
 from facelite.evaluation.embed import Embedded, crop_picture, embed_pictures
@@ -45,10 +46,14 @@ class Parity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rebuilt:
-    """A converted embedder; ``parity`` is None where its thresholds were known and no faces were given."""
+    """A converted embedder; ``parity`` is None where its thresholds were known and no faces were given.
+
+    ``template_thresholds`` are for its probes and the templates of the embedders (sha256) that the recipe names.
+    """
 
     model: bytes
     thresholds: tuple[Threshold, ...]
+    template_thresholds: dict[str, tuple[Threshold, ...]] = field(default_factory=dict)
     parity: Parity | None = None
 
 
@@ -58,13 +63,22 @@ def rebuild_without_faces(recipe: Recipe, folder: Path, network: Network, weight
         raise ExportError("expected faces for the integer ranges, got none; give people's pictures: --faces DIR")
     progress("convert", 0, 1)
     model = convert(network, weights, precision=recipe.precision)
-    if (thresholds := known_thresholds(recipe, folder, model)) is None:
+    if (known := known_thresholds(recipe, folder, model)) is None:
         raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
-    return Rebuilt(model, thresholds)
+    return Rebuilt(model, *known)
 
 
 def rebuild(
-    recipe: Recipe, network: Network, weights: Weights, progress: Progress, /, *, faces: str | Path, detector: bytes, earlier: bytes | None
+    recipe: Recipe,
+    network: Network,
+    weights: Weights,
+    progress: Progress,
+    /,
+    *,
+    faces: str | Path,
+    detector: bytes,
+    earlier: bytes | None,
+    templates: Sequence[bytes] = (),
 ) -> Rebuilt:
     """Convert, hold to parity with float32 (and float32 to the ``earlier`` release, if any), calibrate.
 
@@ -73,6 +87,9 @@ def rebuild(
 
     def embedder(model: bytes) -> Callable[[], Embedder]:
         return lambda: Embedder(model, space=recipe.space, preprocessing=Preprocessing(network.height, network.width))
+
+    def foreign(model: bytes) -> Callable[[], Embedder]:
+        return lambda: Embedder(model, space=recipe.space)
 
     with open_people(faces, recipe.faces) as people:
         held_out = people(True)
@@ -88,17 +105,23 @@ def rebuild(
             held_out.names,
             held_out.read,
             detector=detector,
-            embedders=[embedder(one) for one in (float32, model, *([earlier] if earlier else []))],
+            embedders=[*(embedder(one) for one in (float32, model, *([earlier] if earlier else []))), *(foreign(one) for one in templates)],
             progress=lambda done, total: progress("calibrate", done, total),
         )
     _check_found(embedded[0])
-    thresholds = tuple(calibrate(held_out.comparisons(embedded[1]), sorted(recipe.fmrs, reverse=True)))
+    comparisons = held_out.comparisons(embedded[1])
+    fmrs = sorted({recipe.fmr, *(recipe.fmrs or supported_fmrs(comparisons.people_pairs))}, reverse=True)
+    thresholds = tuple(calibrate(comparisons, fmrs))
     reference = calibrate(held_out.comparisons(embedded[0]), [recipe.fmr])[0]
     own = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
     cosines = _cosines(embedded[0], embedded[1], "the conversion", recipe)
-    for other in embedded[2:]:
-        _cosines(embedded[0], other, "the released file", recipe)
-    return Rebuilt(model, thresholds, Parity(len(cosines), float(cosines.min()), float(np.median(cosines)), 1 - reference.fnmr, 1 - own.fnmr))
+    if earlier:
+        _cosines(embedded[0], embedded[2], "the released file", recipe)
+    enrolled = zip(templates, embedded[len(embedded) - len(templates) :], strict=True)
+    crossed = {hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1]), fmrs)) for one, other in enrolled}
+    return Rebuilt(
+        model, thresholds, crossed, Parity(len(cosines), float(cosines.min()), float(np.median(cosines)), 1 - reference.fnmr, 1 - own.fnmr)
+    )
 
 
 def representative(
@@ -125,7 +148,7 @@ def representative(
 def _check_people(held_out: People, recipe: Recipe) -> None:
     """Refuse rates that so few people cannot support before the long work, even if a face is found in every picture."""
     numbering = [numbering for numbering, _ in set(zip(held_out.numbering, held_out.person, strict=True))]
-    check_supported(min(recipe.fmrs), count_people_pairs(np.unique(numbering, return_inverse=True)[1]))
+    check_supported(min([recipe.fmr, *recipe.fmrs]), count_people_pairs(np.unique(numbering, return_inverse=True)[1]))
 
 
 def _check_found(embedded: Embedded) -> None:

@@ -21,7 +21,8 @@ class Recipe:
     ``weights``: an .npz as a training run leaves it. ``released``: our own conversion, used unless a rebuild is asked for.
     ``thresholds``: measured thresholds keyed by the sha256 of the embedder, used when the embedder is listed there.
     ``faces``: sets of pictures under the folder given as --faces; their held-out people give the thresholds, others the
-    representative images. ``fmrs``: the false match rates to measure thresholds for, ``fmr`` the default among them.
+    representative images. ``fmr`` is the default false match rate, ``fmrs`` are all that get a threshold; none: those that the people support.
+    ``templates``: embedders (.tflite) of the same space whose templates the bundle accepts too, with thresholds of their own.
     ``card`` and ``licence`` (of the weights) are files that the bundle carries.
     ``min_cosine``: the budget, the least cosine of an embedding to the float one. ``height``, ``width``, ``embedding``: 0 is the network's own.
     """
@@ -35,12 +36,13 @@ class Recipe:
     licences: dict[str, str]
     released: str = ""
     thresholds: str = ""
+    templates: tuple[str, ...] = ()
     card: str = ""
     licence: str = ""
     faces: tuple[Set, ...] = (Set("."),)
     representative: int = 400
     fmr: float = 1e-3
-    fmrs: tuple[float, ...] = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+    fmrs: tuple[float, ...] = ()
     min_cosine: float = 0.97
     height: int = 0
     width: int = 0
@@ -49,8 +51,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.name or Path(self.name).name != self.name or not self.name.isprintable():
             raise ValueError(f"expected a name that can be a file's, got {self.name!r}")
-        if not all(0 < fmr < 1 for fmr in self.fmrs) or self.fmr not in self.fmrs:
-            raise ValueError(f"expected fmrs between 0 and 1, with fmr = {self.fmr:g} among them, got {list(self.fmrs)}")
+        if not all(0 < fmr < 1 for fmr in (self.fmr, *self.fmrs)):
+            raise ValueError(f"expected fmr and fmrs between 0 and 1, got {[self.fmr, *self.fmrs]}")
         if not -1 <= self.min_cosine <= 1 or self.representative < MIN_REPRESENTATIVE:
             raise ValueError(
                 f"expected min_cosine from -1 to 1 and representative >= {MIN_REPRESENTATIVE}, got {self.min_cosine:g} and {self.representative}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,27 +24,49 @@ def read_named(path: Path, /) -> bytes:
         raise InputError(f"{path}: expected the file that the recipe names, got {error.strerror or error}; correct the recipe") from None
 
 
-def known_thresholds(recipe: Recipe, folder: Path, model: bytes, /) -> tuple[Threshold, ...] | None:
-    """The thresholds that were measured on exactly this embedder, if any. Raises InputError."""
+Thresholds = tuple[Threshold, ...]
+
+
+def known_thresholds(recipe: Recipe, folder: Path, model: bytes, /) -> tuple[Thresholds, dict[str, Thresholds]] | None:
+    """The thresholds that were measured on exactly this embedder, its own and for each of the recipe's ``templates`` by their sha256.
+
+    None where one is missing. Raises InputError.
+    """
     path = folder / recipe.thresholds
     if not recipe.thresholds or not path.exists():
         return None
-    rows = _read_table(path).get(hashlib.sha256(model).hexdigest())
+    table, artefact = _read_table(path), _sha256(model)
+    foreign = [_sha256(read_named(folder / name)) for name in recipe.templates]
+    keys = [_key(artefact, one) for one in ("", *foreign)]
+    if not all(key in table for key in keys):
+        return None
     try:
-        return None if rows is None else tuple(sorted((parse(row, Threshold) for row in rows), key=lambda threshold: -threshold.fmr))
+        own, *crossed = (tuple(sorted((parse(row, Threshold) for row in table[key]), key=lambda threshold: -threshold.fmr)) for key in keys)
     except (RecipeError, TypeError) as error:
         raise InputError(f"{path}: expected thresholds, got others: {error}; take the released file") from None
+    return own, dict(zip(foreign, crossed, strict=True))
 
 
-def write_release(recipe: Recipe, folder: Path, model: bytes, thresholds: tuple[Threshold, ...], /) -> None:
+def write_release(recipe: Recipe, folder: Path, model: bytes, thresholds: Thresholds, template_thresholds: Mapping[str, Thresholds], /) -> None:
     """Keep the embedder and its thresholds beside the recipe; thresholds of other embedders stay."""
     if recipe.thresholds:  # first: thresholds without their embedder do no harm
         path = folder / recipe.thresholds
         table = _read_table(path) if path.exists() else {}
-        table[hashlib.sha256(model).hexdigest()] = [asdict(threshold) for threshold in thresholds]
+        artefact = _sha256(model)
+        for templates, measured in {"": thresholds, **template_thresholds}.items():
+            table[_key(artefact, templates)] = [asdict(threshold) for threshold in measured]
         write_atomically(path, json.dumps(table, indent=1, sort_keys=True).encode())
     if recipe.released:
         write_atomically(folder / recipe.released, model)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _key(artefact: str, templates: str) -> str:
+    """Thresholds belong to the embedder of the probe, and to that of the templates where it is another one."""
+    return f"{artefact} {templates}".strip()
 
 
 def _read_table(path: Path) -> dict[str, Any]:

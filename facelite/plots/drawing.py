@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Blue, vermilion, green, purple, orange, sky: told apart by all common kinds of colour blindness (Okabe and Ito 2008)."""
 
+DARK = (*COLOURS[:3], "#8E3B74", "black")
+"""Colours in which a thin digit on white can still be read."""
+
 GREY = "#767676"
 
 Values = Sequence[float] | NDArray[np.float64]
 
-WIDTH, HEIGHT = 5.0, 3.7
-"""Inches of a drawing: at 390 pixels of a phone its text of 10 points is still 9 pixels high."""
+WIDTH, HEIGHT = 4.5, 3.4
+"""Inches of a drawing: on a phone of 390 pixels its text of 10 points is still 11 pixels high."""
 
 STYLE = {
     "font.size": 10,
@@ -87,16 +90,11 @@ def draw_lines(lines: Sequence[Line], /, *, x: Axis, y: Axis, unsupported: tuple
     def paint(axes: Any) -> None:
         for line in lines:
             style = {"color": line.colour, "linestyle": line.dash, "marker": line.marker, "label": _plain(line.label)}
-            if line.ends is None:
-                axes.plot(line.x, line.y, **style)
-            else:
-                low, high = (np.abs(np.subtract(line.y, end)) for end in line.ends)
-                axes.errorbar(line.x, line.y, yerr=[low, high], capsize=3, elinewidth=1.2, **style)
-        if unsupported:
-            left = axes.get_xlim()[0]
-            axes.axvspan(
-                left, max(unsupported[0], left), facecolor=(1, 1, 1, 0.75), edgecolor=GREY, hatch="///", linewidth=0, zorder=5, label=unsupported[1]
-            )
+            bars = None if line.ends is None else [np.abs(np.asarray(end) - np.asarray(line.y)) for end in line.ends]
+            axes.errorbar(line.x, line.y, yerr=bars, capsize=3, elinewidth=1.2, **style)
+        if unsupported and (left := axes.get_xlim()[0]) < unsupported[0]:
+            veil = {"facecolor": (1, 1, 1, 0.75), "edgecolor": GREY, "hatch": "///", "linewidth": 0, "zorder": 5}
+            axes.axvspan(left, unsupported[0], label=unsupported[1], **veil)
             axes.set_xlim(left=left)
 
     return _draw(paint, x, y)
@@ -133,10 +131,10 @@ def draw_dots(dots: Sequence[Dot], /, *, x: Axis, mark: tuple[float, str] | None
             axes.plot([dot.value], [row], color=colour, marker="o", markerfacecolor=face, linestyle="none")
         if mark:
             axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.2, label=_plain(mark[1]))
-        axes.set_ylim(len(dots) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
 
-    return _draw(paint, x, Axis("", ticks={row: dot.label for row, dot in enumerate(dots)}), height=1.2 + 0.26 * len(dots))
+    labels = {float(row): dot.label for row, dot in enumerate(dots)}
+    return _draw(paint, x, Axis("", low=len(dots) - 0.5, high=-0.5, ticks=labels), height=1.2 + 0.26 * len(dots))
 
 
 def draw_map(places: NDArray[np.float32], groups: NDArray[np.int64], /) -> Drawing:
@@ -144,7 +142,8 @@ def draw_map(places: NDArray[np.float32], groups: NDArray[np.int64], /) -> Drawi
 
     def paint(axes: Any) -> None:
         for group in np.unique(groups):
-            axes.scatter(*places[groups == group].T, marker=f"${group}$", s=38, linewidths=0.2, color=COLOURS[group % len(COLOURS)])
+            size = 40 if group < 10 else 95  # of the whole marker: so digits are equally high
+            axes.scatter(*places[groups == group].T, marker=f"${group}$", s=size, linewidths=0.2, color=DARK[group % len(DARK)])
         axes.set_axis_off()
 
     return _draw(paint, Axis(""), Axis(""), height=WIDTH)
@@ -161,9 +160,11 @@ def _draw(paint: Callable[[Any], None], x: Axis, y: Axis, height: float = HEIGHT
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        _set(axes, "x", x)
-        _set(axes, "y", y)
+        axes.set(xlabel=x.label, xscale="log" if x.log else "linear", ylabel=y.label, yscale="log" if y.log else "linear")
         paint(axes)
+        axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high))
+        _set_ticks(axes.xaxis, x.ticks)
+        _set_ticks(axes.yaxis, y.ticks)
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside upper left", ncols=1)
         return Drawing(
@@ -172,18 +173,15 @@ def _draw(paint: Callable[[Any], None], x: Axis, y: Axis, height: float = HEIGHT
         )
 
 
-def _set(axes: Any, side: str, axis: Axis) -> None:
-    from matplotlib.ticker import NullFormatter, PercentFormatter
+def _set_ticks(axis: Any, ticks: Mapping[float, str] | str | None) -> None:
+    from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
-    its = getattr(axes, f"{side}axis")
-    axes.set(**{f"{side}label": axis.label, f"{side}scale": "log" if axis.log else "linear"})
-    if axis.low is not None or axis.high is not None:
-        axes.set(**{f"{side}lim": (axis.low, axis.high)})
-    if axis.ticks == "%":
-        its.set_major_formatter(PercentFormatter(1))
-    elif isinstance(axis.ticks, Mapping):
-        its.set_ticks(list(axis.ticks), [_plain(label) for label in axis.ticks.values()])
-        its.set_minor_formatter(NullFormatter())
+    if ticks == "%":
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(PercentFormatter(1))
+    elif isinstance(ticks, Mapping):
+        axis.set_ticks(list(ticks), [_plain(label) for label in ticks.values()])
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _saved(figure: Any, **how: Any) -> bytes:

@@ -49,8 +49,13 @@ def text(path):
 def test_no_command_takes_what_is_no_bundle(refused, photos, tmp_path, make):
     path = tmp_path / "x.facelite"
     make(path)
-    for words in bundle_commands(photos, path, tmp_path / "g.db"):
+    *commands, evaluate = bundle_commands(photos, path, tmp_path / "g.db")
+    for words in commands:
         refused(4, *words, match=f"^facelite: {path}: expected a bundle, got .*; (make|export)")
+    if path.is_dir():  # evaluate also takes the folder of a run
+        refused(2, *evaluate, match=f"^facelite: {path}: expected a bundle, .* got another folder; check the path")
+    else:
+        refused(4, *evaluate, match=f"^facelite: {path}: expected a bundle, got .*; (make|export)")
 
 
 def test_no_bundle_at_all_says_how_to_name_one(refused, photos, monkeypatch, tmp_path):
@@ -384,14 +389,14 @@ def test_data_that_gives_nothing_to_judge_is_refused(refused, bundle_file, peopl
     refused(2, "evaluate", bundle_file, tmp_path / "empty", "--all-pairs", match="expected pictures in it, one folder per person .*, found none")
     refused(2, "evaluate", bundle_file, tmp_path / "none", "--all-pairs", match="expected a folder or a whole, uncompressed tar")
     shutil.copytree(people / "Grace", tmp_path / "one/Grace")
-    refused(2, "evaluate", bundle_file, tmp_path / "one", "--all-pairs", match="expected faces of two people or more, one of them in two pictures")
+    refused(2, "evaluate", bundle_file, tmp_path / "one", "--all-pairs", match="expected two people or more, one of them with two pictures")
     for name in ("Ada", "Bob"):
         (tmp_path / "blank" / name).mkdir(parents=True)
         for i in range(2):
             cv2.imwrite(str(tmp_path / "blank" / name / f"{i}.png"), np.full((64, 64, 3), 90, np.uint8))
-    refused(2, "evaluate", bundle_file, tmp_path / "blank", "--all-pairs", match="expected faces of two people or more")
+    refused(2, "evaluate", bundle_file, tmp_path / "blank", "--all-pairs", match="one of them with two pictures, in which a face is found, got")
     cv2.imwrite(str(tmp_path / "blank/Ada/0.png"), draw_face(0))
-    refused(2, "evaluate", bundle_file, tmp_path / "blank", "--all-pairs", match="expected faces of two people or more")
+    refused(2, "evaluate", bundle_file, tmp_path / "blank", "--all-pairs", match="one of them with two pictures, in which a face is found, got")
     refused(2, "evaluate", bundle_file, people, "--all-pairs", "--held-out", match="expected people held out by the hash of their name, found none")
 
 
@@ -420,20 +425,24 @@ def test_a_missing_list_of_pairs_is_refused(refused, bundle_file, people, tmp_pa
         people,
         "--pairs",
         tmp_path / "none.txt",
-        match="expected a pairs file, got No such file or directory; check --pairs",
+        match="expected a list of pairs, got No such file or directory; check --pairs",
     )
     (tmp_path / "x.txt").write_bytes(b"\xff\xfe\x00")
-    refused(2, "evaluate", bundle_file, people, "--pairs", tmp_path / "x.txt", match="expected a pairs file, got no text")
+    refused(2, "evaluate", bundle_file, people, "--pairs", tmp_path / "x.txt", match=r"x\.txt:1: expected text in UTF-8, got the byte 0xff; save it")
     refused(2, "evaluate", bundle_file, people, "--pairs", tmp_path, match="is a directory")
 
 
 def test_a_model_that_is_none_is_refused(refused, people, tmp_path):
-    refused(
-        2, "evaluate", tmp_path / "none", people, "--all-pairs", match="expected a bundle .*, a .tflite or a run folder .*, got none of them; check"
-    )
-    refused(2, "evaluate", tmp_path, people, "--all-pairs", match="got none of them")
-    refused(2, "evaluate", tmp_path / "none.tflite", people, "--all-pairs", match="expected a model file, got No such file or directory; check")
-    text(tmp_path / "x.tflite")
-    refused(4, "evaluate", tmp_path / "x.tflite", people, "--all-pairs", match=r"expected a TFLite model that \w+ can load, got")
-    (tmp_path / "best.npz").write_text("text")
-    refused(2, "evaluate", tmp_path, people, "--all-pairs", match="expected|got")
+    def judged(status, name, match):
+        refused(status, "evaluate", tmp_path / name, people, "--all-pairs", match=match)
+
+    text(tmp_path / "text.tflite")
+    (tmp_path / "broken.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
+    for name in ("none", "none.facelite", "none.tflite"):
+        judged(4, name, match="expected a bundle, got No such file or directory; make one")
+    judged(2, "none.toml", match="expected a recipe, got No such file or directory; check the path")
+    judged(2, "", match=r"expected a bundle, a recipe .*, a .tflite or a run folder with best\.npz, got another folder; check the path")
+    judged(4, "text.tflite", match="expected a bundle, got a damaged or foreign file")
+    judged(4, "broken.tflite", match=r"expected a TFLite model that \w+ can load, got")
+    text(tmp_path / "best.npz")
+    judged(2, "", match="expected|got")

@@ -12,7 +12,8 @@ from facelite.calibration import STEPS
 from facelite.calibration.bootstrap import DRAWS
 from facelite.errors import InputError
 from facelite.evaluation import identification
-from facelite.evaluation.identification import CURVE, FPIRS, draw_people, identify_people
+from facelite.evaluation.identification import CURVE, FPIRS, identify_people
+from facelite.evaluation.roles import draw_roles
 from facelite.face import Embedding
 from facelite.gallery import Gallery
 
@@ -71,7 +72,7 @@ def plain_fnir(mates, threshold):
 def test_every_rate_is_the_plain_loops(number):
     vectors, subjects = signs()
     result = identify_people(vectors, subjects, enrolments=[1, 3], sizes=[10], **DRAW)
-    people = draw_people(subjects, enrolments=[1, 3], **DRAW)
+    people = draw_roles(subjects, enrolments=[1, 3], **DRAW)
     assert (result.mates, result.strangers, result.stranger_searches, result.dropped) == (35, 35, 35 * 4, {})
     for rates, size in zip(result.enrolments[str(number)], [10, 35], strict=True):
         strangers, mates, impostor = plain_searches(vectors, people, number, size)
@@ -99,7 +100,7 @@ def test_every_rate_is_the_plain_loops(number):
 def test_the_intervals_are_those_of_people_drawn_again_with_all_their_searches(sizes, size):
     vectors, subjects = signs()
     rates = identify_people(vectors, subjects, enrolments=[2], sizes=sizes, **DRAW).enrolments["2"][0]
-    strangers, mates, _ = plain_searches(vectors, draw_people(subjects, enrolments=[2], **DRAW), 2, size)
+    strangers, mates, _ = plain_searches(vectors, draw_roles(subjects, enrolments=[2], **DRAW), 2, size)
     by_mate = [[search for search in mates if search[0] == mate] for mate in sorted({mate for mate, _, _ in mates})]
     by_stranger = [[search for search in strangers if search[0] == stranger] for stranger in range(35)]
     rng, drawn = np.random.default_rng(DRAW["seed"]), []
@@ -133,7 +134,7 @@ def test_a_mate_at_the_threshold_itself_is_found():
 def test_the_device_s_own_gallery_finds_the_same(tmp_path):
     vectors, subjects = noisy(80, 4, 0.8)
     rates = identify_people(vectors, subjects, enrolments=[2], sizes=[], **DRAW).enrolments["2"][0]
-    people = draw_people(subjects, enrolments=[2], **DRAW)
+    people = draw_roles(subjects, enrolments=[2], **DRAW)
     threshold = rates.at_fpir["1e-1"].threshold
     with Gallery(tmp_path / "g.db", space="s", create=True) as gallery:
         for mate, pictures in enumerate(people.enrolled):
@@ -150,7 +151,7 @@ def test_the_device_s_own_gallery_finds_the_same(tmp_path):
 
 def test_every_picture_has_one_part_and_nobody_both():
     subjects = np.random.default_rng(0).permutation(np.repeat(np.arange(300), np.arange(300) % 6 + 1))
-    people = draw_people(subjects, enrolments=[1, 2, 3], **DRAW)
+    people = draw_roles(subjects, enrolments=[1, 2, 3], **DRAW)
     parts = np.concatenate([people.enrolled.ravel(), people.mated, people.unmated])
     assert sorted(parts) == list(range(len(subjects)))
     mates = subjects[people.enrolled[:, 0]]
@@ -167,7 +168,7 @@ def test_every_picture_has_one_part_and_nobody_both():
 
 def test_who_and_which_picture_is_enrolled_is_drawn_by_lot():
     subjects = np.repeat(np.arange(100), 4)
-    one, same, other = (draw_people(subjects, enrolments=[1], **{**DRAW, "seed": seed}) for seed in (0, 0, 1))
+    one, same, other = (draw_roles(subjects, enrolments=[1], **{**DRAW, "seed": seed}) for seed in (0, 0, 1))
     assert (one.enrolled == same.enrolled).all()
     assert set(one.enrolled[:, 0] // 4) != set(other.enrolled[:, 0] // 4)
     assert set(one.enrolled[:, 0] % 4) == {0, 1, 2, 3}
@@ -176,7 +177,7 @@ def test_who_and_which_picture_is_enrolled_is_drawn_by_lot():
 
 def test_a_person_with_too_few_pictures_is_a_stranger_and_never_enrolled():
     subjects = np.concatenate([np.repeat(np.arange(100), 3), np.repeat(np.arange(100, 140), 2), np.arange(140, 150)])
-    people = draw_people(subjects, enrolments=[1, 2], stranger_share=0, galleries=1, seed=0)
+    people = draw_roles(subjects, enrolments=[1, 2], stranger_share=0, galleries=1, seed=0)
     assert sorted(subjects[people.enrolled[:, 0]]) == list(range(100))
     assert set(subjects[people.unmated]) == set(range(100, 150))
 

@@ -12,7 +12,6 @@ from facelite.calibration import compare_all, intervals
 from facelite.errors import InputError
 from facelite.evaluation.slices import find_groups, read_groups, slice_rates, utkface_groups
 
-
 DRAWS = 25
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from facelite.errors import InputError
-from facelite.evaluation.embed import TOGETHER
-from facelite.evaluation.video import FRAMES, EmbeddedVideos, embed_videos, find_videos, is_video, read_frames
+from facelite.evaluation.embed import TOGETHER, Embedded
+from facelite.evaluation.pairs import PairList
+from facelite.evaluation.verification import measured
+from facelite.evaluation.video import FRAMES, embed_videos, find_videos, is_video, read_frames
 from facelite.face import FaceCrop
 from facelite.preprocess import Preprocessing, align
 from facelite.runtime.choice import choose
@@ -67,6 +69,12 @@ def mean_distance(one, other):
     return sum(np.sum((a - b) ** 2) for a in one for b in other) / (len(one) * len(other))
 
 
+def distances(means, first, second):
+    """What verification makes of the means of videos."""
+    listed = PairList([], first, second, np.zeros(len(first), bool), np.zeros(len(first), int))
+    return measured(listed, Embedded([], means, np.ones(len(means), bool)))
+
+
 def embed(names, root, detector_file, **options):
     return embed_videos(names, root, detector=detector_file, embedders=[MeanColour], **options)[0]
 
@@ -78,10 +86,9 @@ def test_the_means_give_the_mean_over_all_pairs_of_unit_vectors():
     means = np.array([vectors.mean(0) for vectors in videos])
     pairs = np.array([(i, j) for i in range(3) for j in range(3)])
     expected = [mean_distance(videos[i], videos[j]) for i, j in pairs]
-    embedded = EmbeddedVideos(["a", "b", "c"], means, np.array([1, 4, 7]))
-    np.testing.assert_allclose(embedded.distances(*pairs.T), expected, atol=1e-12)
+    np.testing.assert_allclose(distances(means, *pairs.T), expected, atol=1e-6)
     unit = means / np.linalg.norm(means, axis=1, keepdims=True)
-    assert np.abs(EmbeddedVideos(embedded.names, unit, embedded.frames).distances(*pairs.T) - expected).max() > 0.1
+    assert np.abs(distances(unit, *pairs.T) - expected).max() > 0.1
 
 
 def test_folders_of_frames_against_a_plain_double_loop(tmp_path, detector_file, detector, astronaut, hopper):
@@ -98,7 +105,7 @@ def test_folders_of_frames_against_a_plain_double_loop(tmp_path, detector_file, 
     np.testing.assert_allclose(embedded.means, [np.mean(vectors, axis=0) for vectors in plain], atol=1e-6)
     pairs = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
     expected = [mean_distance(plain[i], plain[j]) for i, j in pairs]
-    np.testing.assert_allclose(embedded.distances(*pairs.T), expected, atol=1e-6)
+    np.testing.assert_allclose(distances(embedded.means, *pairs.T), expected, atol=1e-6)
     assert expected[1] > 2 * max(expected[0], expected[3])
 
 
@@ -132,7 +139,7 @@ def test_a_file_against_a_plain_double_loop(tmp_path, detector_file, detector, a
     assert embedded.frames.tolist() == [8, 8, 8]
     pairs = np.array([(0, 1), (0, 2), (1, 2)])
     expected = [mean_distance(plain[i], plain[j]) for i, j in pairs]
-    np.testing.assert_allclose(embedded.distances(*pairs.T), expected, atol=1e-6)
+    np.testing.assert_allclose(distances(embedded.means, *pairs.T), expected, atol=1e-6)
     assert 2 * expected[0] < min(expected[1:])
 
 

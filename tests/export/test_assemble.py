@@ -26,6 +26,7 @@ from facelite.export.recipe import Recipe
 from facelite.export.release import known_thresholds
 from facelite.export.synthetic import draw_face
 from facelite.face import Embedding
+from facelite.gallery import Gallery
 from facelite.networks import NETWORKS
 from facelite.networks.weights import BEST, halved, pack_weights, read_weights
 from facelite.recipe import read_recipe
@@ -201,7 +202,8 @@ def test_too_few_people_are_refused_before_anything_is_converted(tmp_path, peopl
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 4
     assert result.stderr == (
-        "facelite: expected at least 100,000 pairs of distinct people for an FMR of 3e-05, got 72; ask for a larger FMR or calibrate on more people\n"
+        "facelite: expected at least 100,000 pairs of distinct people (448 people) for an FMR of 3e-05, got 72 pairs; "
+        "ask for a larger FMR or calibrate on more people\n"
     )
     assert files_in(tmp_path) == before
 
@@ -288,6 +290,33 @@ class Flat:
         return np.stack([self.embed(crop).vector for crop in crops])
 
 
+def test_templates_of_another_embedder_have_thresholds_of_their_own(tmp_path, recipe, people, detector_file, quick, models, astronaut):
+    """A gallery that another bundle of the space enrolled: measured at export, kept by both sha256, accepted on the device."""
+    (tmp_path / "other.tflite").write_bytes(models["float16"])
+    plain = recipe("float16")
+    export_bundle(plain, tmp_path / "enrols", faces=people)
+    gallery_maker = open_verifier(tmp_path / "enrols/mine.facelite")
+    path = recipe(more='templates = ["other.tflite"]\nreleased = "mine.tflite"\nthresholds = "thresholds.json"')
+    export_bundle(path, tmp_path / "rebuilt", faces=people, release=True)
+    export_bundle(path, tmp_path / "assembled")  # from the released file and its table
+    bundles = [open_bundle(tmp_path / name / "mine.facelite") for name in ("rebuilt", "assembled")]
+    other = hashlib.sha256(models["float16"]).hexdigest()
+    for bundle in bundles:
+        assert list(bundle.manifest.template_thresholds) == [other]
+        assert [one.fmr for one in bundle.manifest.template_thresholds[other]] == [0.2, 0.1]
+        assert bundle.manifest.template_thresholds[other] != bundle.manifest.thresholds
+    with Gallery(tmp_path / "people.db", space="my-space", create=True) as gallery:
+        gallery_maker.enrol("Eileen", [astronaut], gallery)
+        decision = open_verifier(tmp_path / "assembled/mine.facelite").verify_subject(astronaut, "Eileen", gallery)
+    assert decision.accepted
+    assert decision.threshold == bundles[0].manifest.template_thresholds[other][1]
+    (tmp_path / "thresholds.json").write_text(
+        json.dumps({key: rows for key, rows in json.loads((tmp_path / "thresholds.json").read_text()).items() if " " not in key})
+    )
+    with pytest.raises(ExportError, match="expected thresholds for its sha256 beside it, got none"):
+        export_bundle(path, tmp_path / "again")
+
+
 # recipes
 
 
@@ -296,9 +325,8 @@ class Flat:
     ('network = 3', "expected network to be str, got 3"),
     ('name = "../mine"', "expected a name that can be a file's"),
     ('name = ""', "expected a name that can be a file's"),
-    ('fmr = 0.3', "with fmr = 0.3 among them"),
-    ('fmrs = [0.1, 2.0]', "expected fmrs between 0 and 1"),
-    ('fmrs = []', "expected fmrs between 0 and 1"),
+    ('fmr = 1.5', "expected fmr and fmrs between 0 and 1"),
+    ('fmrs = [0.1, 2.0]', "expected fmr and fmrs between 0 and 1"),
     ('representative = 10', "representative >= 50, got"),
     ('min_cosine = 97', "expected min_cosine from -1 to 1"),
     ('height = 12', "expected a height and a width of 32 or more"),

@@ -55,7 +55,41 @@ def test_a_model_of_a_fixed_batch_gives_each_crop_its_own_vector(stub_runtime, b
     np.testing.assert_allclose(embedder.vectors(pictures), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 112, 96), (1, 112, 96), (1, 112, 96, 1), (1, 16, 16, 3)])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_model_that_takes_colours_first_gets_them_first(stub_runtime, batch):
+    """Each colour has its own mean, so that one taken for another would show."""
+    seen = []
+
+    def mean_colour_first(values):
+        seen.append(values.shape)
+        return [values.mean((2, 3)).astype(np.float32)]
+
+    stub_runtime(mean_colour_first, shape=(batch, 3, 40, 36), sizes=((batch, 3),))
+    embedder = Embedder(b"x", space="s")
+    assert embedder.preprocessing == Preprocessing(40, 36)
+    pictures = [FaceCrop((crop.pixels * (1, 0.5, 0.1)).astype(np.uint8), crop.landmarks) for crop in crops(4, 40, 36)]
+    expected = [(crop.pixels.reshape(-1, 3).mean(0) - 127.5) / 128 for crop in pictures]
+    np.testing.assert_allclose(embedder.vectors(pictures), expected, atol=1e-5)
+    assert set(seen) == {(batch, 3, 40, 36)}
+
+
+def test_a_layout_is_told_by_where_the_three_is(stub_runtime):
+    for shape, height, width in (((1, 3, 96, 33), 96, 33), ((1, 96, 33, 3), 96, 33)):
+        stub_runtime(mean_colour, shape=shape)
+        assert Embedder(b"x", space="s").preprocessing == Preprocessing(height, width)
+    stub_runtime(mean_colour, shape=(1, 3, 96, 33))
+    with pytest.raises(BundleError, match="input 33 x 96, got"):
+        Embedder(b"x", space="s", preprocessing=Preprocessing(33, 96))
+
+
+def test_a_bgr_model_gives_of_a_picture_what_an_rgb_one_gives_of_the_swapped(bundle, embedder):
+    swapped = [FaceCrop(crop.pixels[..., ::-1], crop.landmarks) for crop in crops(3)]
+    bgr = Embedder(bundle.files[EMBEDDER], space="s", preprocessing=replace(embedder.preprocessing, colours="BGR"))
+    np.testing.assert_array_equal(bgr.vectors(crops(3)), embedder.vectors(swapped))
+    assert np.abs(bgr.vectors(crops(3)) - embedder.vectors(crops(3))).max() > 0.01
+
+
+@pytest.mark.parametrize("shape", [(1, 112, 96), (1, 112, 96, 1), (1, 1, 112, 96), (1, 16, 16, 3), (1, 3, 16, 16), (1, 3, 112, 96, 1)])
 def test_a_model_of_another_kind_of_input_is_refused(stub_runtime, shape):
     stub_runtime(mean_colour, shape=shape)
     with pytest.raises(BundleError, match=r"expected an embedder of .*; export it"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import facelite
-from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, Bundle
+from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, Bundle, load_bundle, pack_bundle
 from facelite.errors import BundleError, GalleryError, ImageError, SelfTestError, SpaceMismatch, UnsupportedRate
 from facelite.face import Outcome
 from facelite.gallery import Gallery
@@ -214,6 +214,45 @@ def test_a_subject_s_threshold_tightens_with_its_templates(verifier, astronaut, 
     decision = verifier.verify_subject(astronaut, "Ada", gallery)
     assert decision.accepted
     assert 1 - (1 - decision.threshold.fmr) ** 3 <= verifier.manifest.fmr * (1 + 1e-6)
+
+
+@pytest.fixture(scope="module")
+def successor(bundle):
+    """A bundle of another artefact in the same space: the same embedder with a few bytes behind it, and so its embeddings."""
+    files = {**bundle.files, EMBEDDER: bundle.files[EMBEDDER] + bytes(16)}
+    return load_bundle(pack_bundle(bundle.manifest, files))
+
+
+def with_thresholds(bundle, artefact, by):
+    """A verifier of ``bundle`` with thresholds for templates of ``artefact``: its own, nearer by ``by``."""
+    table = tuple(replace(threshold, distance=threshold.distance - by) for threshold in bundle.manifest.thresholds)
+    return Verifier(load_bundle(pack_bundle(replace(bundle.manifest, template_thresholds={artefact: table}), bundle.files)))
+
+
+def test_a_gallery_outlives_its_bundle_where_thresholds_were_measured_for_it(verifier, successor, astronaut, hopper, gallery):
+    verifier.enrol("Eileen", [astronaut], gallery)
+    with pytest.raises(GalleryError, match=r"got some of .*; use the bundle .* or measure thresholds for both: facelite calibrate --templates"):
+        Verifier(successor).identify(astronaut, gallery)
+    knowing = with_thresholds(successor, verifier.bundle.artefact, 0.1)
+    for decision in (knowing.identify(astronaut, gallery), knowing.verify_subject(astronaut, "Eileen", gallery, fmr=0.01)):
+        assert decision.accepted
+        own = next(one for one in successor.manifest.thresholds if one.fmr == decision.threshold.fmr)
+        assert decision.threshold.distance == own.distance - 0.1
+    assert knowing.identify(hopper, gallery).outcome is Outcome.REJECTED
+
+
+def test_a_mixed_gallery_takes_the_strictest_threshold(verifier, successor, astronaut, hopper, gallery):
+    verifier.enrol("Eileen", [astronaut], gallery)
+    lax, strict = (with_thresholds(successor, verifier.bundle.artefact, by) for by in (-0.3, 0.1))
+    alone = lax.identify(astronaut, gallery).threshold
+    lax.enrol("Grace", [hopper], gallery)
+    assert {template.artefact for template in gallery.templates} == {verifier.bundle.artefact, successor.artefact}
+    own, nearer = lax.identify(hopper, gallery), strict.identify(hopper, gallery)
+    assert (own.subject, own.accepted) == ("Grace", True)
+    assert own.threshold == successor.manifest.threshold_for_gallery(2, 0.01)
+    assert nearer.threshold.distance == own.threshold.distance - 0.1 < own.threshold.distance < alone.distance
+    with pytest.raises(GalleryError, match="expected templates of the bundle's embedder"):
+        verifier.identify(astronaut, gallery)  # the old bundle knows nothing of the new embedder
 
 
 def test_templates_of_another_embedder_are_refused_even_in_the_same_space(verifier, astronaut, gallery):

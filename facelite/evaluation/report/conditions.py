@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from facelite.evaluation.judge import Judgement
 from facelite.evaluation.report.page import Html, Plate, Section, folded, paragraph, table, with_ends
+from facelite.evaluation.report.rates import DASHES, MARKERS
 from facelite.evaluation.report.words import percent, percents
 from facelite.evaluation.slices import Slice
 from facelite.evaluation.sweeps import Kind, Sweep
@@ -16,62 +17,76 @@ from facelite.plots import COLOURS, GREY, Axis, Dot, Line, draw_dots, draw_lines
 UNTOUCHED = 100
 """Where a picture that was not encoded again stands on the axis of JPEG qualities, which ends there."""
 
-AXES: dict[Kind, tuple[str, Axis]] = {
-    "jpeg": ("Encoded as JPEG", Axis("JPEG quality", ticks={10: "10", 30: "30", 50: "50", 70: "70", 90: "90", UNTOUCHED: "as is"})),
-    "pixels": (
-        "Shrunk",
-        Axis("pixels of the face's square", log=True, ticks={1600: "40²", 6400: "80²", 14400: "120²", 25600: "160²", 65536: "256²"}),
-    ),
-    "jitter": ("Keypoints moved", Axis("standard deviation of the keypoints, of the face's side", ticks="%")),
+TITLES: dict[Kind, str] = {"jpeg": "Encoded as JPEG", "pixels": "Shrunk", "jitter": "Keypoints moved"}
+
+AXES: dict[Kind, Axis] = {
+    "jpeg": Axis("JPEG quality", ticks={10: "10", 30: "30", 50: "50", 70: "70", 90: "90", UNTOUCHED: "as is"}),
+    "pixels": Axis("pixels of the face", log=True, ticks={1600: "40²", 6400: "80²", 14400: "120²", 25600: "160²", 65536: "256²"}),
+    "jitter": Axis("deviation, share of the face's side", ticks="%"),
 }
 
 
-def sweeps(judgement: Judgement, names: Sequence[str], /) -> Iterator[Section]:
-    """A section for each sweep: VAL, or accuracy where the pairs cannot support the FMR, beside what a paper measured."""
-    for one in judgement.sweeps:
-        title, x = AXES[one.kind]
-        supported = any(point.val is not None for point in one.points)
-        what = f"VAL at FMR {one.fmr}" if supported else "accuracy"
-        lines = list(_lines(one, judgement.models, names, supported=supported))
-        caption = f"{what} of pictures made worse step by step; 'aligned' looks for the face each time, 'centre crop' cuts the middle."
-        if supported and one.published:
-            settings, vals = ([point[i] for point in one.published.points] for i in (0, 1))
-            lines.append(Line(f"{one.published.label.split()[0]}'s own, on another set", settings, vals, GREY, ":", "x"))
-            caption += f" Dotted: {one.published.label}."
-        drawing = draw_lines(lines, x=x, y=Axis(what, low=0, high=1.02, ticks="%"))
-        header = ["Setting", "Road", "Model", f"VAL at FMR {one.fmr}", "Accuracy", "No face", "Left as they were"]
-        cells = [
-            [
-                "as is" if point.setting is None else f"{point.setting:g}",
-                point.road,
-                dict(zip(judgement.models, names, strict=True))[point.model],
-                percent(point.val),
-                percent(point.accuracy),
-                f"{point.failed_to_detect:,}",
-                "" if point.unchanged is None else f"{point.unchanged:,}",
-            ]
-            for point in one.points
+def sweeps(judgement: Judgement, names: Sequence[str], /) -> Section | None:
+    """VAL, or accuracy where the pairs cannot support the FMR, at each step, beside what a paper measured."""
+    if not judgement.sweeps:
+        return None
+    named = dict(zip(judgement.models, names, strict=True))
+    note = "Pictures made worse step by step. 'aligned' looks for the face in each, 'centre crop' cuts the middle without looking."
+    header = ["Setting", "Road", "Model", "VAL at FMR", "VAL", "Accuracy", "No face", "Left as they were"]
+    tables = [folded(f"{TITLES[one.kind]}: all points", table(TITLES[one.kind], header, _rows(one, named))) for one in judgement.sweeps]
+    return Section("Worse pictures", [paragraph(note), *(_plate(one, named) for one in judgement.sweeps), *tables])
+
+
+def _rows(one: Sweep, named: Mapping[str, str]) -> list[list[str]]:
+    return [
+        [
+            "as is" if point.setting is None else f"{point.setting:g}",
+            point.road,
+            named[point.model],
+            one.fmr,
+            with_ends(percent(point.val), percents(point.val_interval)),
+            percent(point.accuracy),
+            f"{point.failed_to_detect:,}",
+            "" if point.unchanged is None else f"{point.unchanged:,}",
         ]
-        ends = "; ".join(f"{line.label}: {percent(line.y[0])} at the left end, {percent(line.y[-1])} at the right" for line in lines if len(line.y))
-        plate = Plate(f"sweep-{one.kind}", drawing, caption, f"{what} against {x.label}. {ends}.")
-        yield Section(title, [plate, folded("All points as a table", table(f"Sweep over {x.label}.", header, cells))])
+        for point in one.points
+    ]
 
 
-def _lines(one: Sweep, models: Sequence[str], names: Sequence[str], *, supported: bool) -> Iterator[Line]:
-    for i, (model, name) in enumerate(zip(models, names, strict=True)):
-        for road, dash in zip(dict.fromkeys(point.road for point in one.points), ("-", "--", ":"), strict=False):
+def _plate(one: Sweep, named: Mapping[str, str]) -> Plate:
+    supported = any(point.val is not None for point in one.points)
+    what, title = f"VAL at FMR {one.fmr}" if supported else "accuracy", TITLES[one.kind]
+    lines = list(_lines(one, named, supported=supported))
+    told = [f"{line.label}: {percent(line.y[0])} at the left, {percent(line.y[-1])} at the right" for line in lines]
+    caption = f"{title}: {what}, with 95 % intervals." if supported else f"{title}: {what}."
+    if supported and one.published:
+        settings, vals = ([point[i] for point in one.published.points] for i in (0, 1))
+        lines.append(Line(f"{one.published.label.split()[0]}'s own, on another set", settings, vals, GREY, ":", "x"))
+        caption += f" Dotted: {one.published.label}."
+    drawing = draw_lines(lines, x=AXES[one.kind], y=Axis(what, low=0, high=1.02, ticks="%"))
+    return Plate(f"sweep-{one.kind}", drawing, caption, f"{title}, {what}. {'; '.join(told)}.")
+
+
+def _lines(one: Sweep, named: Mapping[str, str], *, supported: bool) -> Iterator[Line]:
+    """A line for each model, by its colour and dash, on each road, by its marker."""
+    roads = dict.fromkeys(point.road for point in one.points)
+    for model, (name, colour, dash) in zip(named, zip(named.values(), COLOURS, DASHES, strict=False), strict=True):
+        for road, marker in zip(roads, MARKERS, strict=False):
             found = [point for point in one.points if (point.model, point.road) == (model, road)]
             settings = [UNTOUCHED if point.setting is None else point.setting for point in found]
-            reached = [np.nan if rate is None else rate for rate in (point.val if supported else point.accuracy for point in found)]
-            yield Line(f"{name}, {road}", settings, reached, COLOURS[i], dash, "os"[i])
+            vals = [np.nan if point.val is None else point.val for point in found]
+            spans = [(np.nan, np.nan) if point.val_interval is None else point.val_interval for point in found]
+            ends = [low for low, _ in spans], [high for _, high in spans]
+            reached = vals if supported else [point.accuracy for point in found]
+            yield Line(f"{name}, {road}", settings, reached, colour, dash, marker, ends if supported else None)
 
 
-def groups(judgement: Judgement, /) -> Section | None:
+def groups(judgement: Judgement, name: str, /) -> Section | None:
     """Rates inside each group at one threshold, as dots and as a table; a group too small for the wanted FMR is marked."""
     slices = judgement.slices
     if slices is None:
         return None
-    everybody, few = slices.slices[0], f"too few for FMR {slices.fmr:.2g}"
+    few = f"too few for FMR {percent(slices.fmr)}"
     rows = [
         [_label(one), f"{one.images:,}", f"{one.people:,}", f"{one.people_pairs:,}", *_cells(one), "" if one.enough else few] for one in slices.slices
     ]
@@ -84,21 +99,22 @@ def groups(judgement: Judgement, /) -> Section | None:
         for rate, found in (("FMR", slices.worst_fmr), ("FNMR", slices.worst_fnmr))
         if found
     ]
-    note = f"At the threshold {slices.distance:.3f}, for an FMR of {slices.fmr:.2g}, people of each group compared among themselves. "
+    note = f"By {name}, at the threshold {slices.distance:.3f}, for an FMR of {percent(slices.fmr)}, people of each group compared among themselves. "
     note += f"The worst group large enough, over all people: {'; '.join(worst)}." if worst else ""
     header = ["Group", "Images", "People", "Pairs of people", "FMR", "FNMR", ""]
     return Section("Groups of people", [paragraph(note), *plates, table("Rates inside groups, with 95 % intervals.", header, rows)])
 
 
 def _dots(rate: str, words: str, found: Sequence[tuple[Slice, float | None, tuple[float, float] | None]], few: str) -> Iterator[Plate]:
-    """One plate, none where no group has such a pair. The axis ends where the intervals of the groups that are large enough do."""
+    """One plate, none where no group has such a pair. The axis spans all values, and the intervals of groups that are large enough."""
     dots = [Dot(_label(one), value, *span, firm=one.enough) for one, value, span in found if value is not None and span is not None]
     if dots:
-        firm = [dot.high for dot in dots if dot.firm] or [dot.high for dot in dots]
-        mark = (dots[0].value, f"all: {percent(dots[0].value)}") if dots[0].label == found[0][0].attribute else None
-        drawing = draw_dots(dots, x=Axis(f"{rate.upper()}: {words}", low=0, high=1.15 * max(*firm, 1e-9), ticks="%"), mark=mark)
+        high = 1.15 * max([dot.high for dot in dots if dot.firm] + [dot.value for dot in dots] + [1e-3])
+        mark = (dots[0].value, f"all: {percent(dots[0].value)}") if dots[0].label == _label(found[0][0]) else None
+        drawing = draw_dots(dots, x=Axis(f"{rate.upper()}: {words}", low=0, high=high, ticks="%"), mark=mark)
         told = "; ".join(f"{dot.label} {percent(dot.value)}" for dot in dots)
-        yield Plate(f"groups-{rate}", drawing, f"{rate.upper()}, {words}; 95 % intervals. Hollow: {few}.", f"{rate.upper()} by group: {told}.")
+        caption = f"{rate.upper()}, {words}; 95 % intervals, cut off where too long. Hollow: {few}."
+        yield Plate(f"groups-{rate}", drawing, caption, f"{rate.upper()} by group: {told}.")
 
 
 def _label(one: Slice) -> str:

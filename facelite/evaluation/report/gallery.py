@@ -13,31 +13,33 @@ from facelite.plots import COLOURS, GREY, Axis, Line, draw_lines
 STYLES = tuple(zip(COLOURS[2:], ("-", "--", "-.", ":"), ("o", "s", "^", "D"), strict=True))
 """Colour, dash and marker by the number of pictures enrolled; the first two colours mean models."""
 
+RANK_TICKS = {1.0: "1", 5.0: "5", 10.0: "10", 15.0: "15", 20.0: "20"}
 
-def identification(judgement: Judgement, /) -> Section | None:
+
+def identification(judgement: Judgement, name: str, /) -> Section | None:
     """CMC, FPIR and FNIR against the threshold, FNIR by size of the gallery, and the table behind them."""
     found = judgement.identification
     if found is None:
         return None
     note = (
-        f"{found.mates:,} people were enrolled, {found.strangers:,} never were ({found.stranger_searches:,} searches). Predicted FPIR: "
+        f"By {name}. {found.mates:,} people were enrolled, {found.strangers:,} never were ({found.stranger_searches:,} searches). Predicted FPIR: "
         "1 - (1 - FMR)^templates, by which the device tightens its threshold as the gallery grows."
     )
     left_out = "".join(f" {number} pictures each were not tried: too few people ({people:,}) have more." for number, people in found.dropped.items())
-    names = list(dict.fromkeys(name for rows in found.enrolments.values() for one in rows for name in one.at_fpir))
+    fpirs = list(dict.fromkeys(fpir for rows in found.enrolments.values() for one in rows for fpir in one.at_fpir))
     header = ["Enrolled each", "People", "Templates", "Rank 1"]
-    header += [f"{what} {name}" for name in names for what in ("FNIR at FPIR", "Threshold at FPIR", "Predicted FPIR for")]
+    header += [what for fpir in fpirs for what in (f"FNIR at FPIR {fpir}", "Threshold", "Predicted FPIR")]
     rows = [
         [number, f"{one.people:,}", f"{one.templates:,}", with_ends(percent(one.rank_1.value), percents(ends(one.rank_1)))]
         + [
             cell
-            for at in (one.at_fpir[name] for name in names)
+            for at in (one.at_fpir[fpir] for fpir in fpirs)
             for cell in (with_ends(percent(at.fnir.value), percents(ends(at.fnir))), f"{at.threshold:.3f}", percent(at.fpir_predicted))
         ]
         for number, of_number in found.enrolments.items()
         for one in of_number
     ]
-    plates = [_cmc(found), _against_threshold(found), *(_by_size(found, name) for name in names)]
+    plates = [_cmc(found), _against_threshold(found), *(_by_size(found, fpir) for fpir in fpirs)]
     return Section("Finding one among many", [paragraph(note + left_out), *plates, table("Searches 1:N, with 95 % intervals.", header, rows)])
 
 
@@ -47,7 +49,11 @@ def _cmc(found: Identification) -> Plate:
         Line(_enrolled(number), range(1, len(one.cmc) + 1), one.cmc, *style) for (number, one), style in zip(largest.items(), STYLES, strict=False)
     ]
     people = next(iter(largest.values())).people
-    drawing = draw_lines(lines, x=Axis("rank"), y=Axis("share of mates at this rank or before", high=1.005, ticks="%"))
+    drawing = draw_lines(
+        lines,
+        x=Axis("rank", ticks=RANK_TICKS),
+        y=Axis("mates found by this rank", high=1.005, ticks="%"),
+    )
     told = "; ".join(
         f"{_enrolled(number)}: {percent(one.cmc[0])} first, {percent(one.cmc[-1])} by rank {len(one.cmc)}" for number, one in largest.items()
     )
@@ -68,19 +74,19 @@ def _against_threshold(found: Identification) -> Plate:
     return Plate("threshold", drawing, caption, f"{caption} They meet at {percent(crossing[0])} near the threshold {crossing[2]:.2f}.")
 
 
-def _by_size(found: Identification, name: str) -> Plate:
+def _by_size(found: Identification, fpir: str) -> Plate:
     lines, told = [], []
     for (number, of_number), style in zip(found.enrolments.items(), STYLES, strict=False):
-        known = [one for one in of_number if name in one.at_fpir]
-        missed = [one.at_fpir[name].fnir for one in known]
+        known = [one for one in of_number if fpir in one.at_fpir]
+        missed = [one.at_fpir[fpir].fnir for one in known]
         spans = [one.low for one in missed], [one.high for one in missed]
         lines.append(Line(_enrolled(number), [one.people for one in known], [one.value for one in missed], *style, ends=spans))
         told += [f"{_enrolled(number)}: {percent(missed[-1].value)} among {known[-1].people:,} people"] if known else []
     sizes = sorted({one.people for of_number in found.enrolments.values() for one in of_number})
     x = Axis("people in the gallery", log=True, ticks={size: f"{size:,}" for size in _apart(sizes)})
-    drawing = draw_lines(lines, x=x, y=Axis(f"FNIR at FPIR {name}", low=0, ticks="%"))
-    caption = f"Mates missed where {percent(float(name))} of the strangers' searches are accepted, with 95 % intervals."
-    return Plate(f"fnir-at-{name}", drawing, caption, f"{caption} {'; '.join(told)}.")
+    drawing = draw_lines(lines, x=x, y=Axis(f"FNIR at FPIR {fpir}", low=0, ticks="%"))
+    caption = f"Mates missed where {percent(float(fpir))} of the strangers' searches are accepted, with 95 % intervals."
+    return Plate(f"fnir-at-{fpir}", drawing, caption, f"{caption} {'; '.join(told)}.")
 
 
 def _apart(sizes: Sequence[int]) -> list[int]:

@@ -45,6 +45,11 @@ def with_ends(value: str, ends: str, /) -> Html:
     return Html(f"{escape(value)}<small>{escape(ends)}</small>")
 
 
+def lines(*texts: str) -> Html:
+    """Texts under each other."""
+    return Html("<br>".join(map(escape, texts)))
+
+
 def inline_image(kind: str, data: bytes, alt: str, /) -> Html:
     """An image inside the page; ``kind`` is "jpeg" or "svg+xml"."""
     return Html(f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{b64encode(data).decode()}">')
@@ -57,7 +62,7 @@ def table(label: str, header: Sequence[str], rows: Iterable[Sequence[str]], /) -
         f'<tr><th scope="row">{_escaped(first)}</th>{"".join(f"<td>{_escaped(cell)}</td>" for cell in others)}</tr>' for first, *others in rows
     )
     return Html(
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}"><table><caption>{escape(label)}</caption>'
+        f'<p class="label">{escape(label)}</p><div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -116,18 +121,18 @@ p, dd { max-width: 46rem; margin: 0.5rem 0 }
 .lead p { font-size: 1.15rem }
 nav { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin-top: 1.5rem }
 a { color: var(--link) }
-.scroll { overflow-x: auto; margin: 1rem 0; max-width: max-content; min-width: 0 }
+.scroll { overflow-x: auto; margin: 0 0 1.5rem; width: max-content; max-width: 100% }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal }
-caption, figcaption { text-align: left; font-size: 0.875rem; color: var(--soft) }
-caption { padding-bottom: 0.25rem }
+.label, figcaption { font-size: 0.875rem; color: var(--soft) }
+.label { margin: 1rem 0 0.25rem }
 th, td { padding: 0.375rem 0.75rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; white-space: nowrap }
 th:first-child { text-align: left }
-thead th { background: var(--band); vertical-align: bottom; white-space: normal }
+thead th { background: var(--band); vertical-align: bottom }
 tbody th { font-weight: 500 }
 td small { display: block; color: var(--soft) }
-td img { display: inline-block; height: 7rem; margin-right: 0.25rem; vertical-align: top }
+td img { height: 5rem; margin-left: 0.25rem }
 .plates { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); gap: 1.5rem 2rem; margin: 1rem 0 }
-figure { margin: 0; max-width: 38rem; break-inside: avoid }
+figure { margin: 0; max-width: 34rem; break-inside: avoid }
 figure img { display: block; width: 100%; height: auto }
 summary { cursor: pointer; color: var(--link) }
 dt { font-weight: 600; margin-top: 0.75rem }
@@ -145,7 +150,7 @@ _PAGE = Template("""<!doctype html>
 </head>
 <body>
 <main>
-<h1>How well $title tells people apart</h1>
+<h1>How well people are told apart by $title</h1>
 <div class="lead">$lead</div>
 <nav aria-label="Sections">$links</nav>
 $sections

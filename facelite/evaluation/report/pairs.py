@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facelite.evaluation.crop import Cropper
 from facelite.evaluation.embed import Embedded, crop_picture
 from facelite.evaluation.judge import Material, Model
-from facelite.evaluation.report.page import Html, Section, inline_image, paragraph, table
+from facelite.evaluation.report.page import Html, Section, inline_image, lines, paragraph, table
 from facelite.evaluation.verification import measured
 from facelite.face import Floats
 from facelite.runtime.detector import Detector
@@ -27,6 +27,8 @@ ROWS = 512
 JPEG_QUALITY = 85
 """Of the crops on the page: 4 kB each."""
 
+LABELS = "One person, farthest apart.", "Two people, nearest to each other; some may be one person under two names."
+
 Places = NDArray[np.int64]
 
 
@@ -34,27 +36,24 @@ Places = NDArray[np.int64]
 class Pair:
     """Two pictures, by their place, and their distance."""
 
-    first: int
-    second: int
+    places: tuple[int, int]
     distance: float
 
 
-def hardest(embedded: Embedded, material: Material, model: Model, faces: Cropper | None, /) -> Section:
+def hardest(embedded: Embedded, material: Material, model: Model, name: str, faces: Cropper | None, /) -> Section:
     """Tables of the hardest pairs with names and crops; without ``faces``, how to get them."""
     title = "Hardest pairs"
     if faces is None:
         return Section(title, [paragraph("Names and faces are personal data and are left out. To have them on this page, add --show-faces.")])
     show = _shower(material, model, faces)
-    header = ["One picture", "The other", "Distance", *(["As the model sees them"] if material.read else [])]
-    labels = "One person, farthest apart.", "Two people, nearest to each other; some may be one person under two names."
-    rows = (
-        [
-            [names[pair.first], names[pair.second], f"{pair.distance:.3f}", *([Html(show(pair.first) + show(pair.second))] if material.read else [])]
+    parts = [paragraph(f"By {name}.")]
+    for label, pairs in zip(LABELS, hardest_pairs(embedded, material), strict=True):
+        rows = [
+            [lines(*(material.names[place] for place in pair.places), f"distance {pair.distance:.3f}"), Html("".join(map(show, pair.places)))]
             for pair in pairs
         ]
-        for names, pairs in ((material.names, pairs) for pairs in hardest_pairs(embedded, material))
-    )
-    return Section(title, [table(label, header, some) for label, some in zip(labels, rows, strict=True) if some])
+        parts += [table(label, ["Pair", "Crops"], rows)] if rows else []
+    return Section(title, parts)
 
 
 def hardest_pairs(embedded: Embedded, material: Material, /, *, count: int = COUNT) -> tuple[list[Pair], list[Pair]]:
@@ -66,8 +65,8 @@ def hardest_pairs(embedded: Embedded, material: Material, /, *, count: int = COU
             hardness = np.where(kind & ~np.isnan(distances), sign * distances, np.inf)
             best = np.argpartition(hardness, min(count, len(hardness)) - 1)[:count]
             best = best[np.isfinite(hardness[best])]
-            pairs += [Pair(int(a), int(b), float(distances[place])) for place, a, b in zip(best, *pictures(best), strict=True)]
-            pairs.sort(key=lambda pair: (sign * pair.distance, pair.first, pair.second))
+            pairs += [Pair((int(a), int(b)), float(distances[place])) for place, a, b in zip(best, *pictures(best), strict=True)]
+            pairs.sort(key=lambda pair: (sign * pair.distance, pair.places))
             del pairs[count:]
     return genuine, impostor
 

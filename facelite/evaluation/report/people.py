@@ -16,7 +16,7 @@ FEWEST = 5
 """Pictures that a person needs to be on the map: of fewer there is no group to see."""
 
 
-def people_map(embedded: Embedded, person: NDArray[np.int64], /) -> Section | None:
+def people_map(embedded: Embedded, person: NDArray[np.int64], name: str, /) -> Section | None:
     """The people as numbers, none by name; None where fewer than two have so many pictures."""
     kept = _most_pictured(np.where(embedded.found, person, -1))
     if len(kept) < 2:
@@ -29,9 +29,7 @@ def people_map(embedded: Embedded, person: NDArray[np.int64], /) -> Section | No
     rows, groups = np.concatenate(kept), np.repeat(np.arange(len(kept)) + 1, [len(one) for one in kept])
     with threadpool_limits(1):  # for so few points more threads are slower, and sums must not depend on their number
         places = TSNE(perplexity=min(30.0, len(rows) / 4), init="pca", random_state=0).fit_transform(embedded.vectors[rows])
-    caption = (
-        "Each digit is a picture of the person of that number. Near means alike; how far apart groups lie, and how wide they are, means nothing."
-    )
+    caption = f"By {name}. Each number is a picture of that person. Near means alike; how far apart groups lie and how wide they are means nothing."
     alt = f"t-SNE of {len(rows)} pictures of the {len(kept)} people with most pictures, as numbers. {caption}"
     return Section("Map of people", [Plate("people", draw_map(places, groups), caption, alt)])
 

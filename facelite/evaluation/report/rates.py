@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facelite.calibration import RULE_OF_THREE, STEPS, Comparisons, Interval, Rates, intervals, rates
 from facelite.evaluation.judge import Judgement, Material, Model
 from facelite.evaluation.report.page import Html, Plate, Section, paragraph, table, with_ends
-from facelite.evaluation.report.words import ends, independent, one_in, percent, percents, points
+from facelite.evaluation.report.words import ends, independent, percent, percents, points
 from facelite.evaluation.verification import Verification
 from facelite.plots import COLOURS, Axis, Line, draw_lines, draw_overlap
 
@@ -32,36 +32,31 @@ def headline(judgement: Judgement, names: Sequence[str], material: Material, /) 
     number, whose = independent(judgement, material), "impostor pairs" if material.pairs else "pairs of distinct people"
     told = [
         f"{names[0]} was judged on {found.images:,} {kind} of {found.people:,} people: {found.genuine_pairs:,} genuine and "
-        f"{found.impostor_pairs:,} impostor pairs. In {found.failed_to_detect:,} {kind} no face was found. {_result(found)}",
-        f"The {number:,} {whose} support an FMR of {RULE_OF_THREE / max(number, 1):.2g} or more (3 / N); "
+        f"{found.impostor_pairs:,} impostor pairs. In {found.failed_to_detect:,} {kind} no face was found. {_result('It', found)}",
+        f"The {number:,} {whose} support an FMR of {percent(RULE_OF_THREE / max(number, 1))} or more (3/N); "
         "below that nothing is claimed, and figures are veiled.",
     ]
     if len(names) == 2:
-        told.insert(1, f"{names[1]}, on the same crops: {_result(judgement.judged[1].verification)}{_verdict(judgement, names)}")
+        told.insert(1, f"{_result(f'On the same crops {names[1]}', judgement.judged[1].verification)} {_verdict(judgement, names)}")
     return told
 
 
-def _result(found: Verification) -> str:
-    text = f"It answers {percent(found.accuracy)} of the pairs rightly (95 % interval {percents(found.accuracy_interval)})."
+def _result(who: str, found: Verification) -> str:
+    text = f"{who} answers {percent(found.accuracy)} of the pairs rightly (95 % interval {percents(found.accuracy_interval)})."
     if found.val_at_fmr:
         fmr, val = list(found.val_at_fmr.items())[-1]
         text += (
-            f" At an FMR of {fmr}, where {one_in(fmr)} impostor pairs is accepted, it accepts {percent(val)} of the genuine pairs "
+            f" At an FMR of {fmr} ({percent(float(fmr))} of the impostor pairs accepted) it accepts {percent(val)} of the genuine pairs "
             f"({percents(found.val_interval_at_fmr[fmr])})."
         )
     return text
 
 
 def _verdict(judgement: Judgement, names: Sequence[str]) -> str:
-    if not judgement.differences:
-        return ""
     rate, one = list(judgement.differences.items())[-1]
-    what = "EER" if rate == "eer" else f"VAL at FMR {rate}"
-    clear = one.low > 0 or one.high < 0
     value, span = points(one)
-    return f" Its {what} is {value} from that of {names[0]} ({span}): " + (
-        "more than chance explains." if clear else "no difference that these people can show."
-    )
+    verdict = "more than chance explains" if one.low > 0 or one.high < 0 else "no difference that these people can show"
+    return f"{names[1]} less {names[0]}: {'EER' if rate == 'eer' else f'VAL at FMR {rate}'}: {value} (95 % interval {span}), {verdict}."
 
 
 def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Model], material: Material, /) -> Section:
@@ -84,8 +79,14 @@ def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Mod
     for fmr in verifications[0].val_at_fmr:
         cells = [with_ends(percent(one.val_at_fmr[fmr]), percents(one.val_interval_at_fmr[fmr])) for one in verifications]
         rows.append(row(f"VAL at FMR {fmr}", cells, judgement.differences.get(fmr)))
-    header = ["Rate", *names, *([f"{names[1]} less {names[0]}"] if len(names) == 2 else [])]
-    parts = [table("Rates, under each its 95 % interval by people; accuracy over ten folds, ± their standard deviation.", header, rows)]
+    header = ["Rate", *names, *(["Difference"] if len(names) == 2 else [])]
+    parts = [
+        table(
+            "Rates, under each its 95 % interval by people. Accuracy over ten folds, ± their standard deviation. Difference: second less first.",
+            header,
+            rows,
+        )
+    ]
     number = independent(judgement, material)
     shipped = [
         _shipped(name, model, judged.comparisons, number)
@@ -93,9 +94,7 @@ def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Mod
         if model.threshold
     ]
     if shipped:
-        parts.append(
-            table("At the threshold a model ships with.", ["Model", "Distance", "FMR it is calibrated for", "FMR here", "FNMR here"], shipped)
-        )
+        parts.append(table("At the threshold a model ships with.", ["Model", "Distance", "Calibrated for FMR", "FMR here", "FNMR here"], shipped))
     return Section("Rates", parts)
 
 
@@ -106,7 +105,7 @@ def _shipped(name: str, model: Model, comparisons: Comparisons, number: int) -> 
     fmr, fnmr = intervals(comparisons, lambda drawn: [drawn.fmr_at(threshold.distance), drawn.fnmr_at(threshold.distance)])
     upper = max(fmr.high, RULE_OF_THREE / max(number, 1))
     cells = with_ends(percent(fmr.value), percents((fmr.low, upper))), with_ends(percent(fnmr.value), percents(ends(fnmr)))
-    return [name, f"{threshold.distance:.3f}", f"{threshold.fmr:g}", *cells]
+    return [name, f"{threshold.distance:.3f}", percent(threshold.fmr), *cells]
 
 
 def distances(judgement: Judgement, names: Sequence[str], models: Sequence[Model], /) -> Section:
@@ -115,7 +114,7 @@ def distances(judgement: Judgement, names: Sequence[str], models: Sequence[Model
     for i, (name, model, judged) in enumerate(zip(names, models, judgement.judged, strict=True)):
         at, marked = judged.verification.threshold, "threshold of the accuracy"
         if model.threshold:
-            at, marked = model.threshold.distance, f"threshold shipped, for FMR {model.threshold.fmr:g}"
+            at, marked = model.threshold.distance, f"threshold shipped, for FMR {percent(model.threshold.fmr)}"
         genuine = _density(np.bincount(judged.comparisons.genuine, minlength=4 * STEPS + 1))
         impostor = _density(judged.comparisons.impostor)
         last = 1 + int(np.flatnonzero(genuine + impostor).max(initial=0))
@@ -146,7 +145,7 @@ def _density(counts: NDArray[np.integer]) -> NDArray[np.float64]:
 def curves(judgement: Judgement, names: Sequence[str], material: Material, /) -> Section:
     """ROC with VAL and its intervals, and DET, veiled where the counts end."""
     limit = RULE_OF_THREE / max(independent(judgement, material), 1)
-    unsupported = limit, f"FMR below {limit:.2g}: too few pairs"
+    unsupported = limit, f"FMR below {percent(limit)}: too few pairs"
     roc, det, told = [], [], []
     for i, (name, judged) in enumerate(zip(names, judgement.judged, strict=True)):
         fmr, val = _curve(rates(judged.comparisons), judged.comparisons.impostor_pairs)
@@ -159,7 +158,7 @@ def curves(judgement: Judgement, names: Sequence[str], material: Material, /) ->
         told.append(f"{name}: EER {percent(found.eer)}" + "".join(f", VAL {percent(val)} at FMR {fmr}" for fmr, val in found.val_at_fmr.items()))
     x, alt = Axis("FMR", log=True, high=1), "; ".join(told)
     return Section(
-        "Errors against each other",
+        "Errors at every threshold",
         [
             Plate(
                 "roc",

@@ -11,19 +11,19 @@ from facelite.evaluation.judge import Judgement, Material
 
 
 def short_names(models: Sequence[str], /) -> list[str]:
-    """The last part of each path, where that tells them apart."""
-    last = [PurePath(model).name or model for model in models]
+    """The last part of each path without our suffix, where that tells them apart."""
+    last = [PurePath(model).name.removesuffix(".facelite") or model for model in models]
     return last if len(set(last)) == len(last) else list(models)
 
 
 def percent(rate: float | None, /) -> str:
     """59.50 %; of rates below 1 % two figures: 0.069 %."""
-    return "unknown" if rate is None or not isfinite(rate) else f"{_number(rate)} %"
+    return "unknown" if rate is None or not isfinite(rate) else f"{_number(rate)}\N{NO-BREAK SPACE}%"
 
 
 def percents(ends: tuple[float, float] | None, /) -> str:
     """52.02 to 66.07 %."""
-    return "unknown" if ends is None or not all(map(isfinite, ends)) else f"{_number(ends[0])} to {_number(ends[1])} %"
+    return "unknown" if ends is None or not all(map(isfinite, ends)) else f"{_number(ends[0])} to {_number(ends[1])}\N{NO-BREAK SPACE}%"
 
 
 def points(interval: Interval, /) -> tuple[str, str]:
@@ -35,11 +35,6 @@ def points(interval: Interval, /) -> tuple[str, str]:
 
 def ends(interval: Interval, /) -> tuple[float, float]:
     return interval.low, interval.high
-
-
-def one_in(fmr: str, /) -> str:
-    """1 in 1,000."""
-    return f"1 in {round(1 / float(fmr)):,}"
 
 
 def independent(judgement: Judgement, material: Material, /) -> int:
