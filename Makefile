@@ -40,6 +40,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 test-all: lint test-pythons
+	tests/install_tools.sh
 	$(BIN)/python -m pytest -m ''
 
 # the device half on every Python that it is offered for; a Python that is not here is skipped with a line that says so

@@ -18,8 +18,12 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "open"]
 
 
-def open(path: str | Path, /, *, threads: int = 1) -> Verifier:
-    """The bundle at ``path``, checked and self-tested, ready to decide. Raises BundleError, SelfTestError."""
+def open(path: str | Path | None = None, /, *, threads: int = 1) -> Verifier:
+    """The bundle at ``path``, checked and self-tested, ready to decide. Raises BundleError, SelfTestError.
+
+    None: the one that FACELITE_BUNDLE names, else the installed package's.
+    """
+    from facelite.bundle import find_bundle
     from facelite.runtime.verifier import open_verifier
 
-    return open_verifier(path, threads=threads)
+    return open_verifier(find_bundle(path), threads=threads)

@@ -88,7 +88,7 @@ class Manifest:
         FPIR = 1 - (1 - FMR)^N for N comparisons. ``artefacts`` are the embedders that made the templates (none: this one); where they are
         several, the strictest of their thresholds. Raises UnsupportedRate when no FMR that small was measured.
         """
-        tables = self._tables(artefacts)
+        templates, tables = max(templates, 1), self._tables(artefacts)
         if found := _strictest(tables, templates, fpir):
             return found
         smallest = _smallest(tables)
@@ -109,10 +109,11 @@ class Manifest:
             return found
         most = int(log1p(-wanted) / log1p(-_smallest(tables)) * (1 + _ROUNDING))
         usable = [threshold.fmr for threshold in self.thresholds if _strictest(tables, templates, threshold.fmr)]
-        remedy = "enrol one photograph only" if most == 1 else f"enrol {most} photographs only"
+        remedies = [f"ask for --fmr {usable[-1]:g}"] if usable else []
+        remedies += [f"enrol {'one photograph' if most == 1 else f'{most} photographs'} only"] if most else []
         raise UnsupportedRate(
-            f"expected at most {most} template(s) of a subject for an FMR of {wanted:g} where {_rates(self.thresholds)} were measured, got {templates}; "
-            + (f"ask for --fmr {usable[-1]:g}, or {remedy}" if usable else remedy)
+            f"expected at most {most} template(s) of a subject for an FMR of {wanted:g} where {_rates(self.thresholds)} were measured, "
+            f"got {templates}; {', or '.join(remedies) or 'enrol anew with this bundle'}"
         )
 
     def _tables(self, artefacts: Collection[str]) -> list[tuple[Threshold, ...]]:
@@ -121,11 +122,10 @@ class Manifest:
 
 
 def _strictest(tables: Sequence[Sequence[Threshold]], templates: int, rate: float) -> Threshold | None:
-    """The nearest of each table's threshold for one error in ``templates`` comparisons at ``rate``; None where one has no FMR that small."""
+    """Of each table the largest FMR that errs in ``templates`` comparisons at ``rate`` at most, of these the nearest; None where a table has none."""
     wanted = 1 - (1 - rate) ** (1 / templates)
-    found = [max((one for one in table if one.fmr <= wanted * (1 + _ROUNDING)), key=lambda one: one.fmr, default=None) for table in tables]
-    fitting = [one for one in found if one]
-    return min(fitting, key=lambda one: one.distance) if len(fitting) == len(found) else None
+    fitting = [[one for one in table if one.fmr <= wanted * (1 + _ROUNDING)] for table in tables]
+    return min((table[0] for table in fitting), key=lambda one: one.distance) if all(fitting) else None
 
 
 def _smallest(tables: Sequence[Sequence[Threshold]]) -> float:

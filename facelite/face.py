@@ -117,8 +117,8 @@ class Threshold:
     people_pairs: int
 
     def __post_init__(self) -> None:
-        if not NOTHING <= self.distance <= 4:
-            raise ValueError(f"expected a threshold's distance from 0 to 4, got {self.distance:g}")
+        if not NOTHING <= self.distance <= 4 or not 0 < self.fmr < 1:
+            raise ValueError(f"expected a threshold from 0 to 4 with an FMR between 0 and 1, got {self.distance:g} and {self.fmr:g}")
 
 
 class Outcome(StrEnum):
@@ -142,7 +142,7 @@ class Decision:
     """An outcome with its evidence. ``subject`` and ``distance`` are None where nothing was compared.
 
     ``threshold`` carries the rates of one comparison. ``fpir`` is the rate asked for the whole answer, over all ``templates`` that the
-    picture is compared with; of two pictures it is the threshold's FMR.
+    picture was compared with; None for two pictures, where the two are one.
     """
 
     outcome: Outcome

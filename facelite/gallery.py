@@ -1,7 +1,7 @@
 """Templates of enrolled people in one SQLite file: enrol, remove, nearest.
 
 All templates of a gallery lie in one embedding space. Writing is one transaction, so a kill leaves the old or the new state.
-Templates are stored as plain numbers: whoever can read the file can compare faces against it.
+Templates are stored as plain numbers: whoever can read the file can compare faces against it. So a new file is its owner's alone (0600).
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ FORMAT = 1
 
 WAIT = 10.0
 """Seconds to wait for another process that is writing."""
+
+SAME = 1e-4
+"""Distance below which two embeddings are of one picture: float32 rounds at 1e-6, other kernels of int8 differ by about 2e-3."""
 
 _SCHEMA = (
     "CREATE TABLE gallery (format INTEGER NOT NULL, space TEXT NOT NULL)",
@@ -87,8 +90,11 @@ class Gallery:
         """Everybody enrolled, sorted."""
         return sorted({template.subject for template in self.templates})
 
-    def enrol(self, subject: str, embeddings: Sequence[Embedding], /, *, artefact: str) -> None:
-        """Add templates of ``subject``, all or none. Raises InputError for an unusable name, SpaceMismatch, GalleryError."""
+    def enrol(self, subject: str, embeddings: Sequence[Embedding], /, *, artefact: str) -> int:
+        """Add templates of ``subject``, all or none; how many were new. One that the subject has already (SAME) is not added again.
+
+        Raises InputError for an unusable name, SpaceMismatch, GalleryError.
+        """
         if not embeddings:
             raise ValueError("expected at least one embedding, got none")
         if not subject.isprintable() or not subject.strip():
@@ -96,9 +102,15 @@ class Gallery:
         for embedding in embeddings:
             self._check_space(embedding)
         now = time.time()
-        rows = [(subject, embedding.vector.astype("<f4").tobytes(), artefact, now) for embedding in embeddings]
         with self._transaction(write=True) as db:
+            stored = db.execute("SELECT vector FROM template WHERE subject = ?", (subject,)).fetchall()
+            known = [Embedding(np.frombuffer(vector, "<f4"), self.space) for (vector,) in stored]
+            for embedding in embeddings:
+                if all(embedding.distance(other) >= SAME for other in known):
+                    known.append(embedding)
+            rows = [(subject, embedding.vector.astype("<f4").tobytes(), artefact, now) for embedding in known[len(stored) :]]
             db.executemany("INSERT INTO template (subject, vector, artefact, enrolled_at) VALUES (?, ?, ?, ?)", rows)
+        return len(rows)
 
     def remove(self, subject: str, /) -> int:
         """Remove every template of ``subject``; how many there were. Raises GalleryError when there was none."""
@@ -142,6 +154,8 @@ class Gallery:
     def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
         """The database inside a transaction: all of the block is stored, or nothing. A failure closes the file."""
         try:
+            if write and not self.path.exists():
+                self.path.touch(0o600)  # SQLite gives its journal the same mode
             if self._db is None:
                 self._db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
             self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
@@ -151,7 +165,7 @@ class Gallery:
             self._db.execute("COMMIT")
             if write:
                 self._load(self._db)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             self.close()  # which rolls back
             raise GalleryError(
                 f"{self.path}: expected to read and write it, got: {error}; see to its rights, the space left and other processes that write"

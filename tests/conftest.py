@@ -7,6 +7,7 @@ import pytest
 import skimage.data
 
 from facelite.bundle import open_bundle
+from facelite.calibration import bootstrap
 from facelite.errors import BundleError
 from facelite.export.assemble import export_bundle
 from facelite.image import decode_image
@@ -21,6 +22,13 @@ def cache(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("FACELITE_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Intervals of so many draws, which are soon made, where a test asks for rates: those do not depend on them."""
+    draw, few = bootstrap._draws, 20
+    monkeypatch.setattr(bootstrap, "_draws", lambda people, seed, draws: draw(people, seed, min(draws, few)))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 
 import click
@@ -53,7 +54,8 @@ def calibrate(
     from facelite.evaluation.calibrate import add_strangers, calibrate_model, recalibrated
     from facelite.evaluation.people import open_people
 
-    _check_usage(model, out, default_fmr)
+    _check_usage(model, fmrs, out, default_fmr)
+    bundle = open_bundle(model) if out else None  # what is none is refused before anything is measured
     judged, enrolling = open_model(model, detector=detector), open_model(templates, detector=detector) if templates else None
     if templates:
         check_one_space(model, templates)
@@ -65,14 +67,14 @@ def calibrate(
             with open_people(strangers) as others:
                 chosen = others(True if held_out else None)
                 found = add_strangers(found, judged, chosen, groups=groups, cache=cache, workers=workers, progress=progress)
-    if out:
-        write_atomically(Path(out), recalibrated(open_bundle(model), found, fmr=default_fmr))
+    if out and bundle:
+        write_atomically(Path(out), recalibrated(bundle, found, fmr=default_fmr))
     show({"model": model, **asdict(found), "out": out}, as_json, list(calibration_lines(found)))
 
 
-def _check_usage(model: str, out: str | None, default_fmr: float | None) -> None:
-    if out and not model.endswith(".facelite"):
-        raise click.UsageError("expected --out with a bundle as MODEL, got another model")
+def _check_usage(model: str, fmrs: tuple[float, ...], out: str | None, default_fmr: float | None) -> None:
+    if any(map(isnan, fmrs)):
+        raise click.UsageError("expected --fmr to be a number, got nan")
     if out and Path(out).resolve() == Path(model).resolve():
         raise click.UsageError("expected --out to be another file than MODEL, got the same")
     if default_fmr and not out:

@@ -9,12 +9,12 @@ import click
 
 from facelite.bundle import find_bundle, open_bundle
 from facelite.cli.output import bundle_option, face_option, json_option, show, threads_option, warn
-from facelite.cli.rows import decision_row, enrolment_row, look_row, rows_of, show_rows
-from facelite.errors import InputError
+from facelite.cli.rows import Row, decision_row, enrolment_row, look_row, rows_of, show_rows
+from facelite.errors import InputError, UnsupportedRate
 from facelite.gallery import Gallery
 from facelite.image import find_images
 from facelite.runtime.choice import Rule
-from facelite.runtime.verifier import open_verifier
+from facelite.runtime.verifier import Verifier, open_verifier
 
 gallery_option = click.option("--gallery", required=True, type=click.Path(dir_okay=False), help="The gallery file.")
 
@@ -96,13 +96,17 @@ def enrol(
     threads: int,
     as_json: bool,
 ) -> None:
-    """Enrol SUBJECT from PICTURES, or everybody in --folder. A subject is enrolled from all its pictures or not at all."""
+    """Enrol SUBJECT from PICTURES, or everybody in --folder. A subject is enrolled from all its pictures or not at all.
+
+    A picture that is already enrolled is not added again. Each template of a subject tightens its threshold; where the bundle's rates
+    allow no more, enrol says so.
+    """
     if (folder is None) == (subject is None) or (folder is None and not pictures):
         raise click.UsageError("expected SUBJECT and PICTURES, or --folder PEOPLE")
     people = {str(subject): [Path(picture) for picture in pictures]} if folder is None else _people(Path(folder))
     verifier = open_verifier(find_bundle(bundle), threads=threads)
     with Gallery(gallery, space=verifier.manifest.space, create=True) as opened:
-        rows = rows_of(people, lambda name: enrolment_row(people[name], verifier.enrol(name, people[name], opened, rule=rule)))
+        rows = rows_of(people, lambda name: _enrol(verifier, name, people[name], opened, rule))
         total = len(opened.subjects)
     context.exit(show_rows({"gallery": gallery, "subjects": total}, "people", rows, as_json))
 
@@ -186,6 +190,19 @@ def inspect(bundle: str, as_json: bool) -> None:
         f"training data: {manifest.training_data}",
     ]
     show(values, as_json, lines)
+
+
+def _enrol(verifier: Verifier, name: str, files: list[Path], gallery: Gallery, rule: Rule) -> Row:
+    """Enrols a person, and warns at once where the templates have become too many for the bundle's default rate."""
+    enrolment = verifier.enrol(name, files, gallery, rule=rule)
+    templates = sum(template.subject == name for template in gallery.templates)
+    warning = ""
+    if templates:
+        try:
+            verifier.threshold_for_subject(name, gallery)
+        except UnsupportedRate as error:
+            warning = str(error)
+    return enrolment_row(files, enrolment, templates=templates, warning=warning)
 
 
 def _people(folder: Path) -> dict[str, list[Path]]:

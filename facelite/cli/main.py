@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from copy import copy
 from pathlib import Path
 
 import click
@@ -22,7 +23,9 @@ def main() -> None:
 
 for command in (*workstation.COMMANDS, *evaluate.COMMANDS, *calibrate.COMMANDS, *cluster.COMMANDS, *device.COMMANDS):
     main.add_command(command)
-main.add_command(device.enrol, name="enroll")
+enroll = copy(device.enrol)
+enroll.hidden = True  # one line in --help is enough
+main.add_command(enroll, name="enroll")
 
 
 def run() -> None:

@@ -42,6 +42,14 @@ face_option = click.option(
 class Commands(click.Group):
     """A group whose every end is one of the statuses above: a crash never reads as "rejected"."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():  # click ends the line of the ^C there
+                raise
+            raise click.Abort from None
+
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         as_json = "--json" in (sys.argv if kwargs.get("args") is None else kwargs["args"])
         try:

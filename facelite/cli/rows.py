@@ -11,6 +11,7 @@ from facelite.cli.output import ACCEPTED, REJECTED, UNDECIDED, USAGE, show, warn
 from facelite.errors import InputError
 from facelite.face import Decision
 from facelite.runtime.look import Look
+from facelite.runtime.verifier import Enrolment
 
 _FROM_BEST = (ACCEPTED, REJECTED, UNDECIDED, USAGE)
 """How the statuses of several pictures make one: the last of them in this order."""
@@ -18,11 +19,12 @@ _FROM_BEST = (ACCEPTED, REJECTED, UNDECIDED, USAGE)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``values`` for --json, ``line`` for a reader, and a status."""
+    """``values`` for --json, ``line`` for a reader, a status, and a warning for standard error."""
 
     values: dict[str, Any]
     line: str
     status: int = ACCEPTED
+    warning: str = ""
 
     @property
     def answers(self) -> bool:
@@ -47,6 +49,8 @@ def show_rows(values: dict[str, Any], name: str, rows: dict[str, Row], as_json: 
     for key, row in rows.items():
         if not row.answers:
             warn(row.line if row.line.startswith(f"{key}: ") else f"{key}: {row.line}")
+        elif row.warning:
+            warn(f"{key}: {row.warning}")
     return max((row.status for row in rows.values()), key=_FROM_BEST.index)
 
 
@@ -59,14 +63,18 @@ def decision_row(decision: Decision, /) -> Row:
         "subject": decision.subject,
         "distance": decision.distance,
         "threshold": asdict(threshold),
+        "templates": decision.templates,
+        "fpir": decision.fpir,
         "detail": decision.detail,
     }
     if decision.distance is None:
         return Row(values, f"{decision.outcome.value}: {decision.detail}", UNDECIDED)
     who = f" as {decision.subject}" if decision.subject and decision.accepted else ""
     line = f"{decision.outcome.value}{who}: distance {decision.distance:.3f}, threshold {threshold.distance:.3f}"
-    rates = f"(false matches: {threshold.fmr:g}, at most {threshold.fmr_upper:.2g})"
-    return Row(values, f"{line} {rates}", ACCEPTED if decision.accepted else REJECTED)
+    rates = f"{threshold.fmr:g}, at most {threshold.fmr_upper:.2g}"
+    if decision.fpir is not None:
+        rates = f"{decision.fpir:g} asked for over {decision.templates} template(s), for each {rates}"
+    return Row(values, f"{line} (false matches: {rates})", ACCEPTED if decision.accepted else REJECTED)
 
 
 def look_row(look: Look, /) -> Row:
@@ -77,15 +85,20 @@ def look_row(look: Look, /) -> Row:
         "detail": look.detail,
         "embedding": vector,
         "box": look.face.box.astype(float).round(1).tolist() if look.face else None,
+        "size": look.size,
     }
     if vector is None:
         return Row(values, f"{values['outcome']}: {look.detail}", UNDECIDED)
     return Row(values, " ".join(f"{value:.6f}" for value in vector))
 
 
-def enrolment_row(files: Sequence[Path], looks: Sequence[Look], /) -> Row:
-    """One person enrolled from ``files``, or why not."""
-    problems = [f"{file}: {look.outcome.value}: {look.detail}" for file, look in zip(files, looks, strict=True) if look.outcome]
+def enrolment_row(files: Sequence[Path], enrolment: Enrolment, /, *, templates: int, warning: str = "") -> Row:
+    """One person enrolled from ``files``, or why not; ``templates`` is how many the person has now."""
+    added, known = enrolment.added, len(files) - enrolment.added
+    problems = [f"{file}: {look.outcome.value}: {look.detail}" for file, look in zip(files, enrolment.looks, strict=True) if look.outcome]
+    values = {"enrolled": added, "already_enrolled": 0 if problems else known, "templates": templates, "warning": warning, "problems": problems}
     if problems:
-        return Row({"enrolled": 0, "problems": problems}, "; ".join(problems), UNDECIDED)
-    return Row({"enrolled": len(looks), "problems": []}, f"enrolled from {len(looks)} picture(s)")
+        return Row(values, "; ".join(problems), UNDECIDED)
+    done = [f"enrolled from {added} picture(s)"] if added else []
+    done += [f"{known} picture(s) already enrolled"] if known else []
+    return Row(values, ", ".join([*done, f"now {templates} template(s)"]), warning=warning)

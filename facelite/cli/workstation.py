@@ -27,17 +27,26 @@ if TYPE_CHECKING:
 def align(source: str, out: str, face_pixels: int, margin: int, workers: int | None, detector: str | None, as_json: bool) -> None:
     """Cut an aligned crop out of each picture in SOURCE (a folder of people's folders, or a tar of one) into OUT.
 
-    Resumes where an interrupted run stopped. A picture without a face, or with several and none clearly in the centre, is dropped;
-    OUT/align.csv says why.
+    OUT, made with its parents, mirrors SOURCE: a second run goes on where the first stopped, aligns anew what has changed, and removes
+    the crops of pictures that are gone. A picture that cannot be read, without a face, or with several and none clearly in the centre,
+    is dropped; OUT/align.csv says why.
     """
     from facelite.runtime.detector import find_detector
-    from facelite.training.align import CropGeometry, align_pictures
+    from facelite.training.align import align_pictures
+    from facelite.training.geometry import CropGeometry
 
     with bar("aligning") as progress:
         report = align_pictures(
             source, out, detector=find_detector(detector), geometry=CropGeometry(face_pixels, margin), workers=workers, progress=progress
         )
-    show(asdict(report), as_json, [f"kept {report.kept}", *[f"dropped {number}: {reason}" for reason, number in report.dropped.items()]])
+    lines = [
+        f"kept {report.kept}",
+        *[f"dropped {number}: {reason}" for reason, number in report.dropped.items()],
+        *([f"aligned anew {report.changed}: the picture has changed"] if report.changed else []),
+        *([f"removed {report.removed}: the picture is gone"] if report.removed else []),
+        *([f"without a picture: {', '.join(report.empty)}"] if report.empty else []),
+    ]
+    show(asdict(report), as_json, lines)
 
 
 @click.command()

@@ -127,7 +127,8 @@ def _verification(comparisons: Comparisons, found: Accuracy, embedded: Embedded,
     names = fmr_names(independent)
 
     def statistic(drawn: Rates) -> Sequence[float]:
-        right = (1 - drawn.fmr_at(found.threshold) + 1 - drawn.fnmr_at(found.threshold)) / 2
+        wrong = drawn.fmr_at(found.threshold) + 1 - drawn.fmr_at(4.0)  # what could not be compared is a wrong answer too
+        right = (1 - wrong + 1 - drawn.fnmr_at(found.threshold)) / 2
         return [right, drawn.eer, drawn.auc, *_vals(drawn, names)]
 
     right, eer, auc, *vals = intervals(comparisons, statistic)

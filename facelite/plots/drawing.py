@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ Values = Sequence[float] | NDArray[np.float64]
 
 WIDTH, HEIGHT = 4.5, 3.4
 """Inches of a drawing: on a phone of 390 pixels its text of 10 points is still 11 pixels high."""
+
+LEGEND, TICK = 48, 30
+"""Characters of a label, wide ones counted twice: more would not fit, or leave no room for what it labels."""
 
 STYLE = {
     "font.size": 10,
@@ -91,7 +95,7 @@ def draw_lines(lines: Sequence[Line], /, *, x: Axis, y: Axis, unsupported: tuple
         for line in lines:
             style = {"color": line.colour, "linestyle": line.dash, "marker": line.marker, "label": _plain(line.label)}
             bars = None if line.ends is None else [np.abs(np.asarray(end) - np.asarray(line.y)) for end in line.ends]
-            axes.errorbar(line.x, line.y, yerr=bars, capsize=3, elinewidth=1.2, **style)
+            axes.errorbar(line.x, line.y, yerr=bars, capsize=3, elinewidth=1.2, zorder=2 if bars is None else 6, **style)
         if unsupported and (left := axes.get_xlim()[0]) < unsupported[0]:
             veil = {"facecolor": (1, 1, 1, 0.75), "edgecolor": GREY, "hatch": "///", "linewidth": 0, "zorder": 5}
             axes.axvspan(left, unsupported[0], label=unsupported[1], **veil)
@@ -132,6 +136,7 @@ def draw_dots(dots: Sequence[Dot], /, *, x: Axis, mark: tuple[float, str] | None
         if mark:
             axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.2, label=_plain(mark[1]))
         axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", labelsize=9)
 
     labels = {float(row): dot.label for row, dot in enumerate(dots)}
     return _draw(paint, x, Axis("", low=len(dots) - 0.5, high=-0.5, ticks=labels), height=1.2 + 0.26 * len(dots))
@@ -180,7 +185,7 @@ def _set_ticks(axis: Any, ticks: Mapping[float, str] | str | None) -> None:
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(PercentFormatter(1))
     elif isinstance(ticks, Mapping):
-        axis.set_ticks(list(ticks), [_plain(label) for label in ticks.values()])
+        axis.set_ticks(list(ticks), [_plain(label, TICK) for label in ticks.values()])
         axis.set_minor_formatter(NullFormatter())
 
 
@@ -190,6 +195,10 @@ def _saved(figure: Any, **how: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _plain(label: str) -> str:
-    """``label`` as matplotlib must not read it: "$" would begin a formula, "_" hide it from the legend."""
-    return label.replace("$", r"\$").lstrip("_")
+def _plain(label: str, longest: int = LEGEND) -> str:
+    """``label`` on one line that fits, in which "$" begins no formula and "_" does not hide it from the legend."""
+    line = " ".join(label.split())
+    widths = np.cumsum([2 if east_asian_width(character) in "WF" else 1 for character in line])
+    if len(line) and widths[-1] > longest:
+        line = f"{line[: int(np.searchsorted(widths, longest))]}…"
+    return line.replace("$", r"\$").lstrip("_")

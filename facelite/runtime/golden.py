@@ -131,7 +131,7 @@ def _check_embedding(golden: Golden, embedder: Embedder) -> None:
         )
 
 
-_REMEDY = "this runtime computes something else: install ai-edge-litert as pinned, or export the bundle again"
+_REMEDY = "its parts are of different exports, or this runtime computes something else: export the bundle again, or install ai-edge-litert as pinned"
 
 
 def _png(pixels: Pixels) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,11 @@ RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
 MAX_THREADS = 64
 """No cheap device has more cores; LiteRT 2.1 crashes the process when it is asked for 100,000."""
+
+GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+"""What LiteRT writes to standard error with the first model of a process. No variable and no function of its Python package stops it."""
+
+_greeting = threading.Lock()
 
 
 def runtime_name() -> str:
@@ -34,8 +42,9 @@ class Interpreter:
         if not 1 <= threads <= MAX_THREADS:
             raise ValueError(f"expected 1 to {MAX_THREADS} threads, got {threads}")
         try:
-            self._interpreter = _load_runtime().Interpreter(model_content=model, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _ungreeted():
+                self._interpreter = _load_runtime().Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, SystemError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise BundleError(f"expected a TFLite model that {runtime_name()} can load, got: {reason}; export it again") from None
@@ -64,6 +73,25 @@ class Interpreter:
     def _tensor(self, index: int) -> NDArray[np.float32]:
         tensor: NDArray[np.float32] = self._interpreter.get_tensor(index)
         return tensor
+
+
+@contextmanager
+def _ungreeted() -> Iterator[None]:
+    """Holds back what comes to file descriptor 2 meanwhile, from whatever thread, and then passes all of it on but the greeting."""
+    with _greeting, ExitStack() as stack:
+        try:
+            held = stack.enter_context(tempfile.TemporaryFile())
+            stderr = stack.enter_context(os.fdopen(os.dup(2), "wb", buffering=0))
+        except OSError:  # no place for a file, or a process without standard error
+            yield
+            return
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr.fileno(), 2)
+            held.seek(0)
+            stderr.writelines(line for line in held if line.strip() != GREETING)
 
 
 def _load_runtime() -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from facelite.bundle import DETECTOR, GOLDEN, Bundle, open_bundle
-from facelite.errors import GalleryError
+from facelite.errors import BundleError, GalleryError
 from facelite.face import Decision, Outcome, Pixels, Threshold
 from facelite.gallery import Gallery
 from facelite.image import read_image
@@ -21,6 +23,14 @@ from facelite.runtime.quality import judge_quality
 
 Picture = str | Path | Pixels
 """A file, or (h, w, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """``looks`` at the pictures, and how many templates were ``added``: none unless every look has an embedding, nor for a picture known before."""
+
+    looks: list[Look]
+    added: int
 
 
 class Verifier:
@@ -37,7 +47,9 @@ class Verifier:
 
     def look(self, picture: Picture, /, *, rule: Rule = "only") -> Look:
         """Detect, align, judge and embed the face that ``rule`` means. Raises ImageError for an unreadable file."""
-        image = read_image(picture) if isinstance(picture, (str, Path)) else picture
+        if not isinstance(picture, (str, Path, np.ndarray)):
+            raise ValueError(f"expected a picture as a path or as an array (h, w, 3) uint8 RGB, got {type(picture).__name__}")
+        image = picture if isinstance(picture, np.ndarray) else read_image(picture)
         look = find_face(image, self.detector, rule=rule)
         if (face := look.face) is None:
             return look
@@ -61,35 +73,37 @@ class Verifier:
         """Whether ``picture`` shows the enrolled ``subject``.
 
         The probe is compared with each of the subject's templates, so the threshold tightens with their number. Raises GalleryError
-        when nobody of that name is enrolled.
+        when nobody of that name is enrolled, UnsupportedRate when the templates are too many for the ``fmr``.
         """
-        wanted = self.manifest.threshold(fmr).fmr
-        artefacts = self._check_artefacts(gallery)
-        threshold = self.manifest.threshold_for_gallery(gallery.count(subject), wanted, artefacts=artefacts)
-        look = self.look(picture, rule=rule)
-        if look.embedding is None:
-            return _undecided(look, threshold)
-        match = gallery.nearest(look.embedding, subject=subject)
-        return _decide(match.distance, match.subject, threshold)
+        threshold = self.threshold_for_subject(subject, gallery, fmr=fmr)
+        decision = self._compare(picture, gallery, subject, threshold, rule)
+        return replace(decision, templates=gallery.count(subject), fpir=self.manifest.threshold(fmr).fmr)
+
+    def threshold_for_subject(self, subject: str, gallery: Gallery, /, *, fmr: float | None = None) -> Threshold:
+        """The threshold of ``verify_subject``. Raises what that raises."""
+        return self.manifest.threshold_for_subject(gallery.count(subject), fmr, artefacts=self._check_artefacts(gallery))
 
     def identify(self, picture: Picture, gallery: Gallery, /, *, fpir: float = 0.01, rule: Rule = "only") -> Decision:
         """Who of ``gallery`` the picture shows, strangers being taken for somebody at a rate of at most ``fpir``."""
         artefacts = self._check_artefacts(gallery)
         threshold = self.manifest.threshold_for_gallery(len(gallery.templates), fpir, artefacts=artefacts)
-        look = self.look(picture, rule=rule)
-        if look.embedding is None:
-            return _undecided(look, threshold)
-        match = gallery.nearest(look.embedding)
-        return _decide(match.distance, match.subject, threshold)
+        return replace(self._compare(picture, gallery, None, threshold, rule), templates=len(gallery.templates), fpir=fpir)
 
-    def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only") -> list[Look]:
+    def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only") -> Enrolment:
         """Add one template a picture, all or none: nothing is stored unless every look has an embedding."""
         self._check_artefacts(gallery)
         looks = [self.look(picture, rule=rule) for picture in pictures]
         embeddings = [look.embedding for look in looks if look.embedding]
-        if len(embeddings) == len(looks):
-            gallery.enrol(subject, embeddings, artefact=self.bundle.artefact)
-        return looks
+        whole = len(embeddings) == len(looks)
+        return Enrolment(looks, gallery.enrol(subject, embeddings, artefact=self.bundle.artefact) if whole else 0)
+
+    def _compare(self, picture: Picture, gallery: Gallery, subject: str | None, threshold: Threshold, rule: Rule) -> Decision:
+        """The picture against the templates of ``subject``, of everybody where that is None."""
+        look = self.look(picture, rule=rule)
+        if look.embedding is None:
+            return _undecided(look, threshold)
+        match = gallery.nearest(look.embedding, subject=subject)
+        return _decide(match.distance, match.subject, threshold)
 
     def _check_artefacts(self, gallery: Gallery) -> set[str]:
         """The embedders that made the templates; one for which the bundle has no thresholds is refused."""
@@ -105,8 +119,12 @@ class Verifier:
 
 
 def open_verifier(path: str | Path, /, *, threads: int = 1) -> Verifier:
-    """The bundle at ``path``, checked and self-tested. Raises BundleError, SelfTestError."""
-    return Verifier(open_bundle(path), threads=threads)
+    """The bundle at ``path``, checked and self-tested. Raises BundleError, SelfTestError, each with the path."""
+    bundle = open_bundle(path)
+    try:
+        return Verifier(bundle, threads=threads)
+    except BundleError as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _decide(distance: float, subject: str | None, threshold: Threshold) -> Decision:

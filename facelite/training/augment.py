@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facelite.face import Pixels
 from facelite.preprocess import template
-from facelite.training.align import CropGeometry
+from facelite.training.geometry import CropGeometry
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from facelite.errors import InputError
 from facelite.face import Floats, Pixels
 from facelite.image import read_image
 from facelite.split import HELD_OUT_SHARE, Set, counted, is_held_out
-from facelite.training.align import CropGeometry, read_geometry
+from facelite.training.geometry import CropGeometry, read_geometry
 from facelite.training.recipe import Teacher
 
 Integers = NDArray[np.int64]
@@ -87,7 +87,8 @@ def load(root: str | Path, sets: Sequence[Set], teacher: Teacher | None, /) -> t
 def _one_geometry(root: Path, sets: Sequence[Set]) -> CropGeometry:
     geometries = {one.folder: read_geometry(root / one.folder) for one in sets}
     if len(set(geometries.values())) != 1:
-        raise InputError(f"{root}: expected aligned crops of one geometry, got {geometries}; align them alike")
+        found = ", ".join(f"{folder} of {geometry}" for folder, geometry in geometries.items())
+        raise InputError(f"{root}: expected aligned crops of one geometry, got {found}; align them alike")
     return next(iter(geometries.values()))
 
 

@@ -32,7 +32,8 @@ ROUNDS = 5
 def portraits():
     """Encoded 250 x 250 pictures by name."""
     with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
-        faces = [skimage.data.astronaut()[20:270, 100:350], cv2.resize(np.array(matplotlib.image.imread(file, format="jpg"))[60:460, 60:460], (250, 250))]
+        hopper = np.array(matplotlib.image.imread(file, format="jpg"))
+    faces = [skimage.data.astronaut()[20:270, 100:350], cv2.resize(hopper[60:460, 60:460], (250, 250))]
     shifted = (np.roll(faces[i % 2], i % 13 - 6, axis=i % 3 % 2) for i in range(MOST))
     return {f"{i}.jpg": cv2.imencode(".jpg", cv2.cvtColor(face, cv2.COLOR_RGB2BGR))[1].tobytes() for i, face in enumerate(shifted)}
 

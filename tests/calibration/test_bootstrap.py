@@ -96,6 +96,7 @@ def test_other_people_are_not_paired(people):
 
 
 def test_nobody_compared_has_no_interval():
-    nobody = Comparisons(*[np.zeros(0, np.int64)] * 2, np.zeros(65538, np.int64), np.zeros(0, np.int64), np.zeros((0, 2), np.int64), np.zeros(0), 0, 0)
+    none, no_pairs = np.zeros(0, np.int64), np.zeros((0, 2), np.int64)
+    nobody = Comparisons(none, none, np.zeros(65538, np.int64), none, no_pairs, np.zeros(0, np.float32), 0, 0)
     (found,) = intervals(nobody, lambda drawn: [drawn.fmr_at(1.0)], draws=3)
     assert np.isnan([found.value, found.low, found.high]).all()

@@ -12,7 +12,7 @@ import pytest
 
 from facelite import bundle as module
 from facelite.bundle import EMBEDDER, FORMAT, MANIFEST, load_bundle, pack_bundle
-from facelite.calibration import STEPS, calibrate, compare_all, intervals
+from facelite.calibration import STEPS, calibrate, compare_all
 from facelite.errors import InputError, UnsupportedRate
 from facelite.evaluation.calibrate import FMRS, Calibration, add_strangers, calibrate_model, recalibrated
 from facelite.evaluation.embed import embed_pictures
@@ -22,6 +22,8 @@ from facelite.export.synthetic import draw_face
 from facelite.face import Threshold
 from facelite.preprocess import Preprocessing
 from facelite.runtime.verifier import Verifier
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 PEOPLE, PICTURES = 12, 3  # 66 pairs of people: enough for an FMR of 0.1
 
@@ -153,8 +155,7 @@ def strangers():
     return People(names, ["."] * 20, [name.split("/")[1] for name in names], lambda name: picture(50 + names.index(name), 0))
 
 
-def test_strangers_match_as_often_as_a_plain_count_says(models, people, strangers, monkeypatch):
-    monkeypatch.setattr("facelite.evaluation.slices.intervals", partial(intervals, draws=20))
+def test_strangers_match_as_often_as_a_plain_count_says(models, people, strangers):
     calibration = calibrate_model(models[0], people, fmrs=[0.2, 0.1])
     seen = []
     found = add_strangers(calibration, models[0], strangers, progress=lambda *now: seen.append(now))
@@ -172,8 +173,7 @@ def test_strangers_match_as_often_as_a_plain_count_says(models, people, stranger
         assert {one.fnmr for one in slices.slices} == {None}
 
 
-def test_strangers_groups_may_come_from_a_table(models, people, strangers, tmp_path, monkeypatch):
-    monkeypatch.setattr("facelite.evaluation.slices.intervals", partial(intervals, draws=20))
+def test_strangers_groups_may_come_from_a_table(models, people, strangers, tmp_path):
     calibration = calibrate_model(models[0], people, fmrs=[0.1])
     rows = [f"{name.split('/')[1]},{'yes' if i < 5 else 'no'}" for i, name in enumerate(strangers.names)]
     (tmp_path / "groups.csv").write_text("\n".join(["name,hat", *rows]))

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from facelite.calibration import intervals
 from facelite.errors import InputError
 from facelite.evaluation.crop import CentreCrop, DetectedFace
 from facelite.evaluation.embed import embed_pictures
@@ -22,6 +21,8 @@ from facelite.export.synthetic import draw_face
 from facelite.face import Threshold
 from facelite.preprocess import Preprocessing
 from facelite.split import is_held_out
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 PEOPLE, PICTURES = 12, 3
 
@@ -37,13 +38,6 @@ class Thumbnail:
     def vectors(self, crops):
         small = np.stack([crop.pixels.reshape(8, 8, 8, 8, 3).mean((1, 3)).ravel() - 128 for crop in crops])
         return (small @ self.matrix).astype(np.float32)
-
-
-@pytest.fixture(autouse=True)
-def _few_draws(monkeypatch):
-    """Intervals of few draws: nothing else depends on them."""
-    for module in ("slices", "verification"):
-        monkeypatch.setattr(f"facelite.evaluation.{module}.intervals", partial(intervals, draws=10))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import facelite
 from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, Bundle, load_bundle, pack_bundle
 from facelite.errors import BundleError, GalleryError, ImageError, SelfTestError, SpaceMismatch, UnsupportedRate
-from facelite.face import Outcome
+from facelite.face import Embedding, Outcome
 from facelite.gallery import Gallery
 from facelite.runtime.verifier import Verifier, open_verifier
 
@@ -126,8 +126,9 @@ def test_an_array_that_is_no_picture_is_misuse(verifier, frame):
 
 
 def test_enrol_verify_identify(verifier, astronaut, hopper, gallery):
-    looks = verifier.enrol("Eileen", [astronaut, astronaut[:, ::-1]], gallery)
-    assert [look.outcome for look in looks] == [None, None]
+    enrolment = verifier.enrol("Eileen", [astronaut, astronaut[:, ::-1]], gallery)
+    assert [look.outcome for look in enrolment.looks] == [None, None]
+    assert enrolment.added == 2
     assert len(gallery.templates) == 2
     assert {template.artefact for template in gallery.templates} == {verifier.bundle.artefact}
     accepted = verifier.verify_subject(astronaut, "Eileen", gallery)
@@ -144,8 +145,9 @@ def test_enrol_verify_identify(verifier, astronaut, hopper, gallery):
 
 @pytest.mark.parametrize("outcome", [Outcome.NO_FACE, Outcome.SEVERAL_FACES, Outcome.TOO_DARK])
 def test_one_poor_picture_keeps_all_of_them_out(verifier, astronaut, poor, gallery, outcome):
-    looks = verifier.enrol("Ada", [astronaut, poor[outcome], astronaut], gallery)
-    assert [look.outcome for look in looks] == [None, outcome, None]
+    enrolment = verifier.enrol("Ada", [astronaut, poor[outcome], astronaut], gallery)
+    assert [look.outcome for look in enrolment.looks] == [None, outcome, None]
+    assert enrolment.added == 0
     assert gallery.templates == []
     assert not gallery.path.exists()
 
@@ -158,11 +160,11 @@ def test_one_unreadable_picture_keeps_all_of_them_out(verifier, astronaut, galle
 
 def test_the_threshold_tightens_with_the_gallery(verifier, astronaut, gallery):
     verifier.enrol("Ada", [astronaut], gallery)
-    embedding = gallery.templates[0].embedding
+    crowd = [Embedding(vector, verifier.manifest.space) for vector in np.random.default_rng(0).normal(size=(299, 128))]
     distances = []
     for count in (1, 4, 20, 300):
         if count > 1:
-            gallery.enrol("crowd", [embedding] * (count - len(gallery.templates)), artefact=verifier.bundle.artefact)
+            gallery.enrol("crowd", crowd[len(gallery.templates) - 1 : count - 1], artefact=verifier.bundle.artefact)
         decision = verifier.identify(astronaut, gallery, fpir=0.01)
         assert 1 - (1 - decision.threshold.fmr) ** len(gallery.templates) <= 0.01 * (1 + 1e-6)
         distances.append(decision.threshold.distance)
@@ -210,7 +212,7 @@ def test_a_missing_bundle_is_named(tmp_path):
 def test_a_subject_s_threshold_tightens_with_its_templates(verifier, astronaut, gallery):
     verifier.enrol("Ada", [astronaut], gallery)
     assert verifier.verify_subject(astronaut, "Ada", gallery).threshold == verifier.manifest.threshold()
-    verifier.enrol("Ada", [astronaut] * 2, gallery)
+    verifier.enrol("Ada", [astronaut[:, ::-1], astronaut[10:, 5:]], gallery)
     decision = verifier.verify_subject(astronaut, "Ada", gallery)
     assert decision.accepted
     assert 1 - (1 - decision.threshold.fmr) ** 3 <= verifier.manifest.fmr * (1 + 1e-6)

@@ -16,8 +16,8 @@ from facelite.export.synthetic import draw_face
 from facelite.networks import NETWORKS, Network
 from facelite.networks.table import Conv, Flatten
 from facelite.split import Set, is_held_out
-from facelite.training.align import CropGeometry
 from facelite.training.dataset import load
+from facelite.training.geometry import CropGeometry
 from facelite.training.recipe import Loss, NetworkChoice, Schedule, TrainingRecipe
 from facelite.training.run import LOG
 

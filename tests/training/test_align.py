@@ -17,7 +17,8 @@ from facelite.errors import InputError
 from facelite.image import read_image
 from facelite.preprocess import template
 from facelite.training import align
-from facelite.training.align import AlignReport, CropGeometry, align_pictures, read_geometry
+from facelite.training.align import AlignReport, align_pictures
+from facelite.training.geometry import CropGeometry, read_geometry
 
 
 def encode(pixels, suffix):

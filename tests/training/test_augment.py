@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from facelite.preprocess import sample, template
-from facelite.training.align import CropGeometry
 from facelite.training.augment import Augmentation, vary, view_matrix
+from facelite.training.geometry import CropGeometry
 
 GEOMETRY = CropGeometry(128, 16)
 SIZES = [(112, 96), (112, 112), (128, 160), (64, 64)]

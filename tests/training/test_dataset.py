@@ -11,8 +11,8 @@ import pytest
 
 from facelite.errors import ImageError, InputError
 from facelite.split import HELD_OUT_PICTURES, Set, is_held_out
-from facelite.training.align import CropGeometry
 from facelite.training.dataset import UNKNOWN, load
+from facelite.training.geometry import CropGeometry
 from facelite.training.recipe import Teacher
 
 

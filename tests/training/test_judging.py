@@ -7,8 +7,8 @@ import pytest
 
 from facelite.calibration import calibrate, compare_all, rates
 from facelite.errors import UnsupportedRate
-from facelite.training.align import CropGeometry
 from facelite.training.dataset import FaceSet
+from facelite.training.geometry import CropGeometry
 from facelite.training.judging import judge, judged_fmr, unit_rows
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from facelite.training.align import CropGeometry
 from facelite.training.dataset import FaceSet
+from facelite.training.geometry import CropGeometry
 from facelite.training.sampling import Sampler
 
 

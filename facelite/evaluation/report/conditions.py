@@ -101,7 +101,7 @@ def groups(judgement: Judgement, name: str, /) -> Section | None:
     ]
     note = f"By {name}, at the threshold {slices.distance:.3f}, for an FMR of {percent(slices.fmr)}, people of each group compared among themselves. "
     note += f"The worst group large enough, over all people: {'; '.join(worst)}." if worst else ""
-    header = ["Group", "Images", "People", "Pairs of people", "FMR", "FNMR", ""]
+    header = ["Group", "Images", "People", "Pairs of people", "FMR", "FNMR", "Note"]
     return Section("Groups of people", [paragraph(note), *plates, table("Rates inside groups, with 95 % intervals.", header, rows)])
 
 

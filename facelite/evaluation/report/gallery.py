@@ -34,7 +34,11 @@ def identification(judgement: Judgement, name: str, /) -> Section | None:
         + [
             cell
             for at in (one.at_fpir[fpir] for fpir in fpirs)
-            for cell in (with_ends(percent(at.fnir.value), percents(ends(at.fnir))), f"{at.threshold:.3f}", percent(at.fpir_predicted))
+            for cell in (
+                with_ends(percent(at.fnir.value), percents(ends(at.fnir))),
+                f"{at.threshold:.3f}",
+                with_ends(percent(at.fpir_predicted), f"measured {percent(at.fpir)}"),
+            )
         ]
         for number, of_number in found.enrolments.items()
         for one in of_number
@@ -65,7 +69,7 @@ def _against_threshold(found: Identification) -> Plate:
     one, x = of_number[-1], found.thresholds
     lines = [
         Line("FNIR: mates missed", x, one.fnir, COLOURS[0]),
-        Line("FPIR: strangers taken for somebody", x, one.fpir, COLOURS[1], "--"),
+        Line("FPIR: strangers taken for somebody", x, one.fpir, COLOURS[3], "--"),
         Line("FPIR predicted from the FMR", x, one.fpir_predicted, GREY, ":"),
     ]
     drawing = draw_lines(lines, x=Axis("threshold (squared L2)"), y=Axis("share of searches", low=0, high=1.02, ticks="%"))

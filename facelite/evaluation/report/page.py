@@ -137,6 +137,12 @@ figure img { display: block; width: 100%; height: auto }
 summary { cursor: pointer; color: var(--link) }
 dt { font-weight: 600; margin-top: 0.75rem }
 dd { margin-left: 0 }
+@media print {
+  :root { font-size: 70% }
+  .plates { grid-template-columns: 1fr 1fr }
+  h2, .label { break-after: avoid }
+  tr, dt { break-inside: avoid }
+}
 """
 
 _PAGE = Template("""<!doctype html>

@@ -12,6 +12,7 @@ from facelite.evaluation.judge import Judgement, Material, Model
 from facelite.evaluation.report.page import Html, Plate, Section, paragraph, table, with_ends
 from facelite.evaluation.report.words import ends, independent, percent, percents, points
 from facelite.evaluation.verification import Verification
+from facelite.face import Threshold
 from facelite.plots import COLOURS, Axis, Line, draw_lines, draw_overlap
 
 BINS = 128
@@ -79,17 +80,13 @@ def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Mod
     for fmr in verifications[0].val_at_fmr:
         cells = [with_ends(percent(one.val_at_fmr[fmr]), percents(one.val_interval_at_fmr[fmr])) for one in verifications]
         rows.append(row(f"VAL at FMR {fmr}", cells, judgement.differences.get(fmr)))
-    header = ["Rate", *names, *(["Difference"] if len(names) == 2 else [])]
-    parts = [
-        table(
-            "Rates, under each its 95 % interval by people. Accuracy over ten folds, ± their standard deviation. Difference: second less first.",
-            header,
-            rows,
-        )
-    ]
+    label = "Under each rate its 95 % interval by people. Accuracy over ten folds, ± their standard deviation."
+    if len(names) == 2:
+        label += f" Difference: {names[1]} less {names[0]}."
+    parts = [table(label, ["Rate", *names, *(["Difference"] if len(names) == 2 else [])], rows)]
     number = independent(judgement, material)
     shipped = [
-        _shipped(name, model, judged.comparisons, number)
+        _shipped(name, model.threshold, judged.comparisons, number)
         for name, model, judged in zip(names, models, judgement.judged, strict=True)
         if model.threshold
     ]
@@ -98,10 +95,7 @@ def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Mod
     return Section("Rates", parts)
 
 
-def _shipped(name: str, model: Model, comparisons: Comparisons, number: int) -> list[str]:
-    threshold = model.threshold
-    if threshold is None:
-        return []
+def _shipped(name: str, threshold: Threshold, comparisons: Comparisons, number: int) -> list[str]:
     fmr, fnmr = intervals(comparisons, lambda drawn: [drawn.fmr_at(threshold.distance), drawn.fnmr_at(threshold.distance)])
     upper = max(fmr.high, RULE_OF_THREE / max(number, 1))
     cells = with_ends(percent(fmr.value), percents((fmr.low, upper))), with_ends(percent(fnmr.value), percents(ends(fnmr)))

@@ -1,0 +1,13 @@
+#!/bin/sh
+# The Debian packages that slow tests need: installed where we may, else one line says what is missing. Never fails: without them tests skip.
+set -u
+missing=
+for package in chromium; do
+    command -v "$package" >/dev/null || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    # shellcheck disable=SC2086 - several words; fonts: a page without any shows no text
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing fonts-dejavu-core >/dev/null && exit 0
+fi
+echo "tests/install_tools.sh:$missing not found and not installed here; the tests that need it will skip"
