@@ -177,6 +177,7 @@ def test_thresholds_for_other_templates_are_packed_and_loaded():
     lambda table: table | {"fmr": 0.5},
     lambda table: table | {"thresholds": table["thresholds"][::-1]},
     lambda table: table | {"thresholds": [table["thresholds"][0] | {"distance": 10**400}]},
+    lambda table: table | {"thresholds": [*table["thresholds"][:2], table["thresholds"][2] | {"distance": -5.0}]},
     lambda table: table | {"preprocessing": {"height": 112, "width": 96, "std": 0.0}},
     lambda table: table | {"embedding": "128"},
     lambda table: {key: value for key, value in table.items() if key != "space"},

@@ -1,6 +1,7 @@
 """Frozen means frozen, and only what fits is accepted."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from facelite.calibration import STEPS
 from facelite.errors import SpaceMismatch
 from facelite.face import Decision, Detection, Embedding, FaceCrop, Outcome, Threshold
 
@@ -78,6 +80,20 @@ def test_a_vector_without_direction_is_no_embedding(vector):
 def test_two_spaces_are_not_compared():
     with pytest.raises(SpaceMismatch, match="'old' and 'new'"):
         Embedding(np.ones(4), "old").distance(Embedding(np.ones(4), "new"))
+
+
+@pytest.mark.parametrize("wrong", [
+    {"distance": -5.0}, {"distance": -2e-3}, {"distance": 4.001}, {"distance": math.nan}, {"distance": math.inf},
+    {"fmr": 0.0}, {"fmr": 1.0}, {"fmr": -1e-3}, {"fmr": math.nan},
+])  # fmt: skip
+def test_an_impossible_threshold_is_refused(wrong):
+    with pytest.raises(ValueError, match="expected a threshold from 0 to 4 with an FMR between 0 and 1, got"):
+        dataclasses.replace(THRESHOLD, **wrong)
+
+
+@pytest.mark.parametrize("distance", [-1 / STEPS, 0, 4])
+def test_a_threshold_that_nothing_or_everything_matches_is_one(distance):
+    assert dataclasses.replace(THRESHOLD, distance=distance).distance == distance
 
 
 def test_only_two_outcomes_are_answers():

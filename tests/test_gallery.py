@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -101,6 +103,34 @@ def test_an_unusable_name_is_refused_and_no_file_is_made(path, subject):
     with Gallery(path, space="space", create=True) as gallery, pytest.raises(InputError, match="expected a subject's name"):
         gallery.enrol(subject, embeddings(1), artefact="x")
     assert not path.exists()
+
+
+def test_an_embedding_is_added_once_to_its_subject(path):
+    first, second, third = embeddings(3)
+    near = Embedding(first.vector + np.float32(1e-3), "space")  # at 1.6e-5
+    with Gallery(path, space="space", create=True) as gallery:
+        assert gallery.enrol("Ada", [first, second, first], artefact="x") == 2
+        assert gallery.enrol("Ada", [second, near], artefact="x") == 0
+        assert gallery.enrol("Ada", [near, third], artefact="x") == 1
+        assert gallery.enrol("Bob", [first], artefact="x") == 1
+        assert gallery.count("Ada") == 3
+    with Gallery(path, space="space") as one, Gallery(path, space="space") as other:
+        new = embeddings(1, 5)
+        assert one.enrol("Ada", new, artefact="x") == 1
+        assert other.enrol("Ada", new, artefact="x") == 0  # although it has not seen that yet
+
+
+def test_a_new_gallery_is_its_owner_s_alone_and_an_old_one_keeps_its_mode(path):
+    umask = os.umask(0o022)
+    try:
+        with Gallery(path, space="space", create=True) as gallery:
+            gallery.enrol("Ada", embeddings(1), artefact="x")
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            path.chmod(0o640)
+            gallery.enrol("Ada", embeddings(1, 1), artefact="x")
+            assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    finally:
+        os.umask(umask)
 
 
 def test_no_embedding_is_misuse(path):

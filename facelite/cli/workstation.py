@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
 
-from facelite.cli.output import bar, detector_option, json_option, show, stages
+from facelite.cli.output import INTERRUPTED, bar, detector_option, json_option, show, stages, warn
 
 if TYPE_CHECKING:
     from facelite.training.fit import Progress
+    from facelite.training.recipe import TrainingRecipe
+
+FEW_PICTURES = 5000
+"""Fewer pictures than these are too few to begin with random weights."""
 
 
 @click.command()
@@ -52,39 +60,62 @@ def align(source: str, out: str, face_pixels: int, margin: int, workers: int | N
 @click.command()
 @click.argument("recipe", type=click.Path(), required=False)
 @click.option("--data", required=True, type=click.Path(), help="Folder of aligned crops: of the recipe's sets, or of people without a recipe.")
-@click.option("--network", default="nns2", show_default=True, help="Network to train where no recipe is given.")
+@click.option("--network", help="Network to train where no recipe is given; default: nns2.")
 @click.option("--out", type=click.Path(file_okay=False), default="runs/latest", show_default=True, help="The run folder.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own recipe.")
 @click.option("--init", type=click.Path(), help="Begin with these weights: a run folder or a weights file of the same network.")
 @click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Epochs, in place of the recipe's.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the training step; 1 makes a resumed run bit-equal to an unbroken one.")
 @json_option
 def train(
-    recipe: str | None, data: str, network: str, out: str, resume: bool, init: str | None, epochs: float | None, threads: int | None, as_json: bool
+    recipe: str | None,
+    data: str,
+    network: str | None,
+    out: str,
+    resume: bool,
+    init: str | None,
+    epochs: float | None,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
-    """Train by RECIPE, or --network on the people in --data with the default recipe. OUT/best.npz holds the best weights."""
+    """Train by RECIPE, or --network on the people in --data with the default recipe. OUT/best.npz holds the best weights.
+
+    Ctrl-C stops after the step and keeps what was reached, for --resume; a second one stops at once.
+    """
+    if recipe and network:
+        raise click.UsageError("expected RECIPE or --network, got both")
     from facelite.training.host import prepare_host
 
     prepare_host(threads)
     from facelite.networks.weights import read_weights
-    from facelite.recipe import read_recipe
     from facelite.training.dataset import load
     from facelite.training.folder import check_run
     from facelite.training.judging import judged_at
-    from facelite.training.recipe import TrainingRecipe, default_recipe
+    from facelite.training.recipe import default_recipe
 
-    chosen = read_recipe(recipe, TrainingRecipe) if recipe else default_recipe(network, Path(out).resolve().name)
-    if epochs:
-        chosen = replace(chosen, schedule=replace(chosen.schedule, epochs=epochs))
+    chosen = _chosen(recipe, network, epochs, out if resume else None, Path(out).resolve().name)
     weights = read_weights(init) if init else None
     check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
     faces = load(data, chosen.data, chosen.teacher)
-    click.echo(f"{len(faces[0])} pictures to train on, {len(faces[1])} of {faces[1].people} people held out: VAL at {judged_at(faces[1])}", err=True)
+    pictures = len(faces[0])
+    if not recipe and not resume:
+        chosen = default_recipe(chosen.network.name, chosen.space, pictures=pictures, epochs=epochs)
+    click.echo(f"{pictures} pictures to train on, {len(faces[1])} of {faces[1].people} people held out: VAL at {judged_at(faces[1])}", err=True)
+    if pictures < FEW_PICTURES and not init and not resume:
+        warn(
+            f"expected {FEW_PICTURES:,} pictures or more to begin with random weights, got {pictures:,}: strangers will hardly be told apart; "
+            "begin with trained weights: --network nns2 --init export/nns2/weights.npz"
+        )
     from facelite.training.fit import train as fit
 
-    result = fit(chosen, faces, out, resume=resume, init=weights, progress=_live_line)
-    click.echo(err=True)
+    with _interrupts() as stop:
+        result = fit(chosen, faces, out, resume=resume, init=weights, stop=lambda step: stop(), began=_say_resumed, progress=_live_line)
+    if sys.stderr.isatty():
+        click.echo(err=True)  # below the live line
     show({"weights": str(result.weights), "val": result.val, "val_at": result.val_at, "steps": result.steps}, as_json)
+    if result.steps < result.planned:
+        warn(f"stopped at step {result.steps} of {result.planned}; go on with --resume")
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 @click.command()
@@ -117,6 +148,42 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
         *[f"FMR {t.fmr:g}: distance {t.distance:.4f}, FMR at most {t.fmr_upper:.2g}, FNMR {t.fnmr:.4f}" for t in report.thresholds],
     ]
     show(asdict(report), as_json, lines)
+
+
+def _chosen(recipe: str | None, network: str | None, epochs: float | None, run: str | None, space: str) -> TrainingRecipe:
+    """The recipe in a file, else that of the ``run`` to be resumed, else the default one; with what the options say in its place."""
+    from facelite.recipe import read_recipe
+    from facelite.training.recipe import TrainingRecipe, default_recipe
+    from facelite.training.run import run_recipe
+
+    chosen = read_recipe(recipe, TrainingRecipe) if recipe else run_recipe(run) if run else default_recipe(network or "nns2", space)
+    if network:
+        chosen = replace(chosen, network=replace(chosen.network, name=network))
+    if epochs:
+        chosen = replace(chosen, schedule=replace(chosen.schedule, epochs=epochs))
+    return chosen
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed; from then on it does again what it did before."""
+    pressed, before = Event(), signal.getsignal(signal.SIGINT)
+
+    def press(*_: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before)
+
+    if before != signal.SIG_IGN:  # a job in the background of a shell has none
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _say_resumed(step: int, steps: int) -> None:
+    if step:
+        click.echo(f"resumed at step {step} of {steps}", err=True)
 
 
 def _live_line(now: Progress) -> None:

@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 MAX_THREADS = 64
 """No cheap device has more cores; LiteRT 2.1 crashes the process when it is asked for 100,000."""
 
-GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
 """What LiteRT writes to standard error with the first model of a process. No variable and no function of its Python package stops it."""
 
 _greeting = threading.Lock()
@@ -91,7 +91,8 @@ def _ungreeted() -> Iterator[None]:
         finally:
             os.dup2(stderr.fileno(), 2)
             held.seek(0)
-            stderr.writelines(line for line in held if line.strip() != GREETING)
+            with suppress(OSError):  # a full disk, a closed pipe
+                stderr.write(held.read().replace(GREETING, b""))
 
 
 def _load_runtime() -> Any:

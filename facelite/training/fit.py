@@ -6,26 +6,21 @@ a resumed run needs) and ``best.npz`` (the averaged weights that did best on the
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-import cv2
 import keras
 import numpy as np
 
-from facelite import __version__
 from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
 from facelite.networks import build, get_weights
 from facelite.networks.weights import BEST, Weights, pack_weights
 from facelite.training.dataset import FaceSet
+from facelite.training.facts import run_facts
 from facelite.training.folder import append_log, claim, cut_log, damaged, draw_log, read_state, write, write_arrays
 from facelite.training.judging import JUDGED, embed_crops, judge, judged_at
 from facelite.training.pipeline import batches
@@ -34,17 +29,17 @@ from facelite.training.run import STATE, sized_network
 from facelite.training.state import TrainingState, named
 from facelite.training.statistics import Statistics
 
-LOG_EVERY = 50
-"""Steps between two lines of the log."""
+LOG_EVERY, LOG_SECONDS = 50, 10.0
+"""Steps between two lines of the log, and the time after which there is one anyway. A judgement has its line too."""
 
-SAVE_EVERY = 200
-"""Steps between two states on disk: what a kill can cost."""
+SAVE_EVERY, SAVE_SECONDS = 200, 60.0
+"""Steps between two states on disk, and the time after which there is one anyway: what a kill can cost."""
 
 COLLAPSED = 0.02
 """Mean squared distance within a batch, of at most 4, below which the embedding counts as constant."""
 
 PATIENCE = 4
-"""Lines of the log in a row that must look collapsed before the run is given up."""
+"""Looks in a row, one each LOG_EVERY steps, that must find a collapse before the run is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +59,14 @@ class Progress:
 class Result:
     """``weights``: the averaged weights that did best on the held-out people; ``val`` their VAL, NaN where none was judged yet.
 
-    ``val_at`` says at which FMR that is: the smallest that so many held-out people support.
+    ``val_at`` says at which FMR that is: the smallest that so many held-out people support. ``steps`` were taken of ``planned``.
     """
 
     weights: Path
     val: float
     val_at: str
     steps: int
+    planned: int
 
 
 def train(
@@ -82,35 +78,47 @@ def train(
     resume: bool = False,
     init: Weights | None = None,
     workers: int = 2,
-    stop_after: int | None = None,
+    stop: Callable[[int], bool] = lambda step: False,
+    began: Callable[[int, int], None] = lambda step, steps: None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
-    """Train until the schedule's end, or as far as ``stop_after`` steps, from where ``resume`` goes on as if it had not stopped.
+    """Train until the schedule's end, or until ``stop`` of the step's number, asked after each, is True: ``resume`` goes on from there as if
+    the run had not stopped.
 
-    ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise.
+    ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise; a resumed run needs
+    them only before its first state. ``began`` is told the step from which it goes on, and of how many.
 
-    Raises InputError when ``out`` holds a run and ``resume`` is False, or a run of another recipe or of other data;
+    Raises InputError when ``out`` holds a run or other files and ``resume`` is False, or no run, one of another recipe or of other data;
     TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when ``out`` cannot be written.
     """
     run = _Run(recipe, data, Path(out), resume, init)
-    state, began, first = run.state, time.monotonic(), run.state.step
-    end = min(state.steps, stop_after or state.steps)
-    with closing(batches(recipe, data[0], steps=range(first, end), workers=workers)) as ahead:
+    state, first = run.state, run.state.step
+    began(first, state.steps)
+    start = logged = saved = time.monotonic()
+    with closing(batches(recipe, data[0], steps=range(first, state.steps), workers=workers)) as ahead:
         for x, y in ahead:
             loss = state.take_step(x, y)
             last = state.step == state.steps
-            if state.step % run.judge_every == 0 or last:
+            judged = last or state.step % run.judge_every == 0
+            if judged:
                 run.judge()
-            if state.step % LOG_EVERY == 0 or last:
-                speed = (state.step - first) * recipe.schedule.batch / (time.monotonic() - began)
+            ending = stop(state.step) or last
+            regular = last or state.step % LOG_EVERY == 0
+            if regular or judged or ending or time.monotonic() - logged > LOG_SECONDS:
+                speed = (state.step - first) * recipe.schedule.batch / (time.monotonic() - start)
                 now = state.measure(x, y)
                 run.log(loss, now, speed)
                 left = (state.steps - state.step) * recipe.schedule.batch / speed
                 progress(Progress(state.step, state.steps, loss, now, speed, left, run.judged["val"]))
-                run.watch(now)
-            if state.step % SAVE_EVERY == 0 or state.step == end:
+                if regular:
+                    run.watch(now)
+                logged = time.monotonic()
+            if ending or state.step % SAVE_EVERY == 0 or time.monotonic() - saved > SAVE_SECONDS:
                 run.save()
-    return Result(run.out / BEST, run.best if run.best >= 0 else float("nan"), judged_at(data[1]), state.step)
+                saved = time.monotonic()
+            if ending:
+                break
+    return Result(run.out / BEST, run.best if run.best >= 0 else float("nan"), judged_at(data[1]), state.step, state.steps)
 
 
 class _Run:
@@ -119,10 +127,11 @@ class _Run:
     def __init__(self, recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path, resume: bool, init: Weights | None) -> None:
         self.out, self.held_out, self.network = out, data[1], sized_network(recipe.network)
         _check_teacher(recipe, data[0], self.network.embedding)
-        claim(out, recipe, _facts(data, init), resume=resume)
-        self.per_epoch = max(1, len(data[0]) // recipe.schedule.batch)
-        self.judge_every = max(1, round(recipe.schedule.judge * self.per_epoch))
-        self.state = TrainingState(recipe, per_epoch=self.per_epoch, steps=max(1, round(recipe.schedule.epochs * self.per_epoch)))
+        claim(out, recipe, run_facts(data, init), resume=resume)
+        schedule, pictures = recipe.schedule, len(data[0])
+        self.per_epoch = schedule.steps_an_epoch(pictures)
+        self.judge_every = max(1, round(schedule.judge * self.per_epoch))
+        self.state = TrainingState(recipe, per_epoch=self.per_epoch, steps=schedule.steps(pictures))
         if init is not None:
             self.state.begin_with(init)
         self.judge_model = build(self.network, keras=keras)
@@ -152,7 +161,7 @@ class _Run:
             self.drawn = True
 
     def watch(self, now: Statistics) -> None:
-        """Raises TrainingCollapsed when the last lines of the log all show a constant embedding."""
+        """Raises TrainingCollapsed when the last looks all found a constant embedding."""
         self.flat = 0 if now.spread >= COLLAPSED else self.flat + 1
         if self.flat >= PATIENCE:
             raise TrainingCollapsed(
@@ -196,35 +205,3 @@ def _check_teacher(recipe: TrainingRecipe, faces: FaceSet, embedding: int) -> No
             f"expected a teacher of {embedding} numbers, as the network has, got {faces.targets.shape[1]}; "
             "set network.embedding, or use loss.pairwise, which suits any"
         )
-
-
-def _facts(data: tuple[FaceSet, FaceSet], init: Weights | None) -> dict[str, Any]:
-    """What a run was made with and from, beside its recipe."""
-    names = "\n".join([*data[0].names, "", *data[1].names])
-    backend = keras.backend.backend()
-    versions = {
-        "facelite": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-        "keras": keras.__version__,
-        backend: import_module(backend).__version__,
-    }
-    return {
-        "versions": versions,
-        "data": {
-            "training": {"pictures": len(data[0]), "people": data[0].people},
-            "held_out": {"pictures": len(data[1]), "people": data[1].people},
-            "names_sha256": hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
-            "init_sha256": _digest(init),
-        },
-        "val_at": judged_at(data[1]),
-    }
-
-
-def _digest(weights: Weights | None) -> str:
-    """Of the weights that a run began with; "" for random ones. A resumed run must begin with the same."""
-    digest = hashlib.sha256()
-    for name, values in sorted((weights or {}).items()):
-        digest.update(name.encode() + b"".join(np.ascontiguousarray(value).tobytes() for value in values))
-    return digest.hexdigest() if weights else ""

@@ -26,17 +26,20 @@ from facelite.training.run import CURVES, FACTS, LOG, RECIPE, STATE, run_recipe,
 
 
 def check_run(folder: str | Path, recipe: TrainingRecipe, /, *, resume: bool) -> None:
-    """What can be refused before pictures are read. Raises InputError for a network that there is not, when ``folder`` holds a run and
-    ``resume`` is False, or when it holds another recipe's run.
+    """What can be refused before pictures are read. Raises InputError for a network that there is not; without ``resume`` when ``folder``
+    holds a run or other files; with it when it holds no run or another recipe's.
     """
     sized_network(recipe.network)
-    path = Path(folder) / RECIPE
-    if not path.exists():
-        return
-    if not resume:
+    folder = Path(folder)
+    begun = (folder / RECIPE).exists()
+    if resume and not begun:
+        raise InputError(f"{folder}: expected a run to go on with, got none; correct --out, or begin one without --resume")
+    if resume:
+        _check_recipe(folder, recipe)
+    elif begun:
         raise InputError(f"{folder}: expected an empty folder, got one with a run in it; add --resume or choose another --out")
-    if run_recipe(folder) != recipe:
-        raise InputError(f"{folder}: expected a run of this recipe, got another one's; choose another --out")
+    elif folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise InputError(f"{folder}: expected an empty folder, got one with other files in it; choose another --out")
 
 
 def claim(folder: Path, recipe: TrainingRecipe, facts: dict[str, Any], /, *, resume: bool) -> None:
@@ -45,21 +48,48 @@ def claim(folder: Path, recipe: TrainingRecipe, facts: dict[str, Any], /, *, res
     for name in (RECIPE, FACTS, STATE, BEST, CURVES):
         for unfinished in folder.glob(f".{name}.*"):  # what a kill left of write_atomically
             unfinished.unlink()
-    path = folder / FACTS
-    if path.exists():
-        _check_data(path, facts)
+    if (folder / FACTS).exists():
+        _check_data(folder, facts)
     else:
         write(folder / RECIPE, json.dumps(asdict(recipe), indent=1).encode())
-        write(path, json.dumps(facts, indent=1).encode())
+        write(folder / FACTS, json.dumps(facts, indent=1).encode())
 
 
-def _check_data(path: Path, facts: dict[str, Any]) -> None:
+def _check_recipe(folder: Path, recipe: TrainingRecipe) -> None:
+    if differences := _differences(asdict(run_recipe(folder)), asdict(recipe)):
+        raise InputError(
+            f"{folder}: expected the run's own recipe, by which its rate falls to zero at its last step, got {differences}; "
+            f"leave out what differs, or begin a new run: --init {folder} and another --out"
+        )
+
+
+def _check_data(folder: Path, facts: dict[str, Any]) -> None:
+    """The same pictures, and the weights that the run began with, unless there is a state: that holds what has become of them."""
+    path = folder / FACTS
     try:
-        old = json.loads(path.read_text())["data"]
+        old = dict(json.loads(path.read_text())["data"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected the facts of a run, got {type(error).__name__}: {error}; remove it to go on") from None
-    if old != facts["data"]:
-        raise InputError(f"{path}: expected the run's data, got {facts['data']} in place of {old}; restore the data or choose another --out")
+    new = dict(facts["data"])
+    if not new.get("init_sha256") and (folder / STATE).exists():
+        new["init_sha256"] = old.get("init_sha256", "")
+    if differences := _differences(old, new):
+        raise InputError(f"{path}: expected the run's data and --init, got {differences}; restore them or choose another --out")
+
+
+def _differences(old: Any, new: Any) -> str:
+    """Each key in which two tables differ, with both values."""
+    before, now = _leaves(old), _leaves(new)
+    differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    return ", ".join(f"{key} = {now.get(key, 'nothing')} in place of {before.get(key, 'nothing')}" for key in differing)
+
+
+def _leaves(value: Any, where: str = "") -> dict[str, Any]:
+    """The plain values of a nested table by their dotted keys, as ``schedule.epochs``; None is no value."""
+    if not isinstance(value, (dict, list, tuple)):
+        return {} if value is None else {where: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {key: leaf for name, one in items for key, leaf in _leaves(one, f"{where}.{name}" if where else str(name)).items()}
 
 
 def write(path: Path, data: bytes, /) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from facelite.split import Set
 from facelite.training.augment import Augmentation
+
+LEAST_BATCH = 32
+"""Pictures a step, however small the set: two people of six pictures, and others to tell them from."""
+
+LEAST_STEPS = 1000
+"""Steps of a default run, however small the set: twice as many as the averaged weights remember, 1 / (1 - 0.998)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,13 @@ class Schedule:
         if not (self.rate > 0 and self.warmup >= 0 and self.decay >= 0 and 0 <= self.average < 1):
             raise ValueError(f"expected rate > 0, warmup and decay >= 0, 0 <= average < 1, got {self}")
 
+    def steps_an_epoch(self, pictures: int, /) -> int:
+        return max(1, pictures // self.batch)
+
+    def steps(self, pictures: int, /) -> int:
+        """Of the whole run, on a training part of so many ``pictures``."""
+        return max(1, round(self.epochs * self.steps_an_epoch(pictures)))
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
@@ -98,6 +111,29 @@ class TrainingRecipe:
             raise ValueError("expected a [teacher] for loss.embedding and loss.pairwise, got none")
 
 
-def default_recipe(network: str, space: str, /) -> TrainingRecipe:
-    """What trains ``network`` on one folder of people, by triplets alone, into a ``space`` of its own."""
-    return TrainingRecipe(NetworkChoice(network), (Set("."),), space)
+def default_recipe(network: str, space: str, /, *, pictures: int | None = None, epochs: float | None = None) -> TrainingRecipe:
+    """What trains ``network`` on one folder of people, by triplets alone, into a ``space`` of its own.
+
+    A training part of few ``pictures`` gets smaller batches, of a quarter of it but LEAST_BATCH at least, and a longer schedule: 20 epochs,
+    the warm-up and the epochs between two judgements are all stretched until there are LEAST_STEPS steps, unless ``epochs`` says how long.
+    """
+    schedule = Schedule()
+    if pictures is not None:
+        schedule = _with_smaller_batch(schedule, pictures)
+    if epochs is not None:
+        schedule = replace(schedule, epochs=epochs)
+    elif pictures is not None:
+        schedule = _stretched(schedule, pictures)
+    return TrainingRecipe(NetworkChoice(network), (Set("."),), space, schedule=schedule)
+
+
+def _with_smaller_batch(schedule: Schedule, pictures: int) -> Schedule:
+    """The same share of the batch remains labelled, in whole people."""
+    batch = min(schedule.batch, max(LEAST_BATCH, pictures // 4))
+    people = batch * schedule.labelled // schedule.batch // schedule.pictures
+    return replace(schedule, batch=batch, labelled=people * schedule.pictures)
+
+
+def _stretched(schedule: Schedule, pictures: int) -> Schedule:
+    longer = max(1.0, LEAST_STEPS / schedule.steps(pictures))
+    return replace(schedule, epochs=schedule.epochs * longer, warmup=schedule.warmup * longer, judge=schedule.judge * longer)

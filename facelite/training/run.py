@@ -25,7 +25,8 @@ def run_recipe(folder: str | Path, /) -> TrainingRecipe:
         table = json.loads(path.read_text())
         return parse({key: value for key, value in table.items() if value is not None}, TrainingRecipe)
     except (OSError, ValueError, AttributeError, InputError) as error:
-        raise InputError(f"{path}: expected the recipe of a run, got {error}; name a run folder") from None
+        what = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected the recipe of a run, got {what}; name a run folder") from None
 
 
 def run_network(folder: str | Path, /) -> Network:

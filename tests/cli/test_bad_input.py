@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from facelite import bundle as bundle_module
-from facelite.bundle import EMBEDDER, MANIFEST, save_bundle
+from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, MANIFEST, save_bundle
 from facelite.export.synthetic import draw_face
 from facelite.face import Embedding
 from facelite.gallery import Gallery
@@ -107,7 +107,7 @@ def test_an_embedder_of_another_bundle_is_refused_by_its_hash(refused, bundle_fi
 def test_an_embedder_of_another_bundle_with_its_hash_is_refused_by_the_self_test(refused, other_bundle, photos, tmp_path):
     picture = photos / "astronaut.png"
     for words in (["verify", picture, picture], ["enrol", "--gallery", tmp_path / "g.db", "Ada", picture], ["embed", picture]):
-        refused(4, *words, "--bundle", other_bundle, match="the embedder fails its self-test: expected a distance of at most 0.02")
+        refused(4, *words, "--bundle", other_bundle, match=f"{other_bundle}: the embedder fails its self-test: expected a distance of at most 0.02")
 
 
 @pytest.mark.parametrize("change", [
@@ -124,6 +124,20 @@ def test_a_manifest_that_this_program_does_not_understand_is_refused(refused, bu
     path.write_bytes(bundle_module._zip(files | {MANIFEST: json.dumps(json.loads(files[MANIFEST]) | change).encode()}))
     for words in bundle_commands(photos, path, tmp_path / "g.db"):
         refused(4, *words, match=f"{path}: .*(use the facelite that the bundle was made for|export or download)")
+
+
+@pytest.mark.parametrize(("changes", "match"), [
+    ({EMBEDDER: b"no model"}, "expected a TFLite model that .* can load, got: .*; export it again"),
+    ({EMBEDDER: None}, "expected an embedder of input 112 x 96, got .*; export it so"),
+    ({DETECTOR: None}, r"expected a detector of input \(1, 128, 128, 3\), got \(1, 112, 96, 3\); export it again"),
+    ({GOLDEN: b"[]"}, "expected two or more golden vectors, got 0; export the bundle again"),
+])  # fmt: skip
+def test_a_part_of_another_kind_is_refused_with_the_bundle_s_name(refused, bundle, photos, tmp_path, changes, match):
+    path, picture = tmp_path / "mixed.facelite", photos / "astronaut.png"
+    swapped = {EMBEDDER: bundle.files[DETECTOR], DETECTOR: bundle.files[EMBEDDER]}
+    save_bundle(path, bundle.manifest, {**bundle.files, **{name: data or swapped[name] for name, data in changes.items()}})
+    for words in (["verify", picture, picture], ["enrol", "--gallery", tmp_path / "g.db", "Ada", picture], ["embed", picture]):
+        refused(4, *words, "--bundle", path, match=f"^facelite: {path}: {match}")
 
 
 def test_a_newer_minor_with_a_key_of_tomorrow_is_accepted(facelite, bundle_file, photos, tmp_path):
@@ -190,6 +204,11 @@ def test_a_picture_that_will_not_do_is_3_by_every_command_and_nothing_is_enrolle
     refused(3, "enrol", "--gallery", gallery, "Ada", good, poor, match=match)
     refused(3, "enrol", "--gallery", tmp_path / "new.db", "Ada", poor, match=match)
     refused(3, "embed", poor, match=match)
+
+
+def test_an_empty_name_is_no_folder(refused, photos):
+    refused(2, "verify", photos / "astronaut.png", "", match="^facelite: expected the name of a picture, got an empty one; name a file$")
+    refused(2, "embed", "", match="expected the name of a picture, got an empty one; name a file")
 
 
 # galleries

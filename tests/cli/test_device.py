@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from facelite.bundle import save_bundle
 from facelite.cli import device
 from facelite.face import Embedding
 from facelite.gallery import Gallery
+from facelite.image import read_image
 from facelite.runtime.verifier import open_verifier
 
 # verify
@@ -135,6 +139,62 @@ def test_the_answer_tightens_with_the_gallery(facelite, photos, gallery, bundle)
     assert values["threshold"]["distance"] < bundle.manifest.threshold(0.001).distance
 
 
+def test_a_picture_that_is_already_enrolled_is_said_and_not_added(facelite, people, photos, tmp_path):
+    words = ["enrol", "--gallery", tmp_path / "gallery.db"]
+    assert facelite(*words, "--folder", people).status == 0
+    again = facelite(*words, "--folder", people)
+    assert (again.status, again.err) == (0, "")
+    assert again.out == "".join(f"{name}: 3 picture(s) already enrolled, now 3 template(s)\n" for name in ("Eileen", "Grace"))
+    one_new = [*words, "Eileen", people / "Eileen/Eileen_0001.jpg", photos / "astronaut.png"]
+    assert facelite(*one_new).out == "Eileen: enrolled from 1 picture(s), 1 picture(s) already enrolled, now 4 template(s)\n"
+    values = facelite(*one_new, "--json").json["people"]["Eileen"]
+    assert (values["enrolled"], values["already_enrolled"], values["templates"]) == (0, 2, 4)
+
+
+@pytest.fixture
+def modest(bundle, tmp_path, monkeypatch):
+    """From now on the bundle is one whose default rate, 0.01, is the smallest that was measured."""
+    largest = bundle.manifest.threshold(0.01)
+    thresholds = tuple(replace(largest, fmr=fmr, distance=largest.distance + fmr) for fmr in (0.1, 0.03, 0.01))
+    save_bundle(tmp_path / "modest.facelite", replace(bundle.manifest, thresholds=thresholds, fmr=0.01), bundle.files)
+    monkeypatch.setenv("FACELITE_BUNDLE", str(tmp_path / "modest.facelite"))
+
+
+def test_enrolment_warns_at_once_of_templates_that_the_rates_do_not_bear(facelite, modest, photos, people, tmp_path):
+    words = ["enrol", "--gallery", tmp_path / "gallery.db", "Eileen"]
+    assert facelite(*words, photos / "astronaut.png").err == ""
+    second = facelite(*words, photos / "flipped.jpg")
+    assert (second.status, second.out) == (0, "Eileen: enrolled from 1 picture(s), now 2 template(s)\n")
+    assert second.err == (
+        "facelite: Eileen: expected at most 1 template(s) of a subject for an FMR of 0.01 where 0.1, 0.03, 0.01 were measured, got 2; "
+        "ask for --fmr 0.03, or enrol one photograph only\n"
+    )
+    verify = ["verify", photos / "astronaut.png", "--gallery", tmp_path / "gallery.db", "--subject", "Eileen"]
+    refused = facelite(*verify)
+    assert (refused.status, refused.err) == (4, second.err.replace("Eileen: ", ""))
+    assert facelite(*verify, "--fmr", "0.03").status == 0
+    third = facelite(*words, people / "Eileen/Eileen_0003.jpg", "--json")
+    assert third.json["people"]["Eileen"]["warning"] == third.err.removeprefix("facelite: Eileen: ").strip()
+
+
+def test_the_rate_of_the_whole_answer_stands_beside_that_of_a_comparison(facelite, photos, people, tmp_path):
+    gallery = tmp_path / "gallery.db"
+    facelite("enrol", "--gallery", gallery, "--folder", people)
+    for words, count, fpir in (
+        (["identify", "--gallery", gallery, photos / "astronaut.png"], 6, 0.01),
+        (["verify", "--gallery", gallery, "--subject", "Eileen", photos / "astronaut.png"], 3, 0.001),
+    ):
+        values = facelite(*words, "--json").json
+        values = values["pictures"][str(photos / "astronaut.png")] if "pictures" in values else values
+        assert (values["templates"], values["fpir"]) == (count, fpir)
+        threshold = values["threshold"]
+        assert 1 - (1 - threshold["fmr"]) ** count <= fpir
+        rates = f"(false matches: {fpir:g} asked for over {count} template(s), for each {threshold['fmr']:g}, at most {threshold['fmr_upper']:.2g})\n"
+        assert facelite(*words).out.endswith(rates)
+    pair = facelite("verify", photos / "astronaut.png", photos / "flipped.jpg", "--json").json
+    assert (pair["templates"], pair["fpir"]) == (1, None)
+
+
 # embed, inspect, bundles
 
 
@@ -146,6 +206,7 @@ def test_embed_prints_the_verifier_s_vector(facelite, photos, bundle_file, bundl
         expected = open_verifier(bundle_file).look(name).embedding.vector
         np.testing.assert_allclose(value["embedding"], expected, atol=1e-6)
         assert len(value["box"]) == 4
+        assert value["size"] == list(read_image(name).shape[1::-1])
     line = facelite("embed", photos / "hopper.jpg").out
     assert [float(word) for word in line.removeprefix(f"{photos / 'hopper.jpg'}: ").split()] == result.json["images"][str(photos / "hopper.jpg")][
         "embedding"
@@ -213,6 +274,35 @@ def test_a_broken_installation_is_no_rejection():
     assert result.stderr.count("\n") == 1
 
 
+IMPORTS = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "cv2":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+sys.argv = ["facelite", "--help"]
+from facelite.__main__ import run
+run()
+"""
+
+
+def test_an_interrupt_while_packages_are_loaded_is_one_line():
+    result = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "facelite: interrupted\n")
+
+
+def test_a_process_without_standard_error_keeps_its_status():
+    for code, status in ((IMPORTS, 130), ("import sys; sys.modules['cv2'] = None; from facelite.__main__ import run; run()", 4)):
+        assert subprocess.run(["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code], check=False).returncode == status
+
+
+def test_both_spellings_enrol_and_the_help_shows_one(facelite):
+    assert re.findall(r"^  (enrol\w*) ", facelite("--help").out, re.MULTILINE) == ["enrol"]
+    usage, rest = facelite("enroll", "--help").out.split("\n", 1)
+    assert (usage.replace("enroll", "enrol"), rest) == tuple(facelite("enrol", "--help").out.split("\n", 1))
+
+
 @pytest.mark.parametrize(("error", "status", "line"), [
     (RuntimeError("two\nlines"), 70, "facelite: a defect of facelite: RuntimeError: two lines; set FACELITE_DEBUG=1 for its trace and report it\n"),
     (AssertionError(), 70, "facelite: a defect of facelite: AssertionError: ; set FACELITE_DEBUG=1 for its trace and report it\n"),
@@ -229,7 +319,7 @@ def test_a_crash_never_reads_as_rejected(facelite, photos, monkeypatch, error, s
     monkeypatch.setattr(device, "open_verifier", crash)
     words = ["verify", photos / "astronaut.png", photos / "hopper.jpg"]
     result = facelite(*words)
-    assert (result.status, result.out, result.err.lstrip("\n")) == (status, "", line)  # click ends the line of a ^C
+    assert (result.status, result.out, result.err) == (status, "", line)
     assert facelite(*words, "--json").json == {"error": line.removeprefix("facelite: ").strip(), "status": status}
 
 

@@ -27,15 +27,32 @@ def test_align_cuts_crops_and_says_what_it_dropped(facelite, people, photos, tmp
     assert {crop.parts[0] for crop in crops} == {"Eileen", "Grace"}
     with (tmp_path / "out/align.csv").open() as file:
         assert len(list(csv.reader(file))) >= 8
+    (source / "Grace/text.jpg").unlink()
+    (source / "Eileen/Eileen_0001.jpg").unlink()
+    shutil.copy(source / "Grace/Grace_0001.jpg", source / "Grace/Grace_0002.jpg")
+    (source / "Nobody").mkdir()
     again = facelite("align", source, tmp_path / "out")
     assert again.status == 0
-    assert again.out.startswith("kept ")
+    assert again.out.splitlines() == [
+        "kept 5",
+        "dropped 1: no face",
+        "aligned anew 1: the picture has changed",
+        "removed 1: the picture is gone",
+        "without a picture: Nobody",
+    ]
 
 
-def test_align_refuses_what_is_no_source(refused, tmp_path):
+def test_align_says_which_options_the_crops_have(facelite, refused, people, tmp_path):
+    assert facelite("align", people, tmp_path / "out").status == 0
+    match = "expected crops of --face 112 --margin 16, got crops of --face 128 --margin 16; choose another folder"
+    refused(2, "align", people, tmp_path / "out", "--face", "112", match=match)
+
+
+def test_align_refuses_what_is_no_source(refused, people, tmp_path):
     refused(2, "align", tmp_path / "none", tmp_path / "out", match="expected a folder or a whole, uncompressed tar of pictures")
     (tmp_path / "empty").mkdir()
     refused(2, "align", tmp_path / "empty", tmp_path / "out", match="expected pictures in it")
+    refused(2, "align", people / "Grace", tmp_path / "out", match="expected one folder of pictures per person")
 
 
 # export

@@ -72,7 +72,7 @@ def test_a_rate_that_was_not_measured_for_old_templates_is_no_remedy(bundle):
     with pytest.raises(UnsupportedRate, match=r"at most 0 template.*; ask for --fmr 0\.01$"):
         manifest.threshold_for_subject(5, 1e-4, artefacts=["0" * 64])
     assert manifest.threshold_for_subject(5, 1e-2, artefacts=["0" * 64]).fmr == 1e-3
-    with pytest.raises(UnsupportedRate, match="; enrol anew with this bundle$"):
+    with pytest.raises(UnsupportedRate, match=r"; enrol anew with this bundle$"):
         manifest.threshold_for_subject(50, 1e-4, artefacts=["0" * 64])
 
 

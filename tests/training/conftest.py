@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -77,11 +78,12 @@ def small():
 
 @pytest.fixture
 def small_network(monkeypatch):
-    """The network "small" can be chosen, and a run has a line of the log every other step."""
+    """The network "small" can be chosen, and a run has a line of the log every other step, and for each judgement, however slow it is."""
     from facelite.training import fit
 
     monkeypatch.setitem(NETWORKS, "small", SMALL)
     monkeypatch.setattr(fit, "LOG_EVERY", 2)
+    monkeypatch.setattr(fit, "LOG_SECONDS", math.inf)
 
 
 @pytest.fixture(scope="session")

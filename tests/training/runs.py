@@ -1,8 +1,9 @@
 """A process of its own that trains, so that a test can kill it: python runs.py JOB, JOB being a JSON object.
 
 {"data": folder, "threads": 1 or null, "runs": [{"out": folder, "resume": bool, "stop_after": n or null}],
-"kill": {"write": n, "when": "before" | "within" | "after"}, "largest": bytes}: the n-th file that the process replaces is where it kills
-itself, and it can write no larger file.
+"kill": {"write": n, "when": "before" | "within" | "after"}, "largest": bytes, "seconds": s}: the n-th file that the process replaces is
+where it kills itself, it can write no larger file, and "seconds" lie between two lines and two states at most. A start that was killed
+before it wrote its recipe is no run to be resumed: it is begun.
 """
 
 # ruff: noqa: E402, T201 - the host is prepared before Keras is imported; what is printed is what the test reads
@@ -10,6 +11,7 @@ itself, and it can write no larger file.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
@@ -28,9 +30,11 @@ from facelite.split import Set
 from facelite.training import fit, folder
 from facelite.training.dataset import load
 from facelite.training.recipe import NetworkChoice, Schedule, TrainingRecipe
+from facelite.training.run import RECIPE
 
 NETWORKS["tiny"] = Network("tiny", 32, 32, (Conv("conv1", 3, 8, 2), Inception("inception2", 8, (4, 8), (4, 8), "max", 4, 2), Flatten("flatten")), 16)
 fit.LOG_EVERY, fit.SAVE_EVERY = 2, 5
+fit.LOG_SECONDS = fit.SAVE_SECONDS = job.get("seconds", math.inf)
 folder.plot_log = lambda log, png: None  # tried elsewhere
 
 STEPS = 24
@@ -69,4 +73,11 @@ if job.get("largest"):
 
 faces = load(job["data"], recipe.data, None)
 for one in job["runs"]:
-    fit.train(recipe, faces, one["out"], resume=one["resume"], stop_after=one["stop_after"], progress=lambda now: print("step", now.step, flush=True))
+    fit.train(
+        recipe,
+        faces,
+        one["out"],
+        resume=one["resume"] and Path(one["out"], RECIPE).exists(),
+        stop=lambda step, last=one["stop_after"]: step == last,
+        progress=lambda now: print("step", now.step, flush=True),
+    )

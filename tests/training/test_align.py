@@ -1,5 +1,6 @@
 """Alignment of folders: the same crops from every source, through kills and cut journals; no picture lost without a word."""
 
+import csv
 import io
 import os
 import signal
@@ -229,6 +230,118 @@ def test_a_picture_that_vanishes_is_unreadable(tmp_path, detector_file, pictures
     assert align_pictures(tmp_path / "photos", tmp_path / "out", detector=detector_file) == AlignReport(1, {"unreadable": 1})
 
 
+# a second run over other photos
+
+
+@pytest.fixture
+def aligned(tmp_path, pictures, detector_file):
+    """Photos of which three have a crop and one has none, and their crops."""
+    few = {name: pictures[name] for name in ("ada/1.jpg", "ada/2.png", "ada/blank.jpg", "grace/1.JPG")}
+    photos, out = write_folder(tmp_path / "photos", few), tmp_path / "out"
+    assert align_pictures(photos, out, detector=detector_file) == AlignReport(3, {"no face": 1})
+    return photos, out
+
+
+def test_a_picture_that_changed_is_aligned_anew(aligned, tmp_path, detector_file, pictures, unbroken):
+    photos, out = aligned
+    write_folder(photos, {"ada/1.jpg": pictures["grace/1.JPG"], "grace/1.JPG": pictures["ada/blank.jpg"]})
+    assert align_pictures(photos, out, detector=detector_file) == AlignReport(2, {"no face": 2}, changed=2)
+    expected = {"ada/1.jpg": "grace/1.jpg", "ada/2.jpg": "ada/2.jpg", "align.json": "align.json"}
+    assert content(out) == {name: content(unbroken)[same] for name, same in expected.items()}
+    assert align_pictures(photos, out, detector=detector_file) == AlignReport(2, {"no face": 2})
+
+
+def test_the_same_pictures_elsewhere_are_not_aligned_anew(aligned, tmp_path, detector_file, monkeypatch):
+    """In a tar, with other times: what counts is their bytes."""
+    photos, out = aligned
+    tar = write_tar(tmp_path / "photos.tar", {path.relative_to(photos).as_posix(): path.read_bytes() for path in photos.rglob("*.*")})
+    monkeypatch.setattr(align, "_align_one", None)
+    assert align_pictures(tar, out, detector=detector_file) == AlignReport(3, {"no face": 1})
+
+
+def test_the_crops_of_pictures_that_are_gone_go_and_nothing_else(aligned, tmp_path, detector_file, pictures):
+    photos, out = aligned
+    write_folder(out, {"ada/mine.jpg": b"mine", "notes.txt": b"mine"})
+    write_folder(tmp_path, {"outside.jpg": b"mine"})
+    with (out / "align.csv").open("a") as file:
+        file.write(f"../outside.png,kept,ab\r\n{tmp_path}/outside.png,kept,ab\r\n")
+    write_folder(photos, {"new/1.jpg": pictures["ada/1.jpg"]})
+    for name in ("ada/1.jpg", "ada/blank.jpg", "grace/1.JPG"):
+        (photos / name).unlink()
+    assert align_pictures(photos, out, detector=detector_file).removed == 2
+    assert sorted(content(out)) == ["ada/2.jpg", "ada/mine.jpg", "align.json", "new/1.jpg", "notes.txt"]
+    assert (tmp_path / "outside.jpg").read_bytes() == b"mine"
+    assert sorted(line.split(",")[0] for line in journal(out)) == ["", "ada/2.png", "new/1.jpg"]
+
+
+def test_a_picture_takes_the_place_of_one_of_its_name_that_is_gone(tmp_path, detector_file, pictures, unbroken):
+    photos, out = write_folder(tmp_path / "photos", {"ada/1.jpg": pictures["ada/1.jpg"], "ada/1.png": pictures["ada/2.png"]}), tmp_path / "out"
+    align_pictures(photos, out, detector=detector_file)
+    (photos / "ada/1.jpg").unlink()
+    assert align_pictures(photos, out, detector=detector_file) == AlignReport(1, {}, removed=1)
+    assert content(out)["ada/1.jpg"] == content(unbroken)["ada/2.jpg"]
+
+
+def test_a_kill_while_crops_are_removed_leaves_none_behind(aligned, detector_file, monkeypatch):
+    photos, out = aligned
+    (photos / "ada/1.jpg").unlink()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", lambda path, missing_ok: raise_interrupt())
+        align_pictures(photos, out, detector=detector_file)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(align, "write_journal", lambda *_: raise_interrupt())
+        align_pictures(photos, out, detector=detector_file)
+    assert align_pictures(photos, out, detector=detector_file) == AlignReport(2, {"no face": 1}, removed=1)
+    assert sorted(content(out)) == ["ada/2.jpg", "align.json", "grace/1.jpg"]
+
+
+def raise_interrupt():
+    raise KeyboardInterrupt
+
+
+def test_an_older_journal_says_nothing_of_what_the_crops_were_made_from(aligned, detector_file, pictures, unbroken):
+    photos, out = aligned
+    write_folder(photos, {"ada/1.jpg": pictures["ada/2.png"]})
+    (photos / "grace/1.JPG").unlink()
+    (out / "align.csv").write_text("ada/1.jpg,kept\r\nada/2.png,kept\r\nada/blank.jpg,no face\r\ngrace/1.JPG,kept\r\n")
+    assert align_pictures(photos, out, detector=detector_file) == AlignReport(2, {"no face": 1}, removed=1, empty=["grace"])
+    assert content(out)["ada/1.jpg"] == content(unbroken)["ada/2.jpg"]
+
+
+# what is said
+
+
+def test_the_journal_says_why_a_picture_cannot_be_read(tmp_path, detector_file, hopper):
+    jpeg, bomb = encode(hopper, ".jpg"), bytearray(encode(hopper, ".jpg"))
+    size = bomb.index(b"\xff\xc0") + 5
+    bomb[size : size + 4] = (30000).to_bytes(2, "big") * 2
+    photos = write_folder(tmp_path / "photos", {"a/text.jpg": b"text", "a/cut.jpg": jpeg[:9000], "a/empty.jpg": b"", "a/bomb.jpg": bytes(bomb)})
+    assert align_pictures(photos, tmp_path / "out", detector=detector_file) == AlignReport(0, {"unreadable": 4})
+    with (tmp_path / "out/align.csv").open(newline="") as file:
+        said = {name: result for name, result, _ in csv.reader(file)}
+    assert all(result.startswith("unreadable: expected ") for result in said.values())
+    for name, why in {"text": "begins with b'text'", "cut": "truncated", "empty": "an empty file", "bomb": "30000 x 30000"}.items():
+        assert why in said[f"a/{name}.jpg"]
+
+
+def test_pictures_outside_people_s_folders_are_not_aligned(tmp_path, detector_file, pictures):
+    photos = write_folder(tmp_path / "photos", {"1.jpg": pictures["ada/1.jpg"], "ada/1.jpg": pictures["ada/1.jpg"]})
+    assert align_pictures(photos, tmp_path / "out", detector=detector_file) == AlignReport(1, {"in no person's folder": 1})
+    assert align_pictures(photos, tmp_path / "out", detector=detector_file) == AlignReport(1, {"in no person's folder": 1})
+    refuses(photos / "ada", tmp_path / "flat", match=r"expected one folder of pictures per person .*, got pictures in no folder; make one")
+    refuses(write_tar(tmp_path / "flat.tar", {"./1.jpg": b""}), tmp_path / "flat", match="got pictures in no folder")
+    assert not (tmp_path / "flat").exists()
+
+
+def test_folders_without_a_picture_are_named(tmp_path, detector_file, pictures):
+    photos = write_folder(tmp_path / "photos", {"ada/deep/1.jpg": pictures["ada/1.jpg"], "bob/1.heic": b"", ".git/x": b"", "notes.txt": b""})
+    (photos / "carl").mkdir()
+    assert align_pictures(photos, tmp_path / "out", detector=detector_file) == AlignReport(1, {}, empty=["bob", "carl"])
+
+
+# what is refused
+
+
 def refuses(*arguments, match, **options):
     with pytest.raises(InputError, match=match) as caught:
         align_pictures(*arguments, detector=b"", **options)
@@ -237,7 +350,12 @@ def refuses(*arguments, match, **options):
 
 def test_crops_of_another_geometry_are_not_mixed(photos, unbroken):
     before = content(unbroken)
-    refuses(photos, unbroken, geometry=CropGeometry(112, 16), match=r"expected .*face=112.*, got .*face=128.*; choose")
+    refuses(
+        photos,
+        unbroken,
+        geometry=CropGeometry(112, 16),
+        match=r"crops of --face 112 --margin 16, got crops of --face 128 --margin 16; choose .* these options",
+    )
     assert content(unbroken) == before
 
 

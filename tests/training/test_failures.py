@@ -30,15 +30,25 @@ def test_a_collapsed_run_is_given_up(tmp_path, faces, monkeypatch, point, recipe
 
     monkeypatch.setattr(TrainingState, "take_step", collapsing)
     with pytest.raises(TrainingCollapsed, match=r"expected embeddings that differ.*at step 8; lower schedule.rate") as caught:
-        fit.train(recipe(), faces, tmp_path)
+        fit.train(recipe(judge=100.0), faces, tmp_path)
     assert "\n" not in str(caught.value)
     assert len(read_log(tmp_path)) == fit.PATIENCE
+
+
+def test_lines_by_time_do_not_shorten_the_patience(tmp_path, faces, monkeypatch, recipe, read_log):
+    """With a line each step the run is given up at the same one."""
+    measure = TrainingState.measure
+    monkeypatch.setattr(TrainingState, "measure", lambda state, x, y: replace(measure(state, x, y), spread=0.0))
+    monkeypatch.setattr(fit, "LOG_SECONDS", -1.0)
+    with pytest.raises(TrainingCollapsed, match="at step 8;"):
+        fit.train(recipe(judge=100.0), faces, tmp_path)
+    assert len(read_log(tmp_path)) == 8
 
 
 def test_a_moment_of_collapse_is_forgiven(tmp_path, faces, monkeypatch, recipe):
     measure, calls = TrainingState.measure, iter(range(100))
     monkeypatch.setattr(TrainingState, "measure", lambda state, x, y: replace(measure(state, x, y), spread=1.0 if next(calls) % 4 == 3 else 0.0))
-    assert fit.train(recipe(epochs=6.0), faces, tmp_path).steps == 18
+    assert fit.train(recipe(epochs=6.0, judge=100.0), faces, tmp_path).steps == 18
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_within_steps(tmp_path, faces, recipe):
@@ -80,12 +90,12 @@ def test_an_unknown_network_is_refused(tmp_path, faces, recipe):
 
 
 def test_a_second_start_is_refused(tmp_path, faces, recipe):
-    fit.train(recipe(), faces, tmp_path, stop_after=1)
+    fit.train(recipe(), faces, tmp_path, stop=lambda step: step == 1)
     with pytest.raises(InputError, match="--resume"):
         fit.train(recipe(), faces, tmp_path)
-    with pytest.raises(InputError, match="another one's"):
+    with pytest.raises(InputError, match=r"got schedule.rate = 0.02 in place of 0.01;"):
         fit.train(recipe(rate=0.02), faces, tmp_path, resume=True)
-    with pytest.raises(InputError, match="expected the run's data"):
+    with pytest.raises(InputError, match="expected the run's data and --init, got names_sha256 ="):
         fit.train(recipe(), (replace(faces[0], names=[*faces[0].names[1:], "x/y.jpg"]), faces[1]), tmp_path, resume=True)
 
 
@@ -99,7 +109,7 @@ def test_a_second_start_is_refused(tmp_path, faces, recipe):
     ],
 )
 def test_a_state_of_something_else_is_refused(tmp_path, faces, spoil, recipe, arrays):
-    fit.train(recipe(), faces, tmp_path, stop_after=1)
+    fit.train(recipe(), faces, tmp_path, stop=lambda step: step == 1)
     state = arrays(tmp_path / STATE)
     spoil(state)
     np.savez(tmp_path / STATE, **state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from facelite.training.dataset import load
 from facelite.training.judging import embed_crops
 from facelite.training.recipe import Loss, Schedule, Teacher
 from facelite.training.run import CURVES, FACTS, LOG, STATE
-from facelite.training.state import rate
+from facelite.training.state import TrainingState, rate
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -30,6 +31,7 @@ def run(tmp_path_factory, tiny, small, recipe):
     patch = pytest.MonkeyPatch()
     patch.setitem(NETWORKS, "small", small)
     patch.setattr(fit, "LOG_EVERY", 4)
+    patch.setattr(fit, "LOG_SECONDS", math.inf)
     patch.setattr(fit, "SAVE_EVERY", 40)
     result = fit.train(recipe(epochs=20.0, judge=4.0), load(tiny, (Set("."),), None), out, progress=lines.append)
     patch.undo()
@@ -142,7 +144,7 @@ def test_the_rate_warms_up_and_falls_to_zero():
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_resumes_too_and_leaves_the_policy_alone(tmp_path, faces, precision, recipe, arrays):
-    fit.train(recipe(precision=precision), faces, tmp_path, stop_after=2)
+    fit.train(recipe(precision=precision), faces, tmp_path, stop=lambda step: step == 2)
     assert fit.train(recipe(precision=precision), faces, tmp_path, resume=True).steps == 12
     assert keras.config.dtype_policy().name == "float32"
     assert all(value.dtype in (np.float32, np.int64, np.int32, np.bool_, np.float64) for value in arrays(tmp_path / STATE).values())
@@ -161,7 +163,61 @@ def test_another_network_s_weights_are_refused(run, tmp_path, tiny, recipe):
 
 
 def test_a_run_is_resumed_with_the_weights_that_it_began_with(run, tmp_path, tiny, recipe):
-    data = load(tiny, (Set("."),), None)
-    fit.train(recipe(), data, tmp_path, init=read_weights(run[0]), stop_after=1)
-    with pytest.raises(InputError, match="expected the run's data"):
+    """They are needed until there is a state; other ones never do."""
+    data, weights = load(tiny, (Set("."),), None), read_weights(run[0])
+    others = {name: [2 * value for value in values] for name, values in weights.items()}
+    fit.train(recipe(), data, tmp_path, init=weights, stop=lambda step: step == 1)
+    fit.train(recipe(), data, tmp_path, resume=True, stop=lambda step: step == 2)
+    fit.train(recipe(), data, tmp_path, resume=True, init=weights, stop=lambda step: step == 3)
+    with pytest.raises(InputError, match=r"expected the run's data and --init, got init_sha256 = [0-9a-f]{64} in place of [0-9a-f]{64}; restore"):
+        fit.train(recipe(), data, tmp_path, resume=True, init=others)
+    (tmp_path / STATE).unlink()
+    with pytest.raises(InputError, match=r"expected the run's data and --init, got init_sha256 =  in place of [0-9a-f]{64}; restore"):
         fit.train(recipe(), data, tmp_path, resume=True)
+
+
+# when something is written
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes on by 4 seconds a step, and at no other time."""
+    now, take_step = [0.0], TrainingState.take_step
+
+    def slowly(state, x, y):
+        now[0] += 4
+        return take_step(state, x, y)
+
+    monkeypatch.setattr(TrainingState, "take_step", slowly)
+    monkeypatch.setattr(fit.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_slow_run_has_a_line_every_ten_seconds_and_a_state_every_minute(tmp_path, faces, monkeypatch, recipe, read_log, arrays, clock):
+    """With steps of 4 seconds, the third is the first past 10 seconds, the sixteenth the first past 60."""
+    states, save = [], fit.write_arrays
+    monkeypatch.setattr(fit, "write_arrays", lambda path, state: states.append(int(state["step"])) or save(path, state))
+    monkeypatch.setattr(fit, "LOG_EVERY", 1000)
+    monkeypatch.setattr(fit, "LOG_SECONDS", 10.0)
+    fit.train(recipe(epochs=12.0, judge=100.0), faces, tmp_path)
+    assert [int(row["step"]) for row in read_log(tmp_path)] == [*range(3, 37, 3)]
+    assert states == [16, 32, 36]
+
+
+def test_every_judgement_has_its_line(tmp_path, faces, monkeypatch, recipe, read_log):
+    made_up, lines = iter([0.3, 0.7, 0.7, 0.5]), []
+    monkeypatch.setattr(fit, "LOG_EVERY", 1000)
+    monkeypatch.setattr(fit, "judge", lambda vectors, held_out: dict.fromkeys(fit.JUDGED, 0.0) | {"val": next(made_up)})
+    assert fit.train(recipe(), faces, tmp_path, progress=lines.append).val == 0.7
+    expected = [(3, 0.3), (6, 0.7), (9, 0.7), (12, 0.5)]
+    assert [(int(row["step"]), float(row["val"])) for row in read_log(tmp_path)] == expected
+    assert [(line.step, line.val) for line in lines] == expected
+
+
+def test_a_run_that_is_stopped_keeps_what_it_reached(tmp_path, faces, recipe, read_log, arrays):
+    begun = []
+    result = fit.train(recipe(), faces, tmp_path, stop=lambda step: step == 5, began=lambda *step: begun.append(step))
+    assert (result.steps, result.planned) == (5, 12) and arrays(tmp_path / STATE)["step"] == 5
+    assert [int(row["step"]) for row in read_log(tmp_path)] == [2, 3, 4, 5]
+    result = fit.train(recipe(), faces, tmp_path, resume=True, began=lambda *step: begun.append(step))
+    assert (result.steps, result.planned) == (12, 12) and begun == [(0, 12), (5, 12)]

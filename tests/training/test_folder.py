@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from facelite.errors import FaceliteError, InputError
+from facelite.split import Set
 from facelite.training.folder import append_log, check_run, claim, cut_log, draw_log, read_state, write, write_arrays
-from facelite.training.recipe import Loss, default_recipe
+from facelite.training.recipe import Loss, Schedule, Teacher, default_recipe
 from facelite.training.run import CURVES, FACTS, LOG, RECIPE, STATE, run_network, run_recipe
 
 FACTS_OF = {"versions": {"keras": "3"}, "data": {"names_sha256": "0" * 64}}
@@ -32,9 +33,26 @@ def test_a_new_folder_is_claimed_with_its_recipe_and_facts(tmp_path):
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [RECIPE, FACTS]
 
 
-def test_resuming_where_no_run_is_begins_one(tmp_path):
-    claim(tmp_path, recipe(), FACTS_OF, resume=True)
-    assert run_recipe(tmp_path) == recipe()
+@pytest.mark.parametrize("out", ["", "mistyped"])
+def test_resuming_where_no_run_is_is_refused(tmp_path, out):
+    with pytest.raises(InputError, match="expected a run to go on with, got none; correct --out") as caught:
+        claim(tmp_path / out, recipe(), FACTS_OF, resume=True)
+    one_line(caught)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_is_not_begun_among_other_files(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="expected an empty folder, got one with other files in it") as caught:
+        claim(tmp_path, recipe(), FACTS_OF, resume=False)
+    one_line(caught)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_start_that_was_killed_at_its_first_file_is_begun_anew(tmp_path):
+    (tmp_path / f".{RECIPE}.4711").write_bytes(b"half")
+    claim(tmp_path, recipe(), FACTS_OF, resume=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [RECIPE, FACTS]
 
 
 def test_a_folder_with_a_run_is_refused_without_resume(tmp_path):
@@ -45,12 +63,23 @@ def test_a_folder_with_a_run_is_refused_without_resume(tmp_path):
     claim(tmp_path, recipe(), FACTS_OF, resume=True)
 
 
-@pytest.mark.parametrize("change", [{"space": "other"}, {"loss": Loss(margin=0.3)}])
-def test_another_recipes_run_is_refused(tmp_path, change):
+CHANGES = {
+    "space = other in place of mine": {"space": "other"},
+    "loss.margin = 0.3 in place of 0.2": {"loss": Loss(margin=0.3)},
+    "schedule.epochs = 30.0 in place of 20.0, schedule.seed = 2 in place of 1": {"schedule": Schedule(epochs=30.0, seed=2)},
+    "data.1.folder = b in place of nothing, data.1.numbering =  in place of nothing, data.1.labelled = True in place of nothing": {
+        "data": (Set("."), Set("b"))
+    },
+    "teacher.file = t.npz in place of nothing, teacher.leak = 0.9 in place of nothing": {"teacher": Teacher("t.npz")},
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_another_recipe_is_refused_and_what_differs_is_named(tmp_path, said):
     claim(tmp_path, recipe(), FACTS_OF, resume=False)
-    with pytest.raises(InputError, match="another one's") as caught:
-        claim(tmp_path, replace(recipe(), **change), FACTS_OF, resume=True)
-    one_line(caught)
+    with pytest.raises(InputError) as caught:
+        claim(tmp_path, replace(recipe(), **CHANGES[said]), FACTS_OF, resume=True)
+    assert f", got {said}; leave out what differs, or begin a new run: --init {tmp_path} and another --out" in one_line(caught)
 
 
 def test_a_recipe_that_lacks_todays_defaults_is_still_the_same(tmp_path):
@@ -61,7 +90,7 @@ def test_a_recipe_that_lacks_todays_defaults_is_still_the_same(tmp_path):
 
 def test_other_data_is_refused(tmp_path):
     claim(tmp_path, recipe(), FACTS_OF, resume=False)
-    with pytest.raises(InputError, match="data") as caught:
+    with pytest.raises(InputError, match=f"got names_sha256 = {'1' * 64} in place of {'0' * 64}; restore") as caught:
         claim(tmp_path, recipe(), {**FACTS_OF, "data": {"names_sha256": "1" * 64}}, resume=True)
     one_line(caught)
     claim(tmp_path, recipe(), {**FACTS_OF, "versions": {"keras": "4"}}, resume=True)  # other versions may go on

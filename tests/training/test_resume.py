@@ -34,15 +34,16 @@ def finish(process, status=0):
 
 @pytest.fixture
 def assert_same(read_log):
-    return lambda run, other: _assert_same(run, other, read_log)
+    return lambda run, other, more=(): _assert_same(run, other, read_log, more)
 
 
-def _assert_same(run, other, read_log):
-    """Weights, state and log bit by bit; the log but for the speed."""
+def _assert_same(run, other, read_log, more):
+    """Weights, state and log bit by bit; the log but for the speed, and for the line of each step in ``more``, which the other has not."""
     for name in (BEST, STATE):
         assert (run / name).read_bytes() == (other / name).read_bytes()
-    mine, theirs = ([{**row, "images_per_second": ""} for row in read_log(out)] for out in (run, other))
-    assert mine == theirs
+    mine, theirs = ({int(row.pop("step")): {**row, "images_per_second": ""} for row in read_log(out)} for out in (run, other))
+    assert list(mine) == sorted({*theirs, *more})
+    assert {step: mine[step] for step in theirs} == theirs
     assert sorted(path.name for path in run.iterdir()) == sorted(path.name for path in other.iterdir())
 
 
@@ -55,8 +56,19 @@ def unbroken(tmp_path_factory, tiny):
 
 
 def test_a_run_stopped_and_gone_on_with_is_the_unbroken_one(unbroken, read_log, assert_same):
-    assert len(read_log(unbroken / "whole")) == 12
-    assert_same(unbroken / "stopped", unbroken / "whole")
+    """It has a line for every other step, for each judgement, and for the step at which it was stopped."""
+    assert [int(row["step"]) for row in read_log(unbroken / "whole")] == [step for step in range(1, 25) if step % 2 == 0 or step % 3 == 0]
+    assert_same(unbroken / "stopped", unbroken / "whole", more=[13])
+
+
+def test_lines_and_states_by_time_change_nothing(unbroken, tiny, tmp_path, arrays, assert_same):
+    """Here after each step, in a run that is killed at its fifth and gone on with."""
+    out = tmp_path / "run"
+    said, _ = finish(start(tiny, (out, False, None), seconds=0, kill={"write": 8, "when": "after"}), -signal.SIGKILL)
+    assert [line for line in said if line.startswith("step")] == [f"step {step}" for step in range(1, 6)]
+    assert arrays(out / STATE)["step"] == 5
+    finish(start(tiny, (out, True, None), seconds=0))
+    assert_same(out, unbroken / "whole", more=range(1, 25))
 
 
 def test_a_run_killed_or_out_of_disk_goes_on_to_the_same_end(unbroken, tiny, tmp_path, arrays, assert_same):
