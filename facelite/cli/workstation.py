@@ -17,6 +17,7 @@ import click
 from facelite.cli.output import INTERRUPTED, bar, detector_option, json_option, show, stages, warn
 
 if TYPE_CHECKING:
+    from facelite.training.dataset import FaceSet
     from facelite.training.fit import Progress
     from facelite.training.recipe import TrainingRecipe
 
@@ -90,22 +91,15 @@ def train(
     from facelite.networks.weights import read_weights
     from facelite.training.dataset import load
     from facelite.training.folder import check_run
-    from facelite.training.judging import judged_at
     from facelite.training.recipe import default_recipe
 
     chosen = _chosen(recipe, network, epochs, out if resume else None, Path(out).resolve().name)
     weights = read_weights(init) if init else None
     check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
     faces = load(data, chosen.data, chosen.teacher)
-    pictures = len(faces[0])
     if not recipe and not resume:
-        chosen = default_recipe(chosen.network.name, chosen.space, pictures=pictures, epochs=epochs)
-    click.echo(f"{pictures} pictures to train on, {len(faces[1])} of {faces[1].people} people held out: VAL at {judged_at(faces[1])}", err=True)
-    if pictures < FEW_PICTURES and not init and not resume:
-        warn(
-            f"expected {FEW_PICTURES:,} pictures or more to begin with random weights, got {pictures:,}: strangers will hardly be told apart; "
-            "begin with trained weights: --network nns2 --init export/nns2/weights.npz"
-        )
+        chosen = default_recipe(chosen.network.name, chosen.space, pictures=len(faces[0]), epochs=epochs)
+    _say_pictures(*faces, random=not init and not resume)
     from facelite.training.fit import train as fit
 
     with _interrupts() as stop:
@@ -162,6 +156,19 @@ def _chosen(recipe: str | None, network: str | None, epochs: float | None, run: 
     if epochs:
         chosen = replace(chosen, schedule=replace(chosen.schedule, epochs=epochs))
     return chosen
+
+
+def _say_pictures(training: FaceSet, held_out: FaceSet, *, random: bool) -> None:
+    """How many there are, and whether those are enough for ``random`` weights to begin with."""
+    from facelite.training.judging import judged_at
+
+    at = judged_at(held_out)
+    click.echo(f"{len(training)} pictures to train on, {len(held_out)} of {held_out.people} people held out: VAL at {at}", err=True)
+    if random and len(training) < FEW_PICTURES:
+        warn(
+            f"expected {FEW_PICTURES:,} pictures or more to begin with random weights, got {len(training):,}: strangers will hardly be told apart; "
+            "begin with trained weights: --network nns2 --init export/nns2/weights.npz"
+        )
 
 
 @contextmanager

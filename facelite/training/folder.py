@@ -80,8 +80,12 @@ def _check_data(folder: Path, facts: dict[str, Any]) -> None:
 def _differences(old: Any, new: Any) -> str:
     """Each key in which two tables differ, with both values."""
     before, now = _leaves(old), _leaves(new)
+
+    def value(leaves: dict[str, Any], key: str) -> str:
+        return repr(leaves[key]) if key in leaves else "nothing"
+
     differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    return ", ".join(f"{key} = {now.get(key, 'nothing')} in place of {before.get(key, 'nothing')}" for key in differing)
+    return ", ".join(f"{key} = {value(now, key)} in place of {value(before, key)}" for key in differing)
 
 
 def _leaves(value: Any, where: str = "") -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -11,6 +13,8 @@ import pytest
 from facelite.cli.main import main
 from facelite.errors import FaceliteError
 from facelite.networks.weights import BEST
+from facelite.training.run import STATE
+from facelite.training.state import TrainingState
 
 RECIPE = """space = "mine"
 [network]
@@ -28,9 +32,12 @@ precision = "float32"
 """
 
 
+FEW = "strangers will hardly be told apart; begin with trained weights: --network nns2 --init export/nns2/weights.npz"
+
+
 @pytest.fixture
 def refused(monkeypatch, capsys):
-    """The command in this process, which must not succeed: its status, standard output and standard error."""
+    """The command in this process: its status, standard output and standard error."""
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["facelite", "train", *map(str, words)])
@@ -50,12 +57,15 @@ def test_the_command_trains_and_says_so(tiny, tmp_path, refused):
     stderr, result = done.stderr, json.loads(done.stdout)
     assert result.keys() == {"weights", "val", "val_at", "steps"}
     assert result["weights"] == str(out / BEST) and result["steps"] == 8 and result["val_at"] == "EER" and 0.4 < result["val"] <= 1
-    first, line = stderr.splitlines()[:2]
+    first, few, *lines = stderr.split("\n")
     assert first == "72 pictures to train on, 24 of 4 people held out: VAL at EER"
-    assert line.startswith("step 8/8  loss ") and " active " in line and " images/s " in line and " left 0:00:00 " in line and " VAL 0." in line
-    assert "Traceback" not in stderr and "oneDNN" not in stderr
+    assert few.startswith("facelite: expected 5,000 pictures or more") and few.endswith("got 72: " + FEW)
+    assert [line.split("  ")[0] for line in lines] == ["step 4/8", "step 8/8", ""]  # each judgement; nothing after the last
+    assert " active " in lines[1] and " images/s " in lines[1] and " left 0:00:00 " in lines[1]
+    assert f" VAL {result['val']:.4f}" in lines[0] + lines[1]
 
-    for words, named in ((["--out", out], "--resume"), (["--out", out, "--resume", "--epochs", 3], "another one's")):
+    longer = "got schedule.epochs = 3.0 in place of 2.0; leave out what differs, or begin a new run: --init"
+    for words, named in ((["--out", out], "add --resume"), (["--out", out, "--resume", "--epochs", 3], longer)):
         status, stdout, stderr = refused(tmp_path / "recipe.toml", "--data", tiny, *words)
         assert status == 2 and not stdout and len(stderr.splitlines()) == 1 and named in stderr
 
@@ -86,3 +96,86 @@ def test_an_out_that_cannot_be_written_ends_in_one_line(tiny, tmp_path, refused)
     status, stdout, stderr = refused(tmp_path / "recipe.toml", "--data", tiny, "--out", tmp_path / "file" / "run")
     assert status == FaceliteError.exit_status and not stdout
     assert "expected to write the run's files" in stderr.splitlines()[-1] and "Traceback" not in stderr
+
+
+def test_recipe_and_network_are_not_given_together(tiny, tmp_path, refused):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    status, stdout, stderr = refused(tmp_path / "recipe.toml", "--network", "nns1", "--data", tiny, "--out", tmp_path / "run")
+    assert status == 2 and not stdout and "expected RECIPE or --network, got both" in stderr and not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def train(small_network, tiny, tmp_path, refused, monkeypatch):
+    """train(...): the network "small" on ``tiny`` into tmp_path/run, in this process; train.interrupt(step, ...) with Ctrl-C amid that step."""
+    take_step = TrainingState.take_step
+
+    def call(*words):
+        return refused("--data", tiny, "--out", tmp_path / "run", *words)
+
+    def interrupt(at, *words):
+        def interrupted(state, x, y):
+            if state.step + 1 == at:
+                os.kill(os.getpid(), signal.SIGINT)
+            return take_step(state, x, y)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(TrainingState, "take_step", interrupted)
+            return call(*words)
+
+    call.interrupt = interrupt
+    return call
+
+
+def test_a_run_that_was_interrupted_is_resumed_by_its_own_recipe(train, tmp_path, arrays):
+    """24 steps: epochs of 3 with the smaller batch."""
+    out = tmp_path / "run"
+    status, stdout, stderr = train.interrupt(5, "--network", "small", "--epochs", 12)
+    assert status == 130 and not stderr.endswith("\n\n")
+    assert stderr.splitlines()[-1] == "facelite: stopped at step 5 of 24; go on with --resume"
+    assert stderr.splitlines()[-2].startswith("step 5/24  ") and arrays(out / STATE)["step"] == 5
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    for words, named in (
+        (["--epochs", 20], "got schedule.epochs = 20.0 in place of 12.0; leave out what differs, or begin a new run: --init"),
+        (["--network", "nns2"], "got network.name = 'nns2' in place of 'small'; "),
+    ):
+        status, stdout, stderr = train("--resume", *words)
+        assert status == 2 and len(stderr.splitlines()) == 1 and named in stderr
+
+    status, stdout, stderr = train("--resume", "--json")
+    assert status == 0 and json.loads(stdout)["steps"] == 24
+    assert stderr.splitlines()[1] == "resumed at step 5 of 24" and FEW not in stderr
+    assert int(arrays(out / STATE)["step"]) == 24
+    assert train("--resume")[2].splitlines()[-1] == "resumed at step 24 of 24"
+
+
+def test_a_second_interrupt_while_the_state_is_saved_leaves_the_old_one(train, tmp_path, monkeypatch, arrays):
+    out, replace = tmp_path / "run", os.replace
+
+    def interrupted(unfinished, path):
+        if path.name == STATE:
+            os.kill(os.getpid(), signal.SIGINT)
+        replace(unfinished, path)
+
+    train.interrupt(5, "--network", "small", "--epochs", 12)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupted)
+        status, _, stderr = train.interrupt(9, "--resume")
+    assert status == 130 and stderr.splitlines()[-1] == "facelite: interrupted"
+    assert arrays(out / STATE)["step"] == 5 and not list(out.glob(".*"))
+    assert train("--resume")[2].splitlines()[1] == "resumed at step 5 of 24"
+
+
+def test_resuming_a_mistyped_folder_begins_nothing(train, tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    for words in ((), (tmp_path / "recipe.toml",)):
+        status, _, stderr = train("--resume", *words)
+        assert status == 2 and "expected" in stderr and "run" in stderr and len(stderr.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_trained_weights_to_begin_with_are_no_reason_to_warn(train, tmp_path):
+    assert FEW in train("--network", "small", "--epochs", 1)[2]
+    (tmp_path / "run").rename(tmp_path / "first")
+    status, _, stderr = train("--network", "small", "--epochs", 1, "--init", tmp_path / "first")
+    assert status == 0 and FEW not in stderr
