@@ -147,6 +147,10 @@ class Rates:
     failed_to_detect: int
     accuracy: float
 
+    @property
+    def val_interval_at_fmr(self):
+        return {fmr: (val - 0.01, val + 0.01) for fmr, val in self.val_at_fmr.items()}
+
 
 def test_a_sweep_asks_once_a_setting_and_keeps_what_each_model_reached():
     asked, seen = [], []
@@ -186,6 +190,7 @@ def test_a_sweep_asks_once_a_setting_and_keeps_what_each_model_reached():
         "road": "aligned",
         "model": "float32",
         "val": 0.07,
+        "val_interval": [pytest.approx(0.06), pytest.approx(0.08)],
         "accuracy": 0.5,
         "failed_to_detect": 3,
         "unchanged": None,
