@@ -166,8 +166,8 @@ def _say_pictures(training: FaceSet, held_out: FaceSet, *, random: bool) -> None
     click.echo(f"{len(training)} pictures to train on, {len(held_out)} of {held_out.people} people held out: VAL at {at}", err=True)
     if random and len(training) < FEW_PICTURES:
         warn(
-            f"expected {FEW_PICTURES:,} pictures or more to begin with random weights, got {len(training):,}: strangers will hardly be told apart; "
-            "begin with trained weights: --network nns2 --init export/nns2/weights.npz"
+            f"expected {FEW_PICTURES:,} pictures or more to begin with random weights, got {len(training):,}: expect many more errors than "
+            "with trained ones; begin with those: --network nns2 --init export/nns2/weights.npz"
         )
 
 
