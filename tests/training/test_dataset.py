@@ -237,7 +237,8 @@ def test_a_set_without_crops_is_refused_even_beside_another(two_sets, write_set)
 
 def test_two_geometries_are_refused(two_sets, names, write_set):
     write_set(two_sets / "other", dict.fromkeys(names(False, 2), 2), geometry=CropGeometry(face=32, margin=4))
-    assert "one geometry" in refused(two_sets, (Set("a"), Set("other")))
+    expected = "one geometry, got a of --face 48 --margin 6, other of --face 32 --margin 4; align"
+    assert expected in refused(two_sets, (Set("a"), Set("other")))
 
 
 def test_a_crop_of_another_size_is_refused_by_name(two_sets, names):

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from facelite.cli import workstation
 from facelite.cli.main import main
 from facelite.errors import FaceliteError
 from facelite.networks.weights import BEST
@@ -167,6 +168,18 @@ def test_a_second_interrupt_while_the_state_is_saved_leaves_the_old_one(train, t
     assert status == 130 and stderr.splitlines()[-1] == "facelite: interrupted"
     assert arrays(out / STATE)["step"] == 5 and not list(out.glob(".*"))
     assert train("--resume")[2].splitlines()[1] == "resumed at step 5 of 24"
+
+
+def test_an_interrupt_that_is_ignored_stays_so():
+    """As in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with workstation._interrupts() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not stop()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_resuming_a_mistyped_folder_begins_nothing(train, tmp_path):
