@@ -77,7 +77,9 @@ def test_importing_facelite_imports_nothing_heavy():
 
 def commands(group, path=()):
     """(words, command) of every command, subcommands too; an alias is named where it is."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))

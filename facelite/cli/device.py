@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -215,4 +216,7 @@ def _people(folder: Path) -> dict[str, list[Path]]:
     return people
 
 
-COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, identify, gallery_group, inspect)
+enroll = copy(enrol)
+enroll.name, enroll.hidden = "enroll", True  # one line in --help is enough
+
+COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, enroll, identify, gallery_group, inspect)

@@ -5,27 +5,54 @@ from __future__ import annotations
 import io
 import os
 import sys
-from copy import copy
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from facelite import __version__
-from facelite.cli import calibrate, cluster, device, evaluate, workstation
 from facelite.cli.output import Commands
+from facelite.errors import FaceliteError
+
+MODULES = {
+    "align": "workstation",
+    "calibrate": "calibrate",
+    "cluster": "cluster",
+    "embed": "device",
+    "enrol": "device",
+    "enroll": "device",
+    "evaluate": "evaluate",
+    "export": "workstation",
+    "gallery": "device",
+    "identify": "device",
+    "inspect": "device",
+    "train": "workstation",
+    "verify": "device",
+}
+"""In which module of facelite.cli each command is: a door does not wait for what a workstation needs."""
 
 
-@click.group(cls=Commands, no_args_is_help=False)
+class Program(Commands):
+    """Imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in MODULES:
+            return None
+        try:
+            module = import_module(f"facelite.cli.{MODULES[cmd_name]}")
+        except ImportError as error:
+            raise FaceliteError(f"expected the packages that it needs, got: {error}; install them: pip install facelite") from error
+        commands: tuple[click.Command, ...] = module.COMMANDS
+        return {command.name: command for command in commands}[cmd_name]
+
+
+@click.group(cls=Program, no_args_is_help=False)
 @click.version_option(__version__, prog_name="facelite")
 def main() -> None:
     """Face verification on cheap devices: align, train, export; then enrol, verify, identify."""
-
-
-for command in (*workstation.COMMANDS, *evaluate.COMMANDS, *calibrate.COMMANDS, *cluster.COMMANDS, *device.COMMANDS):
-    main.add_command(command)
-enroll = copy(device.enrol)
-enroll.hidden = True  # one line in --help is enough
-main.add_command(enroll, name="enroll")
 
 
 def run() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.networks.layers import l2_pooling, response_norm
+from facelite.networks.layers import batch_norm, l2_pooling, response_norm
 from facelite.networks.table import AveragePool, Conv, Flatten, Inception, Maxout, Network, Norm, Pool, PoolKind, Row
 
 BN_EPSILON = 1e-3
@@ -80,7 +80,7 @@ class _Block:
         return self.layers.ReLU(name=f"{name}_relu")(self.norm(name, x))
 
     def norm(self, name: str, x: Any, dtype: str | None = None) -> Any:
-        return self.layers.BatchNormalization(epsilon=BN_EPSILON, momentum=BN_MOMENTUM, name=f"{name}_bn", dtype=dtype)(x)
+        return batch_norm(self.keras)(epsilon=BN_EPSILON, momentum=BN_MOMENTUM, name=f"{name}_bn", dtype=dtype)(x)
 
     def pool(self, name: str, x: Any, kind: PoolKind, size: int, stride: int) -> Any:
         if kind == "max":

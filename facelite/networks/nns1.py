@@ -1,7 +1,7 @@
 """NNS1, "mini Inception": FaceNet's network between a server's and a phone's.
 
 The paper's: 26M parameters, 220M multiply-adds, input 165 x 165, 128 numbers out; it prints no table.
-Ours: this table (4.4M parameters, 126.8M multiply-adds) and the input of 112 x 112, the whole of the usual template. The paper's
+Ours: this table (4.4M parameters, 137.6M multiply-adds) and the input of 112 x 112, the whole of the usual template. The paper's
 26M parameters must sit in a wide fully connected layer; ours, behind a map of 7 x 7, is the larger part of 4.4M too.
 
 It is NNS2 at twice the width with one more block in each stage. A deeper table (three stages, 5 x 5 at 160 x 160, 216.5M
@@ -21,13 +21,13 @@ NNS1 = Network(
     height=112,
     width=112,
     rows=(
-        Conv("conv1", 3, 28, stride=2),
-        Conv("conv2", 3, 56, stride=2),
+        Conv("conv1", 3, 32, stride=2),
+        Conv("conv2", 3, 64, stride=2),
         #          name          1x1  3x3         5x5       pool       projection
         Inception("inception3a", 0, (48, 128), (16, 32), "max", stride=2, five_as=_TWO_3X3),
-        Inception("inception3b", 96, (56, 88), (16, 32), "average", 32, five_as=_TWO_3X3),
-        Inception("inception3c", 96, (56, 88), (16, 32), "average", 32, five_as=_TWO_3X3),
-        Inception("inception4a", 0, (96, 192), (24, 48), "max", stride=2, five_as=_TWO_3X3),
+        Inception("inception3b", 96, (64, 96), (16, 32), "average", 32, five_as=_TWO_3X3),
+        Inception("inception3c", 96, (64, 96), (16, 32), "average", 32, five_as=_TWO_3X3),
+        Inception("inception4a", 0, (96, 192), (32, 48), "max", stride=2, five_as=_TWO_3X3),
         Inception("inception4b", 192, (96, 160), (32, 48), "average", 96, five_as=_TWO_3X3),
         Inception("inception4c", 192, (96, 160), (32, 48), "average", 96, five_as=_TWO_3X3),
         Flatten("flatten"),

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from facelite.networks import NETWORKS, Network, build, fold, get_weights, set_weights
-from facelite.networks.layers import l2_pooling, response_norm
+from facelite.networks.layers import batch_norm, l2_pooling, response_norm
 from facelite.networks.table import Inception, Maxout
 
 HOSTS = {"keras": keras, "tf_keras": tf_keras}
@@ -191,3 +191,32 @@ def test_own_layers_survive_saving(host):
 def inputs_of(layer):
     """The names of the layers whose outputs go into ``layer``, in order."""
     return [tensor._keras_history[0].name for tensor in layer.input]
+
+
+def normalised(layer, images, towards):
+    """The outputs, the gradients of their product with ``towards``, and the moving values after one step of training."""
+    x = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.cast(layer(x, training=True), tf.float32)
+        value = tf.reduce_sum(y * towards)
+    gradients = tape.gradient(value, [x, layer.gamma, layer.beta])
+    return [np.asarray(one, np.float32) for one in (y, *gradients, layer.moving_mean, layer.moving_variance)]
+
+
+@pytest.mark.parametrize(("dtype", "near"), [("float32", 1e-3), ("mixed_bfloat16", 2e-2)])  # the kernel's variance: n - 1
+@pytest.mark.parametrize("channels", [16, 28])
+def test_the_fused_normalisation_is_keras_own(channels, dtype, near):
+    generator = np.random.default_rng(3)
+    images = generator.normal(1, 2, (8, 12, 12, channels)).astype(np.float32)
+    towards = generator.normal(size=images.shape).astype(np.float32)
+    layers = [kind(momentum=0.9, epsilon=1e-3, dtype=dtype) for kind in (batch_norm(keras), keras.layers.BatchNormalization)]
+    assert type(layers[0]) is not type(layers[1])
+    for layer in layers:
+        layer.build(images.shape)
+        layer.gamma.assign(np.linspace(0.5, 1.5, channels))
+        layer.beta.assign(np.linspace(-1, 1, channels))
+    for ours, theirs in zip(*(normalised(layer, images, towards) for layer in layers), strict=True):
+        assert difference(ours, theirs) < near
+    judged = [np.asarray(layer(images, training=False), np.float32) for layer in layers]
+    assert difference(*judged) < near
