@@ -32,6 +32,7 @@ FORMAT = (1, 1)
 MANIFEST = "manifest.json"
 EMBEDDER = "embedder.tflite"
 DETECTOR = "detector.tflite"
+CARD = "model-card.md"
 GOLDEN = "golden.json"
 
 MAX_BYTES = 256 * 2**20

@@ -27,8 +27,8 @@ def cache(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def few_draws(monkeypatch):
     """Intervals of so many draws, which are soon made, where a test asks for rates: those do not depend on them."""
-    draw, few = bootstrap._draws, 20
-    monkeypatch.setattr(bootstrap, "_draws", lambda people, seed, draws: draw(people, seed, min(draws, few)))
+    for function in (bootstrap.intervals, bootstrap.differences):
+        monkeypatch.setitem(function.__kwdefaults__, "draws", 20)
 
 
 @pytest.fixture(scope="session")

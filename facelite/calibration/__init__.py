@@ -1,13 +1,12 @@
 """Distances of people who were held out -> error rates with their intervals, and thresholds that carry them. NumPy only."""
 
-from facelite.calibration.bootstrap import CONFIDENCE, Interval, differences, intervals
+from facelite.calibration.bootstrap import RULE_OF_THREE, Interval, differences, draw_people, intervals, middle, widened
 from facelite.calibration.comparisons import BEYOND, STEPS, Comparisons, compare_all, compare_list, count_people_pairs, on_grid
 from facelite.calibration.rates import Rates, rates
-from facelite.calibration.thresholds import FMRS, RULE_OF_THREE, calibrate, check_supported, supported, supported_fmrs
+from facelite.calibration.thresholds import FMRS, calibrate, check_supported, supported, supported_fmrs
 
 __all__ = [
     "BEYOND",
-    "CONFIDENCE",
     "FMRS",
     "RULE_OF_THREE",
     "STEPS",
@@ -20,9 +19,12 @@ __all__ = [
     "compare_list",
     "count_people_pairs",
     "differences",
+    "draw_people",
     "intervals",
+    "middle",
     "on_grid",
     "rates",
     "supported",
     "supported_fmrs",
+    "widened",
 ]

@@ -49,8 +49,7 @@ class Rates:
     @property
     def auc(self) -> float:
         """The probability that a genuine comparison is nearer than an impostor one, ties on the grid counted half (Mann-Whitney)."""
-        below = np.concatenate([[0], self.val[:-1]])
-        return float(np.diff(self.fmr, prepend=0) @ (below + self.val) / 2)
+        return float((np.diff(self.fmr) * (self.val[1:] + self.val[:-1])).sum() + self.fmr[0] * self.val[0]) / 2
 
     def _val(self, k: int) -> float:
         return float(self.val[k]) if k >= 0 else 0.0

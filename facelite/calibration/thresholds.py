@@ -6,34 +6,36 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facelite.calibration.bootstrap import intervals
+from facelite.calibration.bootstrap import RULE_OF_THREE, intervals
 from facelite.calibration.comparisons import STEPS, Comparisons
-from facelite.calibration.rates import rates
+from facelite.calibration.rates import Rates, rates
 from facelite.errors import UnsupportedRate
 from facelite.face import Threshold
-
-RULE_OF_THREE = 3.0
-"""No error in N independent trials: the rate lies below 3 / N with 95 % confidence (ISO/IEC 19795-1)."""
-
 
 FMRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 """The FMRs that are measured where none is asked for: those of them that the people support."""
 
 
 def calibrate(comparisons: Comparisons, fmrs: Sequence[float], /) -> list[Threshold]:
-    """A Threshold for each wanted FMR. Raises UnsupportedRate for one below 3 / N, N the pairs of distinct people."""
+    """A Threshold for each wanted FMR, at the last impostor comparison that it lets match.
+
+    Anywhere up to the next one the FMR measured is the same, but the FMR to expect of other people is larger: at 3 / N by a third.
+    Raises UnsupportedRate for an FMR below 3 / N, N the pairs of distinct people.
+    """
     if not len(comparisons.genuine):
         raise UnsupportedRate("expected two pictures of a person or more, got no genuine pair; give more pictures of each person")
     for fmr in fmrs:
         check_supported(fmr, comparisons.people_pairs)
     measured = rates(comparisons)
-    distances = [measured.place(fmr) / STEPS for fmr in fmrs]
-    found = intervals(comparisons, lambda drawn: [drawn.fmr_at(distance) for distance in distances])
+    distances = [_last_match(measured, fmr) / STEPS for fmr in fmrs]
+    found = intervals(
+        comparisons, lambda drawn: [drawn.fmr_at(distance) for distance in distances], trials=[comparisons.people_pairs] * len(distances)
+    )
     return [
         Threshold(
             distance=distance,
             fmr=fmr,
-            fmr_upper=max(interval.high, RULE_OF_THREE / comparisons.people_pairs),
+            fmr_upper=interval.high,
             fnmr=measured.fnmr_at(distance),
             genuine_pairs=len(comparisons.genuine),
             impostor_pairs=comparisons.impostor_pairs,
@@ -41,6 +43,12 @@ def calibrate(comparisons: Comparisons, fmrs: Sequence[float], /) -> list[Thresh
         )
         for fmr, distance, interval in zip(fmrs, distances, found, strict=True)
     ]
+
+
+def _last_match(measured: Rates, fmr: float) -> int:
+    """The grid point of the last impostor comparison at or below the largest threshold for ``fmr``; that threshold where none is."""
+    place = measured.place(fmr)
+    return int(np.searchsorted(measured.fmr, measured.fmr[place])) if place >= 0 and measured.fmr[place] > 0 else place
 
 
 def supported(fmr: float, people_pairs: int, /) -> bool:

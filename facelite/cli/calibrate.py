@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from facelite.cli.judgement import calibration_lines
-from facelite.cli.output import detector_option, held_out_option, json_option, no_cache_option, show, stages, workers_option
+from facelite.cli.output import detector_option, held_out_option, json_option, no_cache_option, show, stages, warn, workers_option
 
 
 @click.command()
@@ -21,7 +21,7 @@ from facelite.cli.output import detector_option, held_out_option, json_option, n
 )
 @click.option("--templates", type=click.Path(), help="The bundle that enrols, where it is another one of the same space.")
 @click.option("--strangers", type=click.Path(), help="Pictures of other people, in groups: their FMR inside each group at each threshold.")
-@click.option("--groups", default="utkface", show_default=True, help="The groups of the strangers: a CSV, or 'utkface' for its file names.")
+@click.option("--groups", help="The groups of the strangers: a CSV, or 'utkface' for its file names.  [default: utkface]")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write MODEL, a bundle, with the measured thresholds to this file.")
 @click.option("--default-fmr", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="The default FMR of --out.  [default: as in MODEL]")
 @no_cache_option
@@ -35,7 +35,7 @@ def calibrate(
     fmrs: tuple[float, ...],
     templates: str | None,
     strangers: str | None,
-    groups: str,
+    groups: str | None,
     out: str | None,
     default_fmr: float | None,
     no_cache: bool,
@@ -54,7 +54,7 @@ def calibrate(
     from facelite.evaluation.calibrate import add_strangers, calibrate_model, recalibrated
     from facelite.evaluation.people import open_people
 
-    _check_usage(model, fmrs, out, default_fmr)
+    _check_usage(model, fmrs, out, default_fmr, both=bool(templates and strangers), groups_alone=bool(groups and not strangers))
     bundle = open_bundle(model) if out else None  # what is none is refused before anything is measured
     judged, enrolling = open_model(model, detector=detector), open_model(templates, detector=detector) if templates else None
     if templates:
@@ -66,19 +66,27 @@ def calibrate(
         if strangers:
             with open_people(strangers) as others:
                 chosen = others(True if held_out else None)
-                found = add_strangers(found, judged, chosen, groups=groups, cache=cache, workers=workers, progress=progress)
+                found = add_strangers(found, judged, chosen, groups=groups or "utkface", cache=cache, workers=workers, progress=progress)
+    default = default_fmr or (bundle.manifest.fmr if bundle else None)
     if out and bundle:
         write_atomically(Path(out), recalibrated(bundle, found, fmr=default_fmr))
-    show({"model": model, **asdict(found), "out": out}, as_json, list(calibration_lines(found)))
+        if bundle.manifest.template_thresholds and not templates:
+            warn("the thresholds for templates of other bundles are left out: measure them again, --templates")
+    wrote = [f"wrote {out}, default FMR {default:g}"] if out and default else []
+    show({"model": model, **asdict(found), "out": out, "default_fmr": default if out else None}, as_json, [*calibration_lines(found), *wrote])
 
 
-def _check_usage(model: str, fmrs: tuple[float, ...], out: str | None, default_fmr: float | None) -> None:
+def _check_usage(model: str, fmrs: tuple[float, ...], out: str | None, default_fmr: float | None, *, both: bool, groups_alone: bool) -> None:
     if any(map(isnan, fmrs)):
         raise click.UsageError("expected --fmr to be a number, got nan")
     if out and Path(out).resolve() == Path(model).resolve():
         raise click.UsageError("expected --out to be another file than MODEL, got the same")
     if default_fmr and not out:
         raise click.UsageError("expected --default-fmr with --out only, got it alone")
+    if groups_alone:
+        raise click.UsageError("expected --groups with --strangers only, got it alone")
+    if both:
+        raise click.UsageError("expected --strangers without --templates, got both; they are told for MODEL's own templates")
 
 
 COMMANDS: tuple[click.Command, ...] = (calibrate,)

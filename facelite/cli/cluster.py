@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from facelite.atomic import write_atomically
-from facelite.cli.output import bar, bundle_option, json_option, show
+from facelite.cli.output import bar, bundle_option, json_option, no_cache_option, show
 from facelite.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ def _in_range(context: click.Context, parameter: click.Parameter, value: float |
 @bundle_option
 @click.option("--distance", type=float, callback=_in_range, help="Mean distance up to which faces are one person's; default: threshold at FMR 1e-2.")
 @click.option("--out", type=click.Path(file_okay=False), default="clusters", show_default=True, help="Folder of the results; an earlier run's go.")
+@no_cache_option
 @click.option("--labelled", is_flag=True, help="Each picture lies in its person's folder: say how well clusters and people agree.")
 @json_option
-def cluster(source: str, bundle: str | None, distance: float | None, out: str, labelled: bool, as_json: bool) -> None:
+def cluster(source: str, bundle: str | None, distance: float | None, out: str, labelled: bool, no_cache: bool, as_json: bool) -> None:
     """Sort the pictures in DIR (a folder, however deep, or an uncompressed tar) by the person they show, without knowing anybody.
 
     The face nearest to the centre of each picture counts. OUT/clusters.csv names the cluster of every picture, 1 being the largest, or the
@@ -63,6 +64,7 @@ def cluster(source: str, bundle: str | None, distance: float | None, out: str, l
     With --labelled, precision is lost where a cluster mixes people, recall where a person is in several clusters; folders mean nothing else.
     """
     from facelite.bundle import DETECTOR, find_bundle
+    from facelite.evaluation.cache import default_folder
     from facelite.evaluation.clustering import cluster_pictures, default_distance, people_of
     from facelite.runtime.embedder import Embedder
     from facelite.runtime.verifier import open_verifier
@@ -75,7 +77,13 @@ def cluster(source: str, bundle: str | None, distance: float | None, out: str, l
         people = people_of(names) if labelled else []
         with bar("embedding") as progress:
             found = cluster_pictures(
-                names, read, detector=opened.files[DETECTOR], embedder=lambda: Embedder.of(opened), distance=distance, progress=progress
+                names,
+                read,
+                detector=opened.files[DETECTOR],
+                embedder=lambda: Embedder.of(opened),
+                distance=distance,
+                cache=None if no_cache else default_folder(),
+                progress=progress,
             )
         values = {**_counts(found), "distance": distance, **(_agreement(found, people) if labelled else {})}
         with bar("drawing") as progress:

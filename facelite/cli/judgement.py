@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from facelite.cli.output import percent
+from facelite.face import Outcome
 
 if TYPE_CHECKING:
     from facelite.evaluation.calibrate import Calibration
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
     from facelite.evaluation.slices import Slices
 
 
+UNITS = {"jpeg": "", "pixels": " in the face's square", "jitter": " of its side"}
+"""Of the settings of a sweep; JPEG's are its quality."""
+
+
 def judgement_values(judgement: Judgement) -> dict[str, Any]:
     """A judgement for --json: the first model's verification at the top, then what else was wished."""
     first, *others = zip(judgement.models, judgement.judged, strict=True)
     values = {"model": first[0], **asdict(first[1].verification), "crop": judgement.crop, "seconds": round(judgement.seconds, 2)}
-    embedded = first[1].embedded
-    values["without_a_face"] = [name for name, found in zip(embedded.names, embedded.found, strict=True) if not found]
-    if judgement.deployed:
-        values["deployed"] = asdict(judgement.deployed)
+    values["without_a_face"] = judgement.without_a_face
+    if deployed := judgement.deployed[0]:
+        values["deployed"] = asdict(deployed)
     if judgement.measures:
         values["measures"] = judgement.measures
     for name, judged in others:
@@ -42,45 +46,64 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
         found = judged.verification
         yield f"{name}: {found.images:,} images of {found.people:,} people, {found.failed_to_detect:,} without a face"
         yield f"  {found.genuine_pairs:,} genuine and {found.impostor_pairs:,} impostor pairs ({found.people_pairs:,} pairs of distinct people)"
-        yield f"  accuracy {percent(found.accuracy)} +- {percent(found.accuracy_std)} over folds; EER {percent(found.eer)}; AUC {found.auc:.4f}"
+        folds = f"+- {percent(found.accuracy_std)} over {found.accuracy_folds} folds" if found.accuracy_folds > 1 else "at the best threshold here"
+        yield f"  accuracy {percent(found.accuracy)} {folds} ({_ends(found.accuracy_interval)})"
+        yield f"  EER {percent(found.eer)} ({_ends(found.eer_interval)}); AUC {found.auc:.4f} (95 %: {{:.4f}} to {{:.4f}})".format(
+            *found.auc_interval
+        )
         for fmr, val in found.val_at_fmr.items():
-            low, high = found.val_interval_at_fmr[fmr]
-            yield f"  VAL {percent(val)} at FMR {fmr} (95 %: {percent(low)} to {percent(high)})"
+            yield f"  VAL {percent(val)} at FMR {fmr} ({_ends(found.val_interval_at_fmr[fmr])})"
         if not found.val_at_fmr:
             yield "  too few people for VAL at an FMR: 30 pairs of distinct people support 0.1"
-    if one := judgement.deployed:
-        yield (
-            f"at the threshold {one.threshold.distance:.4f}, calibrated for FMR {one.threshold.fmr:g}: FMR {percent(one.fmr.value)} "
-            f"(95 %: {percent(one.fmr.low)} to {percent(one.fmr.high)}), FNMR {percent(one.fnmr.value)} "
-            f"({percent(one.fnmr.low)} to {percent(one.fnmr.high)})"
-        )
+    if unreadable := [name for name, reason in judgement.without_a_face.items() if reason != Outcome.NO_FACE.value]:
+        yield f"{len(unreadable):,} of them unreadable, such as {unreadable[0]}: {judgement.without_a_face[unreadable[0]]}"
+    for name, one in zip(judgement.models, judgement.deployed, strict=True):
+        if one:
+            yield (
+                f"{name} at its threshold {one.threshold.distance:.4f}, calibrated for FMR {one.threshold.fmr:g}: FMR {percent(one.fmr.value)} "
+                f"({_ends((one.fmr.low, one.fmr.high))}), FNMR {percent(one.fnmr.value)} ({_ends((one.fnmr.low, one.fnmr.high))})"
+            )
     for rate, change in judgement.differences.items():
-        what = rate.upper() if rate == "eer" else f"VAL at FMR {rate}"
+        what = {"accuracy": rate, "eer": "EER"}.get(rate, f"VAL at FMR {rate}")
         yield f"difference in {what}: {100 * change.value:+.2f} points (95 %: {100 * change.low:+.2f} to {100 * change.high:+.2f})"
     for measure, values in (judgement.measures or {}).items():
-        yield f"{measure}: " + ", ".join(f"{name} {percent(value)}" for name, value in values.items())
+        yield f"{judgement.models[0]} by {measure}: " + ", ".join(f"{name} {percent(value)}" for name, value in values.items())
     yield from _slice_lines(judgement.slices) if judgement.slices else ()
     yield from _identification_lines(judgement.identification) if judgement.identification else ()
     for kind in judgement.sweeps:
         for point in kind.points:
-            setting = "untouched" if point.setting is None else f"{point.setting:g}"
-            reached = f"VAL {percent(point.val)} at FMR {kind.fmr}, accuracy {percent(point.accuracy)}"
+            setting = "untouched" if point.setting is None else f"{point.setting:g}{UNITS[kind.kind]}"
+            reached = f"VAL {_with_ends(point.val, point.val_interval)} at FMR {kind.fmr}, accuracy {percent(point.accuracy)}"
             yield f"{kind.kind} {setting}, {point.road}, {point.model}: {reached}"
     yield f"{judgement.seconds:.1f} s, {judgement.crop}"
 
 
 def _slice_lines(slices: Slices) -> Iterator[str]:
     for one in slices.slices:
-        name, few = f"{one.attribute} {one.value}".strip(), "" if one.enough else f"; too few for FMR {slices.fmr:g}"
-        yield f"{name}: {one.people:,} people, FMR {percent(one.fmr)}, FNMR {percent(one.fnmr)}{few}"
+        fmr = _with_ends(one.fmr, one.fmr_interval) + ("" if one.enough_for_fmr else f", too few for {slices.fmr:g}")
+        fnmr = _with_ends(one.fnmr, one.fnmr_interval) + ("" if one.enough_for_fnmr else ", too few")
+        yield f"{one.attribute} {one.value}".strip() + f": {one.people:,} people, FMR {fmr}; FNMR {fnmr}"
+    for rate, worst in (("FMR", slices.worst_fmr), ("FNMR", slices.worst_fnmr)):
+        if worst:
+            yield f"worst {rate} over that of all: " + ", ".join(f"{attribute} {times:.1f} times" for attribute, times in worst.items())
+
+
+def _with_ends(rate: float | None, ends: tuple[float, float] | None) -> str:
+    return "unknown" if rate is None or ends is None else f"{percent(rate)} ({_ends(ends)})"
+
+
+def _ends(ends: tuple[float, float]) -> str:
+    return f"95 %: {percent(ends[0])} to {percent(ends[1])}"
 
 
 def _identification_lines(found: Identification) -> Iterator[str]:
     yield f"identification: {found.mates:,} people enrolled, {found.stranger_searches:,} searches of {found.strangers:,} strangers"
     for number, galleries in found.enrolments.items():
         for one in galleries:
-            at = "".join(f"; FNIR {percent(rates.fnir.value)} at FPIR {name}" for name, rates in one.at_fpir.items())
-            yield f"  {one.people:,} people, {number} of each: first {percent(one.rank_1.value)}{at}"
+            first = _with_ends(one.rank_1.value, (one.rank_1.low, one.rank_1.high))
+            missed = {name: _with_ends(at.fnir.value, (at.fnir.low, at.fnir.high)) for name, at in one.at_fpir.items()}
+            told = "".join(f"; FNIR {rate} at FPIR {name}" for name, rate in missed.items())
+            yield f"  {one.people:,} people, {number} of each: first {first}{told}"
 
 
 def calibration_lines(found: Calibration) -> Iterator[str]:
@@ -93,8 +116,8 @@ def calibration_lines(found: Calibration) -> Iterator[str]:
         )
     for slices in found.strangers:
         overall = percent(slices.slices[0].fmr)
-        yield f"strangers at FMR {slices.fmr:g} (distance {slices.distance:.4f}): FMR {overall}; the worst of the large enough groups:"
+        groups = "the worst of the large enough groups:" if slices.worst_fmr else "no group is large enough for a statement"
+        yield f"strangers at FMR {slices.fmr:g} (distance {slices.distance:.4f}): FMR {overall}; {groups}"
         for attribute in slices.worst_fmr:
-            worst = max((one for one in slices.slices if one.attribute == attribute and one.enough), key=lambda one: one.fmr or 0)
-            low, high = worst.fmr_interval or (0, 1)
-            yield f"  {attribute} {worst.value}: FMR {percent(worst.fmr)} (95 %: {percent(low)} to {percent(high)}; {worst.people:,} people)"
+            worst = max((one for one in slices.slices if one.attribute == attribute and one.enough_for_fmr), key=lambda one: one.fmr or 0)
+            yield f"  {attribute} {worst.value}: FMR {_with_ends(worst.fmr, worst.fmr_interval)}; {worst.people:,} people"

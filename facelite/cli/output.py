@@ -42,13 +42,13 @@ face_option = click.option(
 class Commands(click.Group):
     """A group whose every end is one of the statuses above: a crash never reads as "rejected"."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _interruptible():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _interruptible():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            if sys.stderr.isatty():  # click ends the line of the ^C there
-                raise
-            raise click.Abort from None
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         as_json = "--json" in (sys.argv if kwargs.get("args") is None else kwargs["args"])
@@ -74,6 +74,16 @@ class Commands(click.Group):
             if os.environ.get("FACELITE_DEBUG"):
                 traceback.print_exc()
             _fail(DEFECT, f"a defect of facelite: {type(error).__name__}: {error}; set FACELITE_DEBUG=1 for its trace and report it", as_json)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():  # click ends the line of the ^C there
+            raise
+        raise click.Abort from None
 
 
 def _fail(status: int, message: str, as_json: bool) -> NoReturn:

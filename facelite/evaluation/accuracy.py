@@ -15,11 +15,15 @@ FOLDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """``mean`` and standard deviation ``std`` over the folds, and the mean ``threshold`` (squared L2)."""
+    """``mean`` and standard deviation ``std`` over the ``folds``, and the mean ``threshold`` (squared L2).
+
+    One fold: the threshold was tested on the pairs that it was taken from.
+    """
 
     mean: float
     std: float
     threshold: float
+    folds: int
 
 
 def accuracy(comparisons: Comparisons, genuine_fold: Integers, impostor_folds: Integers, /) -> Accuracy:
@@ -42,7 +46,7 @@ def accuracy(comparisons: Comparisons, genuine_fold: Integers, impostor_folds: I
         place = int(best[len(best) // 2])
         rights.append(_right(comparisons, *test)[place])
         places.append(place)
-    return Accuracy(float(np.mean(rights)), float(np.std(rights)), float(np.mean(places)) / STEPS)
+    return Accuracy(float(np.mean(rights)), float(np.std(rights)), float(np.mean(places)) / STEPS, len(folds))
 
 
 def folds_of_people(comparisons: Comparisons, /) -> tuple[Integers, Integers]:

@@ -61,8 +61,7 @@ class Cache:
         np.savez(buffer, pictures=np.frombuffer(b"".join(known), np.uint8).reshape(-1, 32), vectors=vectors, found=found)
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(self._path, buffer.getvalue())
-            self._path.chmod(0o600)
+            write_atomically(self._path, buffer.getvalue(), mode=0o600)
         except OSError:
             return
         self._kept = len(known)

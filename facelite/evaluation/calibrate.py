@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facelite.bundle import FORMAT, Bundle, pack_bundle
+from facelite import __version__
+from facelite.bundle import CARD, FORMAT, Bundle, pack_bundle
 from facelite.calibration import FMRS, calibrate, supported_fmrs
 from facelite.errors import InputError, UnsupportedRate
 from facelite.evaluation.embed import embed_pictures
@@ -47,7 +48,7 @@ def calibrate_model(
     workers: int | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Calibration:
-    """Thresholds over all pairs of pictures in which a face was found; ``templates`` is the embedder that enrols, where it is another one.
+    """Thresholds over all pairs of pictures, one without a face counting as rejected. ``templates`` is the embedder that enrols, if another.
 
     Raises UnsupportedRate for one of ``fmrs`` that so few people cannot support, and where they support none of FMRS.
     """
@@ -102,20 +103,18 @@ def add_strangers(
         workers=workers,
         progress=lambda done, total: progress("strangers", done, total),
     )[0]
-    found = embedded.found
-    if not found.any():
+    if not embedded.found.any():
         raise InputError(f"expected faces in {len(names)} pictures of strangers, found none; give other pictures")
-    person = np.unique(strangers.person, return_inverse=True)[1][found]
-    kept = {attribute: values[found] for attribute, values in labels.items()}
+    person = np.unique(strangers.person, return_inverse=True)[1]
     thresholds = [(one.distance, one.fmr) for one in calibration.thresholds]
-    return replace(calibration, strangers=slice_rates(embedded.vectors[found], person, kept, thresholds=thresholds))
+    return replace(calibration, strangers=slice_rates(embedded.vectors, person, labels, thresholds=thresholds))
 
 
 def recalibrated(bundle: Bundle, calibration: Calibration, /, *, fmr: float | None = None) -> bytes:
     """The bytes of ``bundle`` with the measured thresholds in place of all its own, or beside them where the templates are another embedder's.
 
-    ``fmr`` becomes the default; None keeps the bundle's, unless all thresholds are replaced and it was not measured: then the smallest
-    that was. Raises UnsupportedRate where there is no threshold for the default, ValueError for a calibration of another embedder.
+    ``fmr`` becomes the default; None keeps the bundle's: a door is never opened wider without a word. Raises UnsupportedRate where the
+    default was not measured, ValueError for a calibration of another embedder.
     """
     if calibration.artefact != bundle.artefact:
         raise ValueError(f"expected a calibration of the embedder {bundle.artefact[:12]}..., got one of {calibration.artefact[:12]}...")
@@ -123,12 +122,24 @@ def recalibrated(bundle: Bundle, calibration: Calibration, /, *, fmr: float | No
     thresholds = calibration.thresholds if own else manifest.thresholds
     others = {} if own else {**manifest.template_thresholds, calibration.templates: calibration.thresholds}
     measured = [{threshold.fmr for threshold in table} for table in (thresholds, *others.values())]
-    default = fmr if fmr is not None else manifest.fmr if manifest.fmr in measured[0] else min(measured[0])
+    default = manifest.fmr if fmr is None else fmr
     for rates in measured:
         if default not in rates:
             raise UnsupportedRate(
                 f"expected thresholds at the default FMR of {default:g}, got them at {', '.join(f'{rate:g}' for rate in sorted(rates))}; "
-                "give pictures of more people, or another default"
+                "give pictures of more people, or name another default: --default-fmr"
             )
     changed = replace(manifest, thresholds=thresholds, template_thresholds=others, fmr=default, format=FORMAT)
-    return pack_bundle(changed, bundle.files)
+    files = {name: _told(data, calibration) if name == CARD else data for name, data in bundle.files.items()}
+    return pack_bundle(changed, files)
+
+
+def _told(card: bytes, calibration: Calibration) -> bytes:
+    """The model card, which must not pass off its own figures as those of the new thresholds."""
+    heading = b"\n\n## Calibrated again\n\n"
+    one = calibration.thresholds[0]
+    text = (
+        f"facelite {__version__} measured thresholds of this bundle anew, on {calibration.images:,} pictures of {calibration.people:,} people "
+        f"({one.people_pairs:,} pairs of distinct people), not on those of the figures above.\n"
+    )
+    return card.partition(heading)[0].rstrip(b"\n") + heading + text.encode()

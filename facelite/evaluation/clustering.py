@@ -17,17 +17,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facelite.bundle import Manifest
-from facelite.errors import ImageError, InputError
-from facelite.evaluation.embed import CropEmbedder, embed_pictures
-from facelite.face import Floats, Outcome
-from facelite.image import decode_image
+from facelite.errors import InputError
+from facelite.evaluation.embed import CropEmbedder, embed_pictures, missing_reason
+from facelite.face import Floats
 
 Integers = NDArray[np.int64]
 
@@ -84,6 +83,7 @@ def cluster_pictures(
     detector: bytes,
     embedder: Callable[[], CropEmbedder],
     distance: float,
+    cache: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Clustering:
     """The pictures ``names`` by the person in their centre, cut at ``distance``. Raises InputError for more than MOST_PICTURES."""
@@ -93,10 +93,10 @@ def cluster_pictures(
         raise InputError(
             f"expected at most {MOST_PICTURES:,} pictures ({8e-9 * MOST_PICTURES**2:.1f} GB of distances), got {len(names):,}; cluster a part of them"
         )
-    embedded = embed_pictures(names, read, detector=detector, embedders=[embedder], progress=progress)[0]
+    embedded = embed_pictures(names, read, detector=detector, embedders=[embedder], cache=cache, progress=progress)[0]
     cluster = np.zeros(len(names), np.int64)
     cluster[embedded.found] = cluster_vectors(embedded.vectors[embedded.found], distance=distance)
-    return Clustering(list(names), cluster, ["" if found else _reason(read(name)) for name, found in zip(names, embedded.found, strict=True)])
+    return Clustering(list(names), cluster, ["" if found else missing_reason(read(name)) for name, found in zip(names, embedded.found, strict=True)])
 
 
 def default_distance(manifest: Manifest, /) -> float:
@@ -165,12 +165,3 @@ def _shared(clusters: NDArray[Any], people: NDArray[Any]) -> tuple[Integers, Int
 
 def _agreement(precision: float, recall: float) -> Agreement:
     return Agreement(precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0)
-
-
-def _reason(data: bytes) -> str:
-    """Why there is no face in an encoded picture."""
-    try:
-        decode_image(data)
-    except ImageError as error:
-        return f"unreadable: {error}"
-    return Outcome.NO_FACE.value

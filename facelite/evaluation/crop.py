@@ -1,7 +1,7 @@
 """A decoded picture -> the crops that are embedded: where the face is, and the two roads of FaceNet's LFW table.
 
 FaceNet (arXiv:1503.03832, section 5.6) judges LFW twice: on a fixed crop about the middle of each picture, and on faces that a
-detector found and aligned. A cropper's repr states all that it does, so that it can name what was made with it.
+detector found and aligned. A cropper's repr states all that it does, so that it can name what was made with it; its str is for a reader.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class DetectedFace:
 
     rule: Rule = "centre"
 
+    def __str__(self) -> str:
+        which = {"centre": "the face nearest to the centre", "largest": "the largest face", "only": "the only face"}[self.rule]
+        return f"{which}, aligned"
+
     def landmarks(self, image: Pixels, detector: Detector, /) -> Floats | None:
         face = find_face(image, detector, rule=self.rule).face
         return None if face is None else face.landmarks
@@ -60,6 +64,9 @@ class CentreCrop:
     """
 
     share: float = LFW_SHARE
+
+    def __str__(self) -> str:
+        return f"the middle, {self.share:g} of the shorter side, not aligned"
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:

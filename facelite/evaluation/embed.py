@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facelite import __version__
 from facelite.errors import ImageError
 from facelite.evaluation.cache import Cache
 from facelite.evaluation.crop import Cropper, DetectedFace
-from facelite.face import FaceCrop, Floats
+from facelite.face import FaceCrop, Floats, Outcome
 from facelite.image import decode_image
 from facelite.preprocess import Preprocessing
 from facelite.runtime.detector import Detector
@@ -96,6 +97,15 @@ def crop_picture(data: bytes, detector: Detector, sizes: Sequence[Preprocessing]
         return None
 
 
+def missing_reason(data: bytes) -> str:
+    """Why there is no face in an encoded picture."""
+    try:
+        decode_image(data)
+    except ImageError as error:
+        return f"unreadable: {error}"
+    return Outcome.NO_FACE.value
+
+
 def _embed(
     names: Sequence[str],
     read: Callable[[str], bytes],
@@ -140,7 +150,17 @@ def _road(embedder: CropEmbedder, detector: bytes, crop: Cropper) -> str:
         release = version(runtime)
     except PackageNotFoundError:
         release = "unknown"
-    parts = (ROAD, embedder.artefact, embedder.preprocessing, hashlib.sha256(detector).hexdigest(), crop, cv2.__version__, runtime, release)
+    parts = (
+        ROAD,
+        __version__,
+        embedder.artefact,
+        embedder.preprocessing,
+        hashlib.sha256(detector).hexdigest(),
+        crop,
+        cv2.__version__,
+        runtime,
+        release,
+    )
     return "\n".join(str(part) for part in parts)
 
 

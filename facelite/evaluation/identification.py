@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.calibration import BEYOND, CONFIDENCE, RULE_OF_THREE, STEPS, Interval, on_grid, supported
+from facelite.calibration import BEYOND, STEPS, Interval, draw_people, middle, on_grid, supported, widened
 from facelite.calibration.bootstrap import DRAWS
 from facelite.evaluation.roles import Roles, draw_roles
 from facelite.face import Floats
@@ -24,6 +24,9 @@ Integers = NDArray[np.signedinteger]
 FPIRS = {"1e-1": 0.1, "1e-2": 0.01}
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 RANKS = 20
+
+ENROLMENTS = (1, 2, 3, 5)
+STRANGER_SHARE = 0.5
 
 CURVE = np.arange(0, 2 * STEPS + 1, STEPS // 64)
 """Grid points of the curves' thresholds, up to 2, the distance of unrelated directions: the nearest of several people lies below."""
@@ -80,9 +83,9 @@ def identify_people(
     subjects: Integers,
     /,
     *,
-    enrolments: Sequence[int] = (1, 2, 3, 5),
+    enrolments: Sequence[int] = ENROLMENTS,
     sizes: Sequence[int] = SIZES,
-    stranger_share: float = 0.5,
+    stranger_share: float = STRANGER_SHARE,
     galleries: int = 10,
     seed: int = 0,
 ) -> Identification:
@@ -106,6 +109,11 @@ def identify_people(
         enrolments={str(number): _judge(vectors, people, number, judged, seed) for number in people.enrolments},
         dropped=people.dropped,
     )
+
+
+def check_people(subjects: Integers, /) -> None:
+    """Raises InputError where the people ``subjects`` (n,) are too few for mates and strangers, before their faces are looked for."""
+    draw_roles(subjects, enrolments=ENROLMENTS, stranger_share=STRANGER_SHARE, galleries=1, seed=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,8 +189,8 @@ def _rates(searches: _Searches, impostor: Integers, people: int, templates: int,
     fpirs = [FPIRS[name] for name in names]
     rng, once = np.random.default_rng(seed), np.ones(strangers, np.int64)
     measured = _statistics(searches, fpirs, np.ones(mates, np.int64), once)
-    drawn = [_statistics(searches, fpirs, _draw(mates, rng), _draw(strangers, rng)) for _ in range(DRAWS)]
-    rank_1, *fnir = [_interval(value, column, mates) for value, column in zip(measured, np.transpose(drawn), strict=True)]
+    drawn = [_statistics(searches, fpirs, draw_people(mates, rng), draw_people(strangers, rng)) for _ in range(DRAWS)]
+    rank_1, *fnir = [widened(one, mates) for one in middle(measured, drawn)]
     predicted = np.append(1 - (1 - np.cumsum(impostor) / impostor.sum()) ** templates, 0.0)  # 0 at the point -1, which nothing matches
 
     def at(point: int, missed: Interval) -> AtFpir:
@@ -212,15 +220,3 @@ def _largest_points(searches: _Searches, fpirs: list[float], strangers: Integers
     matched = np.cumsum(strangers[searches.stranger])
     points: Integers = searches.nearest[np.searchsorted(matched, np.multiply(fpirs, matched[-1] * (1 + 1e-9)), "right")] - 1
     return points
-
-
-def _draw(people: int, rng: np.random.Generator) -> Integers:
-    """How often each of the ``people`` is in a draw of as many, with replacement."""
-    return np.bincount(rng.integers(people, size=people), minlength=people)
-
-
-def _interval(value: float, drawn: Integers, people: int) -> Interval:
-    """The middle of the draws, and at least what the rule of three leaves open: where nobody was missed, all draws agree."""
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    rule = min(RULE_OF_THREE / people, 1.0)
-    return Interval(value, min(float(low), 1 - rule), max(float(high), rule))

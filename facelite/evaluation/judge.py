@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from facelite.calibration import Interval, intervals
 from facelite.errors import InputError
 from facelite.evaluation.crop import Cropper, DetectedFace, Road
-from facelite.evaluation.embed import CropEmbedder, Embedded, embed_pictures
-from facelite.evaluation.identification import Identification, identify_people
+from facelite.evaluation.embed import CropEmbedder, Embedded, embed_pictures, missing_reason
+from facelite.evaluation.identification import Identification, check_people, identify_people
 from facelite.evaluation.pairs import PairList, read_pairs
 from facelite.evaluation.people import PREFIX, open_people
 from facelite.evaluation.slices import Slices, find_groups, slice_rates
-from facelite.evaluation.sweeps import Kind, Sweep, square_sides, sweep
+from facelite.evaluation.sweeps import ROADS, Kind, Sweep, square_sides, sweep
 from facelite.evaluation.verification import Judged, Measure, by_measure, difference, verify_all, verify_pairs
 from facelite.evaluation.video import FRAMES, embed_videos, is_video
-from facelite.face import Threshold
+from facelite.face import Outcome, Threshold
 from facelite.runtime.detector import Detector
 from facelite.source import Read, open_source
 
@@ -53,10 +53,11 @@ class Wish:
 class Material:
     """Pictures, or videos, to embed; ``person`` (n,) numbers who is on each; ``verify`` judges what an embedder made of them.
 
-    ``read`` gives the bytes of a picture; it is None for the ``videos`` in a folder, of each of which so many ``frames`` count.
-    ``pairs`` lists what is compared; None means every picture with every other.
+    ``source`` says where they come from. ``read`` gives the bytes of a picture; it is None for the ``videos`` in a folder, of each of which so
+    many ``frames`` count. ``pairs`` lists what is compared; None means every picture with every other.
     """
 
+    source: str
     names: list[str]
     person: NDArray[np.int64]
     verify: Callable[[Embedded], Judged]
@@ -69,7 +70,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The error rates here, with their 95 % intervals by people, at the threshold that the first model is deployed with."""
+    """The error rates here, with their 95 % intervals by people, at the threshold that a model is deployed with."""
 
     threshold: Threshold
     fmr: Interval
@@ -78,13 +79,17 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """All that was found out. ``judged`` stands beside ``models``; ``differences`` are of the second model less the first."""
+    """All that was found out. ``judged`` and ``deployed`` stand beside ``models``; ``differences`` are of the second model less the first.
+
+    ``without_a_face`` says of each picture in which the first model has no face, why.
+    """
 
     models: list[str]
     judged: list[Judged]
+    deployed: list[Deployed | None]
     crop: str
     seconds: float
-    deployed: Deployed | None = None
+    without_a_face: dict[str, str] = field(default_factory=dict)
     measures: dict[Measure, dict[str, float]] | None = None
     differences: dict[str, Interval] = field(default_factory=dict)
     slices: Slices | None = None
@@ -105,12 +110,16 @@ def judge(
 ) -> Judgement:
     """Judge one model, or two on the same crops, which the detector of the first one finds.
 
-    Slices are taken at the threshold that the first model is deployed with, else at that of its accuracy. Raises InputError.
+    Slices are taken at the threshold that the first model is deployed with, else at that of its accuracy. A threshold is deployed with
+    aligned faces: on a fixed crop there is none. Raises InputError.
     """
     crop, wish, began = crop or DetectedFace(), wish or Wish(), time.monotonic()
     if material.read is None and (wish.sweeps or wish.identify):
         raise InputError("expected pictures for a sweep or identification, got videos; leave --sweep and --identify out")
     groups = find_groups(wish.groups, material.names) if wish.groups else None
+    if wish.identify:
+        check_people(material.person)
+    thresholds = [model.threshold if isinstance(crop, DetectedFace) else None for model in models]
 
     def run(cropper: Cropper, stage: str) -> list[Embedded]:
         return _embed(models, material, cropper, cache, workers, lambda done, total: progress(stage, done, total))
@@ -121,10 +130,9 @@ def judge(
     first, found = embedded[0], embedded[0].found
     slices = identification = None
     if groups is not None:
-        at = models[0].threshold
+        at = thresholds[0]
         distance, fmr = (at.distance, at.fmr) if at else (judged[0].verification.threshold, judged[0].verification.eer)
-        kept = {attribute: labels[found] for attribute, labels in groups.items()}
-        slices = slice_rates(first.vectors[found], material.person[found], kept, thresholds=[(distance, fmr)])[0]
+        slices = slice_rates(first.vectors, material.person, groups, thresholds=[(distance, fmr)])[0]
     if wish.identify:
         progress("identification", 0, 1)
         identification = identify_people(first.vectors[found], material.person[found])
@@ -133,15 +141,17 @@ def judge(
         sweeps = sweep(
             lambda cropper: {model.name: material.verify(one).verification for model, one in zip(models, run(cropper, "sweep"), strict=True)},
             wish.sweeps,
-            fmr=min(judged[0].verification.val_at_fmr, key=float, default="1e-3"),
+            roads=ROADS | ({"aligned": crop} if isinstance(crop, DetectedFace) else {}),
+            fmr=min((name for name in judged[0].verification.val_at_fmr if float(name) >= 1e-3), key=float, default="1e-3"),  # FaceNet's is 1e-3
             sides=lambda road: square_sides(material.names, read, detector=Detector(models[0].detector), road=road),
         )
     return Judgement(
         models=[model.name for model in models],
         judged=judged,
-        crop=repr(crop),
+        crop=str(crop),
         seconds=seconds,
-        deployed=_deployed(judged[0], models[0].threshold) if models[0].threshold else None,
+        without_a_face={name: _reason(material, name) for name in np.array(material.names)[~found].tolist()},
+        deployed=[_deployed(one, threshold) if threshold else None for one, threshold in zip(judged, thresholds, strict=True)],
         measures=material.measures(first) if material.measures else None,
         differences=difference(judged[0], judged[1]) if len(judged) == 2 else {},
         slices=slices,
@@ -150,28 +160,42 @@ def judge(
     )
 
 
+def _reason(material: Material, name: str) -> str:
+    return missing_reason(material.read(name)) if material.read else Outcome.NO_FACE.value
+
+
 def _deployed(judged: Judged, threshold: Threshold) -> Deployed:
-    found = intervals(judged.comparisons, lambda drawn: [drawn.fmr_at(threshold.distance), drawn.fnmr_at(threshold.distance)])
+    found = intervals(
+        judged.comparisons,
+        lambda drawn: [drawn.fmr_at(threshold.distance), drawn.fnmr_at(threshold.distance)],
+        trials=[judged.comparisons.people_pairs, judged.comparisons.genuine_people],
+    )
     return Deployed(threshold, *found)
 
 
 @contextmanager
 def listed_pairs(data: str | Path, pairs: str | Path, /, *, frames: int = FRAMES) -> Iterator[Material]:
     """The pictures, or videos, in ``data`` that the list ``pairs`` names. Raises InputError where one is missing."""
-    listed = read_pairs(pairs)
-    person = np.unique([name.rpartition("/")[0] or name for name in listed.images], return_inverse=True)[1]
+    listed, source = read_pairs(pairs), f"the pairs of {pairs} in {data}"
     if is_video(listed.images[0]):
         yield Material(
-            listed.images, person, partial(verify_pairs, listed), partial(by_measure, listed), videos=Path(data), frames=frames, pairs=listed
+            source,
+            listed.images,
+            listed.person,
+            partial(verify_pairs, listed),
+            partial(by_measure, listed),
+            videos=Path(data),
+            frames=frames,
+            pairs=listed,
         )
         return
     with open_source(data) as (names, read):
         missing = sorted(set(listed.images) - set(names))
         if missing:
             raise InputError(
-                f"{data}: expected {len(listed.images)} listed pictures, got all but {len(missing)}, the first of them {missing[0]}; check DATA"
+                f"{data}: expected {len(listed.images):,} listed pictures, missed {len(missing):,} of them, such as {missing[0]}; check DATA"
             )
-        yield Material(listed.images, person, partial(verify_pairs, listed), partial(by_measure, listed), read=read, pairs=listed)
+        yield Material(source, listed.images, listed.person, partial(verify_pairs, listed), partial(by_measure, listed), read=read, pairs=listed)
 
 
 @contextmanager
@@ -181,7 +205,7 @@ def everybody(data: str | Path, /, *, held_out: bool = False) -> Iterator[Materi
         chosen = people(True if held_out else None)
         person = np.unique(chosen.person, return_inverse=True)[1]
         names = [name.removeprefix(PREFIX) for name in chosen.names]
-        yield Material(names, person, partial(verify_all, chosen), read=lambda name: chosen.read(PREFIX + name))
+        yield Material(f"all pairs in {data}", names, person, partial(verify_all, chosen), read=lambda name: chosen.read(PREFIX + name))
 
 
 def _embed(

@@ -17,7 +17,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -39,13 +39,14 @@ ANSWERS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairList:
-    """``first`` and ``second`` (n,) index ``images``; ``same`` (n,); ``fold`` (n,) from 0."""
+    """``first`` and ``second`` (n,) index ``images``; ``same`` (n,); ``fold`` (n,) from 0; ``person`` stands beside each of ``images``."""
 
     images: list[str]
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     same: NDArray[np.bool_]
     fold: NDArray[np.int64]
+    person: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def read_pairs(path: str | Path, /) -> PairList:
     is missing, or so many people are tied together that a fold would be twice its due, pairs are dealt one by one, and a person
     may be in several folds. A pair that is listed twice counts twice.
 
+    A picture's person is its folder; or itself, where it is in none or a folder holds a pair of two people. Pairs of one person tie people.
+
     Raises InputError with the line that is wrong.
     """
     text = _read(path)
@@ -88,6 +91,7 @@ def read_pairs(path: str | Path, /) -> PairList:
         np.array([index[pair.second] for pair in pairs]),
         np.array([pair.same for pair in pairs]),
         np.unique(folds, return_inverse=True)[1],
+        np.unique(_people(images, pairs), return_inverse=True)[1],
     )
 
 
@@ -204,17 +208,34 @@ def _deal(pairs: Sequence[_Pair]) -> list[int]:
 
 def _tied(pairs: Sequence[_Pair]) -> list[str]:
     """For each pair its group: the first name among all people that pairs tie together; one for all where a picture has no folder."""
+    if any("/" not in name for pair in pairs for name in (pair.first, pair.second)):
+        return [""] * len(pairs)
+    lead = _tie([(_folder(pair.first), _folder(pair.second)) for pair in pairs])
+    return [lead(_folder(pair.first)) for pair in pairs]
+
+
+def _people(images: Sequence[str], pairs: Sequence[_Pair]) -> list[str]:
+    """A name for the person on each of ``images``."""
+    folders = all(_folder(pair.first) != _folder(pair.second) for pair in pairs if not pair.same)
+    person = {image: (_folder(image) if folders else "") or image for image in images}
+    lead = _tie([(person[pair.first], person[pair.second]) for pair in pairs if pair.same])
+    return [lead(person[image]) for image in images]
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _tie(names: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+    """A function from a name to the first of all that these pairs of ``names`` tie together."""
     leader: dict[str, str] = {}
 
     def lead(name: str) -> str:
-        person = name.rpartition("/")[0]
-        while (above := leader.setdefault(person, person)) != person:
-            leader[person] = person = leader[above]
-        return person
+        while (above := leader.setdefault(name, name)) != name:
+            leader[name] = name = leader[above]
+        return name
 
-    if any("/" not in name for pair in pairs for name in (pair.first, pair.second)):
-        return [""] * len(pairs)
-    for pair in pairs:
-        first, other = sorted((lead(pair.first), lead(pair.second)))
+    for pair in names:
+        first, other = sorted(map(lead, pair))
         leader[other] = first
-    return [lead(pair.first) for pair in pairs]
+    return lead

@@ -30,13 +30,12 @@ class People:
     read: Read
 
     def comparisons(self, embedded: Embedded, /, *, probes: Embedded | None = None) -> Comparisons:
-        """All comparisons of the pictures in which a face was found; ``embedded`` is in the order of ``names``.
+        """All comparisons of the pictures; ``embedded`` is in the order of ``names``. A picture without a face is rejected by its own person.
 
         ``probes`` are the same pictures by another embedder, which ``embedded`` are templates for.
         """
-        found = embedded.found & (probes.found if probes else True)
-        person, numbering = (np.unique(values, return_inverse=True)[1][found] for values in (self.person, self.numbering))
-        return compare_all(embedded.vectors[found], person, numbering=numbering, probes=probes.vectors[found] if probes else None)
+        person, numbering = (np.unique(values, return_inverse=True)[1] for values in (self.person, self.numbering))
+        return compare_all(embedded.vectors, person, numbering=numbering, probes=probes.vectors if probes else None)
 
     def centres(self, embedded: Embedded, /) -> tuple[Floats, list[str]]:
         """The mean unit embedding (people, d) of each person with a face found, and the numbering of each."""
@@ -69,6 +68,7 @@ def open_people(root: str | Path, sets: Sequence[Set] = (Set("."),), /) -> Itera
             if one.labelled and (loose := [name for name in names if "/" not in name]):
                 raise InputError(f"{folder}: expected one folder per person (person/picture.jpg), got the picture {loose[0]} in none; sort it in")
             if one.labelled:
+                _check_folders(folder, names)
                 found += [(f"{one.folder}\n/{name}", one.numbering or one.folder, Path(name).parent.name) for name in names]
 
         def read(name: str) -> bytes:
@@ -86,3 +86,12 @@ def open_people(root: str | Path, sets: Sequence[Set] = (Set("."),), /) -> Itera
             return People(list(names), list(numbering), list(person), read)
 
         yield people
+
+
+def _check_folders(root: Path, names: Sequence[str]) -> None:
+    """A person is the innermost folder: two of one name would be taken for one person. Raises InputError."""
+    known: dict[str, str] = {}
+    for name in names:
+        folder = Path(name).parent
+        if (other := known.setdefault(folder.name, folder.as_posix())) != folder.as_posix():
+            raise InputError(f"{root}: expected one folder per person, got {other} and {folder.as_posix()}; give them different names")

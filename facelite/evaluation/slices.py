@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.calibration import RULE_OF_THREE, Interval, compare_all, intervals, supported
+from facelite.calibration import Interval, compare_all, intervals, supported
 from facelite.errors import InputError
 from facelite.face import Floats
 
@@ -27,33 +27,41 @@ AGES = (0, 18, 30, 45, 60)
 """Where the age bands of ``utkface_groups`` begin; below 18 a band of its own, since faces of children are much alike."""
 
 
+LEAST_FNMR = 0.1
+"""What a group must be able to show, before its FNMR is set beside that of everybody: it takes 30 people with two pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """The people for whom ``attribute`` is ``value``, compared among themselves, at the threshold.
 
-    Rates are None where there was no such comparison; intervals are 95 %, by people. ``enough``: whether so many pairs of people
-    can show the wanted FMR.
+    Rates are None where there was no such comparison; intervals are 95 %, by people. A picture in which no face was found is rejected.
+    ``enough_for_fmr``: whether so many pairs of people can show the wanted FMR; ``enough_for_fnmr``: whether so many people with two pictures
+    can show LEAST_FNMR.
     """
 
     attribute: str
     value: str
     images: int
+    failed_to_detect: int
     people: int
     genuine_pairs: int
+    genuine_people: int
     impostor_pairs: int
     people_pairs: int
     fmr: float | None
     fmr_interval: tuple[float, float] | None
     fnmr: float | None
     fnmr_interval: tuple[float, float] | None
-    enough: bool
+    enough_for_fmr: bool
+    enough_for_fnmr: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Slices:
     """``slices``: all people first, then each value of each attribute.
 
-    ``worst_fmr`` and ``worst_fnmr``: by attribute, the largest rate of a slice over that of all people.
+    ``worst_fmr`` and ``worst_fnmr``: by attribute, the largest rate of a slice that is large enough over that of all people.
     """
 
     distance: float
@@ -66,9 +74,10 @@ class Slices:
 def slice_rates(
     vectors: Floats, subjects: NDArray[np.int64], groups: Mapping[str, Labels], /, *, thresholds: Sequence[tuple[float, float]]
 ) -> list[Slices]:
-    """Slices at each of ``thresholds``, (distance, the FMR it was calibrated for), of unit ``vectors`` (n, d) of people ``subjects`` (n,).
+    """Slices at each of ``thresholds``, (distance, the FMR it was calibrated for), of people ``subjects`` (n,).
 
-    ``groups`` maps an attribute to the value (n,) of each picture, "" for unknown, which is left out.
+    ``vectors`` (n, d) have unit length, or are zero where no face was found. ``groups`` maps an attribute to the value (n,) of each
+    picture, "" for unknown, which is left out.
     """
     everybody = _slices("all", "", vectors, subjects, thresholds)
     rows = [
@@ -85,8 +94,13 @@ def slice_rates(
 
 
 def find_groups(wished: str, names: Sequence[str], /) -> dict[str, Labels]:
-    """The values beside ``names`` that the CSV ``wished`` gives, or "utkface" file names. Raises InputError."""
-    return utkface_groups(names) if wished == "utkface" else read_groups(wished, names)
+    """The values beside ``names`` that the CSV ``wished`` gives, or "utkface" file names. Raises InputError where it knows none of them."""
+    if wished != "utkface":
+        return read_groups(wished, names)
+    groups = utkface_groups(names)
+    if not any(labels.any() for labels in groups.values()):
+        raise InputError(f"expected UTKFace's names (age_sex_group_time.jpg), got such as {names[0]!r}; give the groups in a CSV: --groups FILE")
+    return groups
 
 
 def read_groups(path: str | Path, names: Sequence[str], /) -> dict[str, Labels]:
@@ -145,27 +159,31 @@ def _utkface(name: PurePosixPath) -> tuple[str, str, str]:
 def _slices(attribute: str, value: str, vectors: Floats, subjects: NDArray[np.int64], thresholds: Sequence[tuple[float, float]]) -> list[Slice]:
     """The same people at each threshold."""
     comparisons = compare_all(vectors, subjects)
+    people, people_pairs = comparisons.genuine_people, comparisons.people_pairs
     distances = [distance for distance, _ in thresholds]
     fmrs: Sequence[Interval | None] = [None] * len(thresholds)
     fnmrs: Sequence[Interval | None] = [None] * len(thresholds)
     if comparisons.impostor_pairs:
-        fmrs = intervals(comparisons, lambda drawn: [drawn.fmr_at(distance) for distance in distances])
+        fmrs = intervals(comparisons, lambda drawn: [drawn.fmr_at(distance) for distance in distances], trials=[people_pairs] * len(distances))
     if len(comparisons.genuine):
-        fnmrs = intervals(comparisons, lambda drawn: [drawn.fnmr_at(distance) for distance in distances])
+        fnmrs = intervals(comparisons, lambda drawn: [drawn.fnmr_at(distance) for distance in distances], trials=[people] * len(distances))
     return [
         Slice(
             attribute=attribute,
             value=value,
             images=len(vectors),
+            failed_to_detect=int((~vectors.any(1)).sum()),
             people=comparisons.people,
             genuine_pairs=len(comparisons.genuine),
+            genuine_people=people,
             impostor_pairs=comparisons.impostor_pairs,
-            people_pairs=comparisons.people_pairs,
+            people_pairs=people_pairs,
             fmr=matched.value if matched else None,
-            fmr_interval=(matched.low, min(max(matched.high, RULE_OF_THREE / comparisons.people_pairs), 1.0)) if matched else None,
+            fmr_interval=(matched.low, matched.high) if matched else None,
             fnmr=missed.value if missed else None,
             fnmr_interval=(missed.low, missed.high) if missed else None,
-            enough=supported(fmr, comparisons.people_pairs),
+            enough_for_fmr=supported(fmr, people_pairs),
+            enough_for_fnmr=supported(LEAST_FNMR, people),
         )
         for (_, fmr), matched, missed in zip(thresholds, fmrs, fnmrs, strict=True)
     ]
@@ -177,6 +195,6 @@ def _worst(slices: Sequence[Slice], everybody: Slice, rate: str) -> dict[str, fl
     found: dict[str, float] = {}
     for one in slices:
         own = getattr(one, rate)
-        if own is not None and one.enough and overall:
+        if own is not None and getattr(one, f"enough_for_{rate}") and overall:
             found[one.attribute] = max(found.get(one.attribute, 0.0), own / overall)
     return found

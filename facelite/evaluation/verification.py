@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from facelite.calibration import Comparisons, Interval, Rates, compare_all, compare_list, differences, intervals, rates, supported
+from facelite.calibration.comparisons import Integers
 from facelite.errors import InputError
 from facelite.evaluation.accuracy import Accuracy, accuracy, folds_of_people
 from facelite.evaluation.embed import Embedded
@@ -28,7 +29,8 @@ class Verification:
     """Rates in [0, 1]. ``val_at_fmr`` maps an FMR such as "1e-3" to VAL, for the FMRs that the comparisons support.
 
     ``threshold`` is the one of the accuracy, the mean over the folds. Intervals are 95 %, by people; that of the accuracy is at that
-    threshold. ``people_pairs`` counts the pairs of distinct people that are compared.
+    threshold. ``people_pairs`` counts the pairs of distinct people that are compared. ``accuracy_folds`` is 1 where people were too few for
+    folds: then the threshold was tested on the pairs that it was taken from.
     """
 
     pairs: int
@@ -40,6 +42,7 @@ class Verification:
     people_pairs: int
     accuracy: float
     accuracy_std: float
+    accuracy_folds: int
     threshold: float
     eer: float
     auc: float
@@ -62,12 +65,10 @@ class Judged:
 def verify_pairs(pairs: PairList, embedded: Embedded, /) -> Judged:
     """The protocol of LFW (Huang et al. 2007) on a list of pairs; ``embedded`` has the pictures of ``pairs.images``, in that order.
 
-    A pair with a picture in which no face was found counts as a wrong answer in accuracy, and as a rejection elsewhere. A picture's
-    person is its folder, or itself where it is in none.
+    A pair with a picture in which no face was found counts as a wrong answer in accuracy, and as a rejection elsewhere.
     """
-    comparisons = compare_list(measured(pairs, embedded), pairs.same, _people(pairs))
-    found = accuracy(comparisons, pairs.fold[pairs.same], np.repeat(pairs.fold[~pairs.same, None], 2, axis=1))
-    return Judged(embedded, comparisons, _verification(comparisons, found, embedded, comparisons.impostor_pairs))
+    comparisons = _listed(pairs, measured(pairs, embedded))
+    return Judged(embedded, comparisons, _verification(comparisons, accuracy(comparisons, *_folds(pairs)), embedded))
 
 
 def verify_all(people: People, embedded: Embedded, /) -> Judged:
@@ -81,27 +82,33 @@ def verify_all(people: People, embedded: Embedded, /) -> Judged:
     if not len(comparisons.genuine) or not comparisons.impostor_pairs:
         raise InputError(
             f"expected two people or more, one of them with two pictures, in which a face is found, "
-            f"got {len(comparisons.genuine)} genuine and {comparisons.impostor_pairs} impostor pairs; give pictures of more people"
+            f"got {len(comparisons.genuine)} genuine and {comparisons.impostor_pairs} impostor pairs; give pictures of more people "
+            "(strangers with one picture each: facelite calibrate --strangers)"
         )
-    found = accuracy(comparisons, *folds_of_people(comparisons))
-    return Judged(embedded, comparisons, _verification(comparisons, found, embedded, comparisons.people_pairs))
+    return Judged(embedded, comparisons, _verification(comparisons, accuracy(comparisons, *folds_of_people(comparisons)), embedded))
 
 
 def difference(one: Judged, other: Judged, /) -> dict[str, Interval]:
-    """EER and VALs of ``other`` less those of ``one`` on the same pairs: the same people are drawn for both."""
-    names = list(one.verification.val_at_fmr)
-    found = differences(one.comparisons, other.comparisons, lambda drawn: [drawn.eer, *_vals(drawn, names)])
-    return dict(zip(["eer", *names], found, strict=True))
+    """Accuracy, EER and VALs of ``other`` less those of ``one`` on the same pairs: the same people are drawn for both.
+
+    Each has its accuracy at the one threshold that is its mean over the folds.
+    """
+    names = [name for name in one.verification.val_at_fmr if name in other.verification.val_at_fmr]
+
+    def statistic(judged: Judged) -> Callable[[Rates], Sequence[float]]:
+        return lambda drawn: [_right(drawn, judged.verification.threshold), drawn.eer, *_vals(drawn, names)]
+
+    found = differences(one.comparisons, other.comparisons, statistics=(statistic(one), statistic(other)))
+    return dict(zip(["accuracy", "eer", *names], found, strict=True))
 
 
 def by_measure(pairs: PairList, embedded: Embedded, /) -> dict[Measure, dict[str, float]]:
     """Accuracy and VALs of the same embeddings by squared L2, cosine and L1."""
     found: dict[Measure, dict[str, float]] = {}
     for measure in MEASURES:
-        comparisons = compare_list(measured(pairs, embedded, measure), pairs.same, _people(pairs))
-        folds = pairs.fold[pairs.same], np.repeat(pairs.fold[~pairs.same, None], 2, axis=1)
-        names = fmr_names(comparisons.impostor_pairs)
-        found[measure] = {"accuracy": accuracy(comparisons, *folds).mean, **dict(zip(names, _vals(rates(comparisons), names), strict=True))}
+        comparisons = _listed(pairs, measured(pairs, embedded, measure))
+        names = fmr_names(comparisons.people_pairs)
+        found[measure] = {"accuracy": accuracy(comparisons, *_folds(pairs)).mean, **dict(zip(names, _vals(rates(comparisons), names), strict=True))}
     return found
 
 
@@ -118,20 +125,27 @@ def measured(pairs: PairList, embedded: Embedded, /, measure: Measure = "squared
     return compared
 
 
-def fmr_names(independent: int, /) -> list[str]:
-    """The powers of ten that so many independent impostor comparisons support: "1e-1", "1e-2" ..."""
-    return [f"1e-{power}" for power in range(1, 9) if supported(10.0**-power, independent)]
+def fmr_names(people_pairs: int, /) -> list[str]:
+    """The powers of ten that so many pairs of distinct people support: "1e-1", "1e-2" ..."""
+    return [f"1e-{power}" for power in range(1, 9) if supported(10.0**-power, people_pairs)]
 
 
-def _verification(comparisons: Comparisons, found: Accuracy, embedded: Embedded, independent: int) -> Verification:
-    names = fmr_names(independent)
+def _listed(pairs: PairList, distances: Floats) -> Comparisons:
+    return compare_list(distances, pairs.same, pairs.person[np.stack([pairs.first, pairs.second], axis=1)])
 
-    def statistic(drawn: Rates) -> Sequence[float]:
-        wrong = drawn.fmr_at(found.threshold) + 1 - drawn.fmr_at(4.0)  # what could not be compared is a wrong answer too
-        right = (1 - wrong + 1 - drawn.fnmr_at(found.threshold)) / 2
-        return [right, drawn.eer, drawn.auc, *_vals(drawn, names)]
 
-    right, eer, auc, *vals = intervals(comparisons, statistic)
+def _folds(pairs: PairList) -> tuple[Integers, Integers]:
+    """The folds of a list as ``accuracy`` takes them."""
+    return pairs.fold[pairs.same], np.repeat(pairs.fold[~pairs.same, None], 2, axis=1)
+
+
+def _verification(comparisons: Comparisons, found: Accuracy, embedded: Embedded) -> Verification:
+    names, people = fmr_names(comparisons.people_pairs), comparisons.genuine_people
+    right, eer, auc, *vals = intervals(
+        comparisons,
+        lambda drawn: [_right(drawn, found.threshold), drawn.eer, drawn.auc, *_vals(drawn, names)],
+        trials=[min(people, comparisons.people_pairs)] * 3 + [people] * len(names),
+    )
     return Verification(
         pairs=len(comparisons.genuine) + comparisons.impostor_pairs,
         images=len(embedded.names),
@@ -142,6 +156,7 @@ def _verification(comparisons: Comparisons, found: Accuracy, embedded: Embedded,
         people_pairs=comparisons.people_pairs,
         accuracy=found.mean,
         accuracy_std=found.std,
+        accuracy_folds=found.folds,
         threshold=found.threshold,
         eer=eer.value,
         auc=auc.value,
@@ -161,8 +176,7 @@ def _vals(drawn: Rates, names: Sequence[str]) -> list[float]:
     return [drawn.val_at(float(name)) for name in names]
 
 
-def _people(pairs: PairList) -> np.ndarray:
-    """Who is on the first and on the second picture of each pair, (n, 2)."""
-    folders = [image.rpartition("/")[0] or image for image in pairs.images]
-    person = np.unique(folders, return_inverse=True)[1]
-    return np.stack([person[pairs.first], person[pairs.second]], axis=1)
+def _right(drawn: Rates, threshold: float) -> float:
+    """The mean share of right answers of both kinds; what could not be compared is a wrong one."""
+    wrong = drawn.fmr_at(threshold) + 1 - drawn.fmr_at(4.0)
+    return (1 - wrong + 1 - drawn.fnmr_at(threshold)) / 2

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facelite.atomic import write_atomically
-from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, Manifest, load_bundle, pack_bundle
+from facelite.bundle import CARD, DETECTOR, EMBEDDER, GOLDEN, Manifest, load_bundle, pack_bundle
 from facelite.errors import ExportError, InputError, RecipeError
 from facelite.export.goldens import choose_goldens
 from facelite.export.rebuild import Parity, Progress, Rebuilt, rebuild_without_faces
@@ -134,7 +134,7 @@ def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, detecto
     goldens = choose_goldens(Detector(detector_file), embedder)
     files = {EMBEDDER: made.model, DETECTOR: detector_file, GOLDEN: pack_golden(goldens)}
     if recipe.card:
-        files["model-card.md"] = read_named(folder / recipe.card)
+        files[CARD] = read_named(folder / recipe.card)
     if recipe.licence:
         files["LICENSE-weights.md"] = read_named(folder / recipe.licence)
     parameters, multiply_adds = total(count(network))

@@ -137,7 +137,7 @@ class Detector:
         if not tile and face.size >= SECOND_LOOK_BELOW[0] * side and face.score >= SECOND_LOOK_BELOW[1]:
             return face
         again = self._look(frame, _around(face), CONFIRMED[tile])
-        same = max(again, key=lambda found: _iou(found.box, face.box), default=None)
+        same = max(again, key=lambda found: float(_iou(found.box, face.box)), default=None)
         if same is None or _iou(same.box, face.box) < SUPPRESS_IOU:
             return None
         return Detection(same.box, same.keypoints, max(same.score, face.score))
@@ -169,6 +169,8 @@ def decode(regressors: Floats, logits: Floats, anchor_centres: Floats, /, *, min
 
 def _turned_back(boxes: Floats, keypoints: Floats, turns: int) -> tuple[Floats, Floats]:
     """Boxes (n, 4) and keypoints (n, 6, 2) of a view as they lay before its quarter turns to the left."""
+    if not turns:
+        return boxes, keypoints
     back = np.linalg.matrix_power(np.array([(0, -1), (1, 0)], np.float32), turns)
     centres = (boxes[:, :2] + boxes[:, 2:] / 2 - 0.5) @ back.T + 0.5
     sizes = boxes[:, 2:] @ np.abs(back).T
@@ -204,7 +206,7 @@ def _merge(boxes: Floats, keypoints: Floats, scores: Floats) -> list[tuple[Float
     faces = []
     left = np.argsort(-scores)
     while len(left):
-        near = np.array([_iou(boxes[left[0]], boxes[i]) for i in left]) > SUPPRESS_IOU
+        near = _iou(boxes[left[0]], boxes[left]) > SUPPRESS_IOU
         near[0] = True
         group, left = left[near], left[~near]
         weights = scores[group] / scores[group].sum()
@@ -221,8 +223,8 @@ def _suppress(found: list[Detection]) -> list[Detection]:
     return kept
 
 
-def _iou(a: Floats, b: Floats) -> float:
-    """Intersection over union of two boxes x, y, width, height."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
-    shared = float(np.prod(np.clip(high - low, 0, None)))
-    return shared / max(float(a[2] * a[3] + b[2] * b[3]) - shared, 1e-9)
+def _iou(a: Floats, b: Floats) -> Floats:
+    """Intersection over union of the box ``a`` (4,) with each box ``b`` (..., 4): x, y, width, height."""
+    shared = np.minimum(a[:2] + a[2:], b[..., :2] + b[..., 2:]) - np.maximum(a[:2], b[..., :2])
+    area = np.maximum(shared[..., 0], 0) * np.maximum(shared[..., 1], 0)
+    return area / np.maximum(a[2] * a[3] + b[..., 2] * b[..., 3] - area, 1e-9)  # type: ignore[no-any-return]

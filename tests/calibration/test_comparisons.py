@@ -94,3 +94,14 @@ def test_the_grid_rounds_up():
 def test_pairs_of_people_are_counted_inside_a_numbering():
     assert count_people_pairs(np.array([7, 7, 7, 2, 2])) == 3 + 1
     assert count_people_pairs(np.zeros(0, np.int64)) == 0
+
+
+def test_people_without_any_face_are_in_no_pair_of_people(people):
+    """90 people, faces of ten: 45 pairs of people were compared, and no more support a rate."""
+    vectors, subjects = people(0, 90, 2, 0.3)
+    vectors[subjects >= 10] = 0
+    found = compare_all(vectors, subjects)
+    assert (found.people, found.people_pairs, found.impostor_pairs) == (90, 45, 45 * 4)
+    assert (len(found.genuine), found.genuine_people) == (90, 90)  # rejected by their own, who are people all the same
+    half = compare_all(vectors, subjects, probes=np.where((np.arange(180) % 2 == 0)[:, None], vectors, 0))
+    assert half.people_pairs == 45

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facelite.bundle import EMBEDDER, open_bundle, pack_bundle
+from facelite.bundle import CARD, EMBEDDER, open_bundle, pack_bundle
 from facelite.calibration import calibrate, compare_all
 from facelite.evaluation.embed import embed_pictures
 from facelite.export.synthetic import draw_face
@@ -64,7 +64,7 @@ def test_thresholds_are_those_of_the_bundle_s_embeddings(facelite, measure, bund
         names, lambda name: (data / name).read_bytes(), detector=bundle.files["detector.tflite"], embedders=[lambda: Embedder.of(bundle)]
     )
     person = np.unique([name.split("/")[0] for name in names], return_inverse=True)[1]
-    expected = calibrate(compare_all(embedded.vectors[embedded.found], person[embedded.found]), [0.2, 0.05])
+    expected = calibrate(compare_all(embedded.vectors, person), [0.2, 0.05])
     assert values == {
         "model": str(bundle_file),
         "artefact": bundle.artefact,
@@ -75,11 +75,12 @@ def test_thresholds_are_those_of_the_bundle_s_embeddings(facelite, measure, bund
         "thresholds": [asdict(one) for one in expected],
         "strangers": [],
         "out": None,
+        "default_fmr": None,
     }
     lines = facelite("calibrate", bundle_file, data, "--fmr", "0.2").out.splitlines()
     assert lines[0] == f"{PEOPLE * PICTURES + 1} images of {PEOPLE} people, 1 without a face"
     assert lines[1].startswith(f"FMR 0.2: distance {expected[0].distance:.4f}, FMR at most ")
-    assert lines[1].endswith("(36 genuine, 594 impostor pairs, 66 pairs of people)")
+    assert lines[1].endswith("(39 genuine, 594 impostor pairs, 66 pairs of people)")
 
 
 def test_a_rate_that_the_people_cannot_show_is_refused_with_the_number_it_would_take(refused, bundle_file, data, people):
@@ -121,7 +122,7 @@ def test_strangers_are_counted_in_their_groups(facelite, measure, bundle_file, d
         ("sex and group", "male, White"): 9, ("sex and group", "female, White"): 9,
     }  # fmt: skip
     assert {one["fnmr"] for one in found["slices"]} == {None}
-    assert all(one["enough"] for one in found["slices"])
+    assert all(one["enough_for_fmr"] for one in found["slices"])
     (tmp_path / "groups.csv").write_text("name,hat\n" + "\n".join(f"{name},yes" for name in names))
     words = ["--fmr", "0.1", "--strangers", tmp_path / "strangers", "--groups", tmp_path / "groups.csv"]
     (table,) = measure(*words)["strangers"]
@@ -134,18 +135,21 @@ def test_strangers_are_counted_in_their_groups(facelite, measure, bundle_file, d
 # bundles
 
 
-def test_out_is_the_bundle_with_what_was_measured(measure, facelite, bundle, bundle_file, photos, tmp_path):
+def test_out_is_the_bundle_with_what_was_measured(measure, facelite, bundle, bundle_file, data, photos, tmp_path):
     before = bundle_file.read_bytes()
-    values = measure("--fmr", "0.1", "--fmr", "0.2", "--out", tmp_path / "new.facelite")
+    values = measure("--fmr", "0.1", "--fmr", "0.2", "--default-fmr", "0.1", "--out", tmp_path / "new.facelite")
     made = open_bundle(tmp_path / "new.facelite")
     Verifier(made)
     assert bundle_file.read_bytes() == before
     assert [asdict(one) for one in made.manifest.thresholds] == values["thresholds"]
-    assert values["out"] == str(tmp_path / "new.facelite")
-    assert (made.manifest.fmr, made.files, made.manifest.space) == (0.1, bundle.files, bundle.manifest.space)
-    assert facelite("verify", photos / "astronaut.png", photos / "flipped.jpg", "--bundle", tmp_path / "new.facelite").status == 0
+    assert (values["out"], values["default_fmr"]) == (str(tmp_path / "new.facelite"), 0.1)
+    assert (made.manifest.fmr, made.manifest.space) == (0.1, bundle.manifest.space)
+    assert {name for name, content in made.files.items() if content != bundle.files[name]} == {CARD}  # which tells of the new thresholds
     measure("--fmr", "0.1", "--fmr", "0.2", "--default-fmr", "0.2", "--out", tmp_path / "new.facelite")
     assert open_bundle(tmp_path / "new.facelite").manifest.fmr == 0.2
+    assert facelite("verify", photos / "astronaut.png", photos / "flipped.jpg", "--bundle", tmp_path / "new.facelite").status == 0
+    out = facelite("calibrate", bundle_file, data, "--fmr", "0.1", "--default-fmr", "0.1", "--out", tmp_path / "new.facelite").out
+    assert out.endswith(f"wrote {tmp_path / 'new.facelite'}, default FMR 0.1\n")
 
 
 def test_what_cannot_be_written_is_refused_and_nothing_is(refused, bundle, bundle_file, data, tmp_path):
@@ -153,6 +157,7 @@ def test_what_cannot_be_written_is_refused_and_nothing_is(refused, bundle, bundl
     shutil.copy(bundle_file, tmp_path / "b.facelite")
     out = ["--out", tmp_path / "new.facelite"]
     refused(4, "calibrate", bundle_file, data, "--fmr", "0.1", "--default-fmr", "0.2", *out, match="expected thresholds at the default FMR of 0.2")
+    refused(4, "calibrate", bundle_file, data, "--fmr", "0.1", *out, match="expected thresholds at the default FMR of 0.001, .*--default-fmr")
     refused(4, "calibrate", tmp_path / "model.tflite", data, *out, match=r"model\.tflite: expected a bundle, got")
     refused(2, "calibrate", bundle_file, data, "--default-fmr", "0.1", match="expected --default-fmr with --out only, got it alone")
     (tmp_path / "x").mkdir()
@@ -167,6 +172,8 @@ def test_what_cannot_be_written_is_refused_and_nothing_is(refused, bundle, bundl
     (["none", "--fmr", "1"], "Invalid value for '--fmr'"),
     (["none", "--fmr", "nan"], "expected --fmr to be a number, got nan"),
     (["none", "--default-fmr", "2"], "Invalid value for '--default-fmr'"),
+    (["none", "--groups", "g.csv"], "expected --groups with --strangers only, got it alone"),
+    (["none", "--strangers", "s", "--templates", "b"], "expected --strangers without --templates, got both"),
     (["none", "--workers", "0"], "Invalid value for '--workers'"),
     (["none", "--crop", "centre"], "No such option"),
     (["none"], "expected a folder or a whole, uncompressed tar of pictures"),
@@ -180,11 +187,11 @@ def test_wrong_usage_is_refused(refused, bundle_file, words, match):
 
 @pytest.fixture
 def bundles(measure, bundle, bundle_file, tmp_path):
-    """Two bundles of one space with other artefacts and thresholds at an FMR of 0.1: the second embedder is the first with bytes behind it."""
+    """Two bundles of one space with other artefacts and thresholds at an FMR of 0.4: the second embedder is the first with bytes behind it."""
     successor = tmp_path / "successor.facelite"
     successor.write_bytes(pack_bundle(replace(bundle.manifest, name="successor"), {**bundle.files, EMBEDDER: bundle.files[EMBEDDER] + bytes(16)}))
     for model, name in ((bundle_file, "a"), (successor, "b")):
-        measure("--fmr", "0.1", "--out", tmp_path / f"{name}.facelite", model=model)
+        measure("--fmr", "0.4", "--default-fmr", "0.4", "--out", tmp_path / f"{name}.facelite", model=model)
     return tmp_path / "a.facelite", tmp_path / "b.facelite"
 
 
@@ -197,7 +204,7 @@ def test_a_gallery_outlives_its_bundle_where_thresholds_were_measured_for_it(fac
     assert refusal.status == 4
     assert "measure thresholds for both: facelite calibrate --templates" in refusal.err
     before = new.read_bytes()
-    values = measure("--fmr", "0.1", "--templates", old, "--out", knowing, model=new)
+    values = measure("--fmr", "0.4", "--templates", old, "--out", knowing, model=new)
     assert new.read_bytes() == before
     assert (values["artefact"], values["templates"]) == (open_bundle(new).artefact, open_bundle(old).artefact)
     made = open_bundle(knowing).manifest
@@ -221,6 +228,6 @@ def test_templates_of_another_space_or_of_no_bundle_are_refused(refused, bundle,
 
 def test_a_bundle_s_default_rate_must_have_been_measured_for_the_templates_too(refused, bundles, data, tmp_path):
     old, new = bundles
-    words = ["calibrate", new, data, "--fmr", "0.2", "--templates", old, "--out", tmp_path / "x.facelite"]
-    refused(4, *words, match="expected thresholds at the default FMR of 0.1, got them at 0.2; give pictures of more people, or another default")
-    refused(4, *words, "--default-fmr", "0.2", match="expected thresholds at the default FMR of 0.2, got them at 0.1; give")
+    words = ["calibrate", new, data, "--fmr", "0.5", "--templates", old, "--out", tmp_path / "x.facelite"]
+    refused(4, *words, match="expected thresholds at the default FMR of 0.4, got them at 0.5; give pictures of more people, or name another default")
+    refused(4, *words, "--default-fmr", "0.5", match="expected thresholds at the default FMR of 0.5, got them at 0.4; give")

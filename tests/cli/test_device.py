@@ -266,9 +266,13 @@ def test_a_stream_that_cannot_be_written_is_no_rejection(bundle_file, photos):
         assert subprocess.run(command, cwd=photos, check=False, stderr=subprocess.DEVNULL).returncode == status, shell
 
 
+WITHOUT_OPENCV = (
+    "import sys; sys.modules['cv2'] = None; sys.argv = ['facelite', 'verify', 'a.jpg', 'b.jpg']; from facelite.__main__ import run; run()"
+)
+
+
 def test_a_broken_installation_is_no_rejection():
-    code = "import sys; sys.modules['cv2'] = None; from facelite.__main__ import run; run()"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, "-c", WITHOUT_OPENCV], capture_output=True, text=True, check=False)
     assert result.returncode == 4
     assert result.stderr.startswith("facelite: expected the packages that it needs, got: ")
     assert result.stderr.count("\n") == 1
@@ -293,7 +297,7 @@ def test_an_interrupt_while_packages_are_loaded_is_one_line():
 
 
 def test_a_process_without_standard_error_keeps_its_status():
-    for code, status in ((IMPORTS, 130), ("import sys; sys.modules['cv2'] = None; from facelite.__main__ import run; run()", 4)):
+    for code, status in ((IMPORTS, 130), (WITHOUT_OPENCV, 4)):
         assert subprocess.run(["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code], check=False).returncode == status
 
 

@@ -84,7 +84,7 @@ def test_all_pairs_are_counted_and_judged(evaluate, bundle_file, bundle, people)
     assert 0 <= values["eer"] <= 1
     assert values["val_at_fmr"] == {}  # one pair of people supports no rate
     assert values["face"] == "centre"
-    assert values["crop"] == "DetectedFace(rule='centre')"
+    assert values["crop"] == "the face nearest to the centre, aligned"
     assert values["model"] == str(bundle_file)
     assert values["seconds"] >= 0
     deployed, threshold = values["deployed"], bundle.manifest.threshold()
@@ -109,8 +109,8 @@ def test_a_list_of_pairs_is_judged_with_the_keys_of_the_contract(facelite, evalu
     assert set(values["measures"]) == {"squared_l2", "cosine", "l1"}
     lines = facelite("evaluate", bundle_file, people, "--pairs", people / "pairs.txt").out.splitlines()
     assert lines[0] == f"{bundle_file}: 6 images of 2 people, 0 without a face"
-    assert f"  accuracy {100 * values['accuracy']:.2f} % +- {100 * values['accuracy_std']:.2f} % over folds; " in lines[2]
-    assert any(line.startswith("cosine: accuracy ") for line in lines)
+    assert f"  accuracy {100 * values['accuracy']:.2f} % +- {100 * values['accuracy_std']:.2f} % over 2 folds (95 %: " in lines[2]
+    assert any(line.startswith(f"{bundle_file} by cosine: accuracy ") for line in lines)
 
 
 def test_a_failure_to_detect_is_a_wrong_answer(evaluate, people, tmp_path):
@@ -120,7 +120,7 @@ def test_a_failure_to_detect_is_a_wrong_answer(evaluate, people, tmp_path):
     assert broken["failed_to_detect"] == 1
     assert broken["accuracy"] <= whole["accuracy"] - 2 / 8  # in three of the eight pairs, at least two of them right before
     everybody = evaluate(data=copied)
-    assert (everybody["failed_to_detect"], everybody["without_a_face"]) == (1, ["Grace/Grace_0001.jpg"])
+    assert (everybody["failed_to_detect"], everybody["without_a_face"]) == (1, {"Grace/Grace_0001.jpg": "no face"})
 
 
 def test_which_face_is_judged_can_be_chosen(evaluate, people, photos, tmp_path):
@@ -240,7 +240,8 @@ def test_a_centre_crop_needs_no_face(evaluate, people, tmp_path):
     cv2.imwrite(str(copied / "Grace/Grace_0001.jpg"), np.full((200, 200, 3), 120, np.uint8))
     values = evaluate("--crop", "centre", data=copied)
     assert (values["failed_to_detect"], values["face"]) == (0, None)
-    assert values["crop"].startswith("CentreCrop(")
+    assert values["crop"] == "the middle, 0.7 of the shorter side, not aligned"
+    assert "deployed" not in values  # its threshold is one for aligned faces
 
 
 def test_a_second_model_is_set_against_the_first(facelite, evaluate, bundle_file, model_file, crowd):
@@ -250,7 +251,7 @@ def test_a_second_model_is_set_against_the_first(facelite, evaluate, bundle_file
     assert values["against"]["model"] == str(model_file)
     difference = values["against"].pop("difference")
     assert told(values["against"]) == {name: value for name, value in told(alone).items() if name in values["against"]}
-    assert set(difference) == {"eer", "1e-1", "1e-2"}
+    assert set(difference) == {"accuracy", "eer", "1e-1", "1e-2"}
     assert difference["eer"]["value"] == pytest.approx(alone["eer"] - values["eer"])
     assert difference["1e-2"]["value"] == pytest.approx(alone["val_at_fmr"]["1e-2"] - values["val_at_fmr"]["1e-2"])
     assert all(one["low"] <= one["value"] <= one["high"] for one in difference.values())
@@ -266,7 +267,7 @@ def test_a_sweep_has_a_point_for_each_setting(facelite, evaluate, bundle_file, p
     assert jitter["points"][0]["accuracy"] == evaluate()["accuracy"]
     several = evaluate("--sweep", " jitter, pixels,pixels ")["sweeps"]
     assert [one["kind"] for one in several] == ["pixels", "jitter"]
-    assert "jitter 0.08, aligned, " in facelite("evaluate", bundle_file, people, "--all-pairs", "--sweep", "jitter").out
+    assert "jitter 0.08 of its side, aligned, " in facelite("evaluate", bundle_file, people, "--all-pairs", "--sweep", "jitter").out
 
 
 def test_groups_are_judged_at_the_threshold_of_the_bundle(facelite, evaluate, bundle_file, bundle, crowd):
@@ -278,11 +279,11 @@ def test_groups_are_judged_at_the_threshold_of_the_bundle(facelite, evaluate, bu
         ("hat", "no", 51, 51 * 50 // 2),
         ("hat", "yes", 11, 55),
     ]
-    assert [one["enough"] for one in found["slices"]] == [False] * 3  # for an FMR of 0.001
+    assert [one["enough_for_fmr"] for one in found["slices"]] == [False] * 3  # for an FMR of 0.001
     out = facelite("evaluate", bundle_file, crowd / "people", "--all-pairs", "--groups", crowd / "hats.csv").out
     assert "\nall: 62 people, FMR " in out
     assert "\nhat yes: 11 people, FMR " in out
-    assert "; too few for FMR 0.001\n" in out
+    assert ", too few for 0.001; FNMR " in out
 
 
 def test_people_are_identified(facelite, evaluate, bundle_file, crowd):
@@ -293,7 +294,7 @@ def test_people_are_identified(facelite, evaluate, bundle_file, crowd):
     assert set(whole["at_fpir"]) == {"1e-1"}
     out = facelite("evaluate", bundle_file, crowd / "people", "--all-pairs", "--identify").out
     assert "identification: 31 people enrolled, 62 searches of 31 strangers\n" in out
-    assert f"  31 people, 1 of each: first {100 * whole['rank_1']['value']:.2f} %; FNIR " in out
+    assert f"  31 people, 1 of each: first {100 * whole['rank_1']['value']:.2f} % (95 %: " in out
 
 
 def test_a_wish_that_cannot_be_met_is_refused(refused, bundle_file, people, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from facelite.calibration import intervals
 from facelite.evaluation.embed import Embedded
 from facelite.evaluation.identification import identify_people
-from facelite.evaluation.judge import Judgement, Material, Model
+from facelite.evaluation.judge import Deployed, Judgement, Material, Model
 from facelite.evaluation.pairs import PairList
 from facelite.evaluation.people import People
 from facelite.evaluation.slices import slice_rates
@@ -76,19 +76,24 @@ def full(models, names):
         judged = [verify_all(people, one) for one in embedded]
         groups = {f"sex {HOSTILE}": np.array([f"m {HOSTILE}", "f"])[person % 2], "age": np.where(person < 4, "old", "young")}
         found = embedded[0].found
-        vectors = embedded[0].vectors[found]
-        (slices,) = slice_rates(vectors, person[found], {name: of[found] for name, of in groups.items()}, thresholds=[(0.9, 0.01)])
+        shipped = models[0].threshold
+        rates_there = intervals(
+            judged[0].comparisons, lambda drawn: [drawn.fmr_at(shipped.distance), drawn.fnmr_at(shipped.distance)], trials=[2016, 64], draws=40
+        )
+        at = Deployed(shipped, *rates_there)
+        (slices,) = slice_rates(embedded[0].vectors, person, groups, thresholds=[(0.9, 0.01)])
     judgement = Judgement(
         models=[model.name for model in models],
         judged=judged,
+        deployed=[at, None],
         crop=repr("crop"),
         seconds=1.0,
         differences=difference(*judged),
         slices=slices,
         sweeps=[made_up(kind, models, fmr) for kind, fmr in (("jpeg", "1e-2"), ("pixels", "1e-2"), ("jitter", "1e-3"))],
-        identification=identify_people(vectors, person[found], enrolments=(1, 2), galleries=2),
+        identification=identify_people(embedded[0].vectors[found], person[found], enrolments=(1, 2), galleries=2),
     )
-    return judgement, models, Material(names, person, partial(verify_all, people), read=picture)
+    return judgement, models, Material(f"pictures {HOSTILE}", names, person, partial(verify_all, people), read=picture)
 
 
 def made_up(kind, models, fmr):
@@ -111,10 +116,14 @@ def listed(models, names):
     next_of_person = first // PICTURES * PICTURES + (first + 1) % PICTURES
     second = np.where(np.arange(len(first)) % 2, next_of_person, rng.permutation(first))
     same = first // PICTURES == second // PICTURES
-    pairs = PairList(names, first, second, same, np.arange(len(first)) // 4 % 4)
+    pairs = PairList(names, first, second, same, np.arange(len(first)) // 4 % 4, np.repeat(np.arange(PEOPLE), PICTURES))
     embedded = embeddings(names, 1, 0.6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("facelite.evaluation.verification.intervals", partial(intervals, draws=40))
         judged = verify_pairs(pairs, embedded)
-    judgement = Judgement([models[1].name], [judged], "crop", 1.0, measures=by_measure(pairs, embedded))
-    return judgement, models[1:], Material(names, np.repeat(np.arange(PEOPLE), PICTURES), partial(verify_pairs, pairs), read=picture, pairs=pairs)
+    judgement = Judgement([models[1].name], [judged], [None], "crop", 1.0, measures=by_measure(pairs, embedded))
+    return (
+        judgement,
+        models[1:],
+        Material(f"pictures {HOSTILE}", names, np.repeat(np.arange(PEOPLE), PICTURES), partial(verify_pairs, pairs), read=picture, pairs=pairs),
+    )

@@ -77,6 +77,13 @@ def test_files_are_their_owner_s_alone(folder):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_no_other_user_reads_them_while_they_are_written(folder, monkeypatch):
+    seen, move = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: (seen.append(Path(old).stat().st_mode & 0o777), move(old, new)))
+    filled(folder)
+    assert seen == [0o600]
+
+
 def test_a_kill_costs_so_many_seconds_of_work(folder, monkeypatch):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr("facelite.evaluation.cache.time", SimpleNamespace(monotonic=lambda: clock.now))
@@ -99,7 +106,7 @@ def test_a_kill_costs_so_many_seconds_of_work(folder, monkeypatch):
 def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path, monkeypatch):
     clock, packed = SimpleNamespace(now=0.0), []
     monkeypatch.setattr("facelite.evaluation.cache.time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr("facelite.evaluation.cache.write_atomically", lambda path, data: packed.append(path) or (tmp_path / "file/x").mkdir())
+    monkeypatch.setattr("facelite.evaluation.cache.write_atomically", lambda path, data, mode: packed.append(path) or (tmp_path / "file/x").mkdir())
     (tmp_path / "file").touch()
     cache = filled(tmp_path / "cache")
     assert len(packed) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from functools import partial
 
@@ -16,6 +17,7 @@ from facelite.evaluation.identification import identify_people
 from facelite.evaluation.judge import Model, Wish, everybody, judge, listed_pairs
 from facelite.evaluation.pairs import read_pairs
 from facelite.evaluation.slices import slice_rates
+from facelite.evaluation.sweeps import Jitter
 from facelite.evaluation.verification import by_measure, difference, verify_pairs
 from facelite.export.synthetic import draw_face
 from facelite.face import Threshold
@@ -85,7 +87,7 @@ def test_everybody_is_compared_with_everybody(models, data):
         assert material.names[:2] == ["p00/0.png", "p00/1.png"]
         assert material.person.tolist() == np.repeat(np.arange(PEOPLE), PICTURES).tolist()
         assert asdict(found.judged[0].verification) == asdict(material.verify(embedded).verification)
-    assert (found.models, found.crop, found.measures, found.differences) == (["one"], "DetectedFace(rule='centre')", None, {})
+    assert (found.models, found.crop, found.measures, found.differences) == (["one"], "the face nearest to the centre, aligned", None, {})
     assert (found.slices, found.sweeps, found.identification) == (None, [], None)
     assert found.judged[0].verification.failed_to_detect == 1
     assert found.judged[0].verification.genuine_pairs == PEOPLE * 3
@@ -121,13 +123,14 @@ def test_a_picture_in_no_folder_is_a_person_of_its_own(tmp_path):
     with listed_pairs(tmp_path / "data", tmp_path / "pairs.csv") as material:
         people = dict(zip(material.names, material.person.tolist(), strict=True))
     assert people["ada/1.png"] == people["ada/2.png"]
-    assert len(set(people.values())) == 4
+    assert people["0.png"] == people["1.png"]  # the list says so
+    assert len(set(people.values())) == 3
 
 
 def test_a_listed_picture_that_is_missing_is_named(data, tmp_path):
     (tmp_path / "pairs.csv").write_text("image_a,image_b,same\np00/0.png,p00/9.png,1\np00/0.png,p01/0.png,0\n")
     with (
-        pytest.raises(InputError, match=r"expected 3 listed pictures, got all but 1, the first of them p00/9.png; check DATA"),
+        pytest.raises(InputError, match=r"expected 3 listed pictures, missed 1 of them, such as p00/9.png; check DATA"),
         listed_pairs(data, tmp_path / "pairs.csv"),
     ):
         pass
@@ -138,7 +141,7 @@ def test_the_crop_is_the_one_asked_for(models, data):
         for crop in (CentreCrop(0.6), DetectedFace("largest")):
             found = judge(models[:1], material, crop=crop)
             np.testing.assert_array_equal(found.judged[0].embedded.vectors, embed(models[:1], material, crop)[0].vectors)
-            assert found.crop == repr(crop)
+            assert found.crop == str(crop)
     assert found.judged[0].verification.failed_to_detect == 1
 
 
@@ -166,10 +169,10 @@ def test_slices_are_taken_at_the_deployed_threshold_else_at_that_of_the_accuracy
     verification = found.judged[0].verification
     at = (0.5, 0.05) if threshold else (verification.threshold, verification.eer)
     embedded = found.judged[0].embedded
-    person, kept = np.repeat(np.arange(PEOPLE), PICTURES)[embedded.found], embedded.vectors[embedded.found]
-    (expected,) = slice_rates(kept, person, {"sex": np.array(["f", "m"])[person % 2]}, thresholds=[at])
+    person = np.repeat(np.arange(PEOPLE), PICTURES)
+    (expected,) = slice_rates(embedded.vectors, person, {"sex": np.array(["f", "m"])[person % 2]}, thresholds=[at])
     assert asdict(found.slices) == asdict(expected)
-    assert [one.images for one in found.slices.slices] == [PEOPLE * PICTURES - 1, PEOPLE * PICTURES // 2 - 1, PEOPLE * PICTURES // 2]
+    assert [(one.images, one.failed_to_detect) for one in found.slices.slices] == [(PEOPLE * PICTURES, 1), (PEOPLE * PICTURES // 2, 1), (18, 0)]
 
 
 def test_a_table_of_groups_is_read_before_any_picture(models, data, tmp_path):
@@ -259,3 +262,36 @@ def test_videos_have_groups_as_pictures_do(models, videos):
     with listed_pairs(videos / "data", videos / "pairs.csv") as material:
         found = judge(models[:1], material, wish=Wish(groups=str(videos / "groups.csv")))
     assert [(one.value, one.images, one.people) for one in found.slices.slices] == [("", 5, 3), ("f", 2, 1), ("m", 3, 2)]
+
+
+def test_two_folders_of_one_name_are_refused_and_not_taken_for_one_person(tmp_path):
+    for name in ("a/0", "b/0"):
+        write(tmp_path / name / "1.png", draw_face(1))
+    with pytest.raises(InputError, match="expected one folder per person, got a/0 and b/0; give them different names"), everybody(tmp_path):
+        pass
+
+
+def test_what_is_unreadable_is_told_from_what_shows_no_face(models, data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data/p01/broken.png").write_bytes(b"no picture")
+    with everybody(tmp_path / "data") as material:
+        found = judge(models[:1], material)
+    reasons = found.without_a_face
+    assert len(reasons) == found.judged[0].verification.failed_to_detect == 2
+    assert reasons.pop("p01/broken.png").startswith("unreadable: ")
+    assert list(reasons.values()) == ["no face"]
+
+
+def test_a_sweep_goes_the_road_that_was_asked_for(models, data):
+    with everybody(data) as material:
+        found = judge(models[:1], material, crop=DetectedFace("only"), wish=Wish(sweeps=("jitter",)))
+        (embedded,) = embed(models[:1], material, Jitter(0.04, DetectedFace("only")))
+    assert found.sweeps[0].points[0].accuracy == found.judged[0].verification.accuracy
+    assert found.sweeps[0].points[3].accuracy == material.verify(embedded).verification.accuracy
+
+
+def test_a_threshold_for_aligned_faces_is_not_tried_on_a_fixed_crop(models, data):
+    model = Model("one", models[0].make, models[0].detector, Threshold(0.5, 0.05, 0.1, 0.1, 1, 1, 1))
+    with everybody(data) as material:
+        assert judge([model], material, crop=CentreCrop()).deployed == [None]
+        assert judge([model], material).deployed[0].threshold == model.threshold

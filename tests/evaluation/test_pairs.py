@@ -183,3 +183,20 @@ def test_refuses_a_csv_with_the_line_that_is_wrong(read, text, message):
 def test_refuses_a_missing_file(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         read_pairs(tmp_path / "pairs.txt")
+
+
+def test_who_is_on_a_picture(read):
+    """The folder says it, and pairs of one person; a folder with a pair of two people says nothing."""
+
+    def people(*lines):
+        pairs = read("image_a,image_b,same\n" + "\n".join(lines))
+        return dict(zip(pairs.images, pairs.person.tolist(), strict=True))
+
+    by_folder = people("ada/1.jpg,ada/2.jpg,1", "ada/1.jpg,bob/1.jpg,0", "bob/1.jpg,eve/1.jpg,0")
+    assert len(set(by_folder.values())) == 3
+    assert by_folder["ada/1.jpg"] == by_folder["ada/2.jpg"]
+    tied = people("1.jpg,2.jpg,1", "2.jpg,3.jpg,1", "3.jpg,4.jpg,0", "4.jpg,5.jpg,1")
+    assert tied["1.jpg"] == tied["3.jpg"] != tied["4.jpg"] == tied["5.jpg"]
+    one_folder = people("all/1.jpg,all/2.jpg,1", "all/2.jpg,all/3.jpg,0", "all/3.jpg,all/4.jpg,0")
+    assert one_folder["all/1.jpg"] == one_folder["all/2.jpg"]
+    assert len(set(one_folder.values())) == 3

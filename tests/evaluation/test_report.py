@@ -177,7 +177,7 @@ def test_groups_and_galleries_are_those_of_the_judgement(with_faces):
     judgement, _, page, _ = with_faces
     groups = page.table("Group", "Images")
     assert [row[0] for row in groups.values()] == [f"{one.images:,}" for one in judgement.slices.slices]
-    assert groups["age: old"][-1] == "too few for FMR 1.00 %"  # six pairs of people
+    assert groups["age: old"][-1] == "too few for FMR 1.00 %; too few people for FNMR"  # six pairs of people, four people
     assert groups["age: young"][-1] == ""
     first = next(iter(judgement.identification.enrolments.values()))
     rows = [row for table in page.tables for row in table if table[0][0] == "Enrolled each"]
@@ -236,7 +236,7 @@ def test_hardest_pairs_of_all_are_those_of_a_plain_loop(monkeypatch, rows, count
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     vectors[[3, 17]] = 0
     embedded = Embedded([str(i) for i in range(40)], vectors, vectors.any(axis=1))
-    found = hardest_pairs(embedded, Material(embedded.names, person, verify=None), count=count)
+    found = hardest_pairs(embedded, Material("", embedded.names, person, verify=None), count=count)
     expected = plain_hardest(embedded, [(a, b, person[a] == person[b]) for b in range(40) for a in range(b)], count)
     assert tuple([pair.places for pair in pairs] for pairs in found) == expected
     assert len(found[0]) + len(found[1]) == (2 * count if count <= 10 else 38 * 37 // 2)
@@ -328,8 +328,8 @@ def test_few_pictures_and_broken_embedders_make_a_page_too(kind, models, tmp_pat
     vectors = {"two people": np.eye(3), "constant": np.ones((4, 3)) / 3**0.5, "far": np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])}[kind]
     embedded = Embedded(names, vectors.astype(np.float32), np.ones(len(names), bool))
     judged = verify_all(People(names, ["set"] * len(names), [str(one) for one in person], None), embedded)
-    judgement = Judgement([models[1].name], [judged], "crop", 0.0)
-    write_report(judgement, tmp_path, models=models[1:], material=Material(names, person, verify=None))
+    judgement = Judgement([models[1].name], [judged], [None], "crop", 0.0)
+    write_report(judgement, tmp_path, models=models[1:], material=Material("", names, person, verify=None))
     assert "support an FMR of" in Page((tmp_path / "report.html").read_text()).text
 
 
@@ -366,3 +366,12 @@ def test_intervals_in_percent():
 )
 def test_models_are_called_by_their_last_part_where_it_tells_them_apart(models, names):
     assert short_names(models) == names
+
+
+def test_a_second_report_in_the_same_folder_leaves_no_figure_of_the_first(full, listed, tmp_path):
+    (tmp_path / "mine.png").write_bytes(b"my own")
+    for judgement, models, material in (full, listed):
+        write_report(judgement, tmp_path, models=models, material=material)
+    names = {path.stem for path in tmp_path.glob("*.png")}
+    assert "mine" in names and "roc" in names
+    assert not {name for name in names if name.startswith(("sweep-", "groups-", "fnir-at-"))}

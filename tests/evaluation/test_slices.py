@@ -72,8 +72,8 @@ def test_several_thresholds_are_each_as_alone():
 def test_intervals_are_drawn_by_people():
     vectors, subjects = signs(4, 20, 3, 0.1)
     one = slice_rates(vectors, subjects, {}, thresholds=[(1.25, 0.1)])[0].slices[0]
-    fmr, fnmr = intervals(compare_all(vectors, subjects), lambda drawn: [drawn.fmr_at(1.25), drawn.fnmr_at(1.25)])
-    assert one.fmr_interval == (fmr.low, max(fmr.high, 3 / 190))
+    fmr, fnmr = intervals(compare_all(vectors, subjects), lambda drawn: [drawn.fmr_at(1.25), drawn.fnmr_at(1.25)], trials=[190, 20])
+    assert one.fmr_interval == (fmr.low, fmr.high)
     assert one.fnmr_interval == (fnmr.low, fnmr.high)
     assert fmr.low < one.fmr < fmr.high
 
@@ -81,7 +81,7 @@ def test_intervals_are_drawn_by_people():
 @pytest.mark.parametrize(("people", "fmr", "enough"), [(8, 0.1, False), (9, 0.1, True), (9, 3 / 36, True), (9, 0.0833, False), (1, 0.9, False)])
 def test_so_few_people_can_show_an_fmr_or_not(people, fmr, enough):
     vectors, subjects = signs(5, people, 2, 0.1)
-    assert slice_rates(vectors, subjects, {}, thresholds=[(1.0, fmr)])[0].slices[0].enough is enough
+    assert slice_rates(vectors, subjects, {}, thresholds=[(1.0, fmr)])[0].slices[0].enough_for_fmr is enough
 
 
 @pytest.mark.parametrize(("people", "high"), [(16, 3 / 120), (3, 1.0), (2, 1.0)])
@@ -95,9 +95,10 @@ def test_what_was_not_compared_has_no_rate():
     vectors, subjects = signs(6, 10, 2, 0.1)
     groups = {"who": np.where(subjects == 3, "one", ""), "which": np.where(np.arange(20) % 2, "first", "")}
     everybody, alone, once = slice_rates(vectors, subjects, groups, thresholds=[(1.0, 0.1)])[0].slices
-    assert (alone.people, alone.fmr, alone.fmr_interval, alone.enough) == (1, None, None, False)
+    assert (alone.people, alone.fmr, alone.fmr_interval, alone.enough_for_fmr) == (1, None, None, False)
     assert alone.fnmr is not None
-    assert (once.people, once.fnmr, once.fnmr_interval, once.enough) == (10, None, None, True)
+    assert (once.people, once.fnmr, once.fnmr_interval) == (10, None, None)
+    assert (once.enough_for_fmr, once.enough_for_fnmr) == (True, False)
     assert everybody.fmr is not None
     nobody = slice_rates(vectors[:0], subjects[:0], {"who": np.array([], str)}, thresholds=[(1.0, 0.1)])[0]
     assert [(one.attribute, one.images, one.fmr, one.fnmr) for one in nobody.slices] == [("all", 0, None, None)]
@@ -118,12 +119,23 @@ def test_the_worst_group_is_told_by_how_many_times_it_is_worse_than_all():
 
 
 def test_the_worst_fnmr_is_told_too():
-    vectors, subjects = signs(7, 24, 3, 0.1)
-    sex = np.array(["f", "m"])[subjects % 2]
+    vectors, subjects = signs(7, 80, 3, 0.1)
+    sex = np.where(subjects < 20, "x", np.array(["f", "m"])[subjects % 2])  # x: too few to be told apart, whatever their rate
+    vectors[subjects < 20] = np.eye(vectors.shape[1], dtype=np.float32)[:60] if vectors.shape[1] >= 60 else vectors[subjects < 20][::-1]
     found = slice_rates(vectors, subjects, {"sex": sex}, thresholds=[(1.0, 0.1)])[0]
-    overall, *own = (one.fnmr for one in found.slices)
-    assert found.worst_fnmr == {"sex": max(own) / overall}
-    assert max(own) > overall > min(own)
+    overall, *own = found.slices
+    assert [one.enough_for_fnmr for one in own] == [True, True, False]
+    assert found.worst_fnmr == {"sex": max(one.fnmr for one in own[:2]) / overall.fnmr}
+    assert own[2].fnmr > own[0].fnmr
+
+
+def test_a_picture_without_a_face_is_rejected_and_matches_nobody():
+    vectors, subjects = signs(8, 40, 2, 0.0)
+    vectors[::16] = 0  # the first pictures of five people
+    (one,) = slice_rates(vectors, subjects, {}, thresholds=[(1e-3, 0.1)])[0].slices
+    assert (one.images, one.failed_to_detect, one.genuine_pairs, one.genuine_people) == (80, 5, 40, 40)
+    assert one.fnmr == 5 / 40
+    assert one.impostor_pairs == 75 * 74 // 2 - 35
 
 
 # UTKFace

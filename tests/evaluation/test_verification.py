@@ -27,7 +27,14 @@ def protocol(seed=0, folds=5, each=40, found=None, noise=0.9):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     found = np.ones(2 * count, bool) if found is None else found
     names = [f"{i}.jpg" for i in range(2 * count)]
-    pairs = PairList(names, np.arange(count), np.arange(count) + count, same, np.arange(count) // (2 * each))
+    pairs = PairList(
+        names,
+        np.arange(count),
+        np.arange(count) + count,
+        same,
+        np.arange(count) // (2 * each),
+        np.r_[np.arange(count), np.arange(count) + count * ~same],
+    )
     return pairs, Embedded(names, vectors, found)
 
 
@@ -98,7 +105,7 @@ def test_a_picture_without_a_face_is_a_wrong_answer_in_either_kind_of_pair():
         assert result.accuracy <= whole.accuracy - 20 / 400 * 0.5
     nobody = verify_pairs(pairs, replace(embedded, found=np.arange(800) < 399)).verification
     assert nobody.accuracy == pytest.approx(0, abs=0.01)
-    assert nobody.accuracy_interval == pytest.approx((0, 0), abs=0.01)
+    assert nobody.accuracy_interval == pytest.approx((0, 3 / 200), abs=0.01)
 
 
 def test_a_genuine_pair_without_a_face_is_a_rejection_at_every_fmr():
@@ -178,6 +185,30 @@ def test_two_embedders_on_the_same_people_are_compared_pairwise():
     noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
     one, other = verify_all(*folders(subjects, vectors)), verify_all(*folders(subjects, noisy))
     found = difference(one, other)
-    assert set(found) == {"eer", "1e-1", "1e-2"}
+    assert set(found) == {"accuracy", "eer", "1e-1", "1e-2"}
     assert found["1e-1"].value == pytest.approx(other.verification.val_at_fmr["1e-1"] - one.verification.val_at_fmr["1e-1"])
     assert found["1e-1"].high < 0 < found["eer"].low
+
+
+def test_many_pairs_of_two_people_support_no_rate():
+    """1,600 comparisons of the same two people are one independent one."""
+    pairs, embedded = protocol(folds=2, each=400)
+    two = replace(pairs, person=np.r_[np.zeros(len(pairs.same), int), np.where(pairs.same, 0, 1)])
+    result = verify_pairs(two, embedded).verification
+    assert (result.impostor_pairs, result.people_pairs, result.val_at_fmr) == (800, 1, {})
+
+
+def test_too_few_people_for_folds_is_said():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(30, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert verify_all(*folders(np.repeat(np.arange(15), 2), vectors)).verification.accuracy_folds == 1
+    subjects, vectors = random_people(0, 40, 3, 0.5)
+    assert verify_all(*folders(subjects, vectors)).verification.accuracy_folds == 10
+
+
+def test_perfect_embeddings_of_few_people_are_not_said_to_be_perfect():
+    result = verify_all(*folders(np.repeat(np.arange(40), 2), np.repeat(np.eye(40, dtype=np.float32), 2, axis=0))).verification
+    assert (result.val_at_fmr["1e-2"], result.val_interval_at_fmr["1e-2"]) == (1, (1 - 3 / 40, 1))
+    assert (result.eer, result.eer_interval) == (0, (0, 3 / 40))
+    assert result.accuracy_interval == (1 - 3 / 40, 1)

@@ -71,7 +71,7 @@ def mean_distance(one, other):
 
 def distances(means, first, second):
     """What verification makes of the means of videos."""
-    listed = PairList([], first, second, np.zeros(len(first), bool), np.zeros(len(first), int))
+    listed = PairList([], first, second, np.zeros(len(first), bool), np.zeros(len(first), int), np.arange(len(means)))
     return measured(listed, Embedded([], means, np.ones(len(means), bool)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from facelite.evaluation.report.words import short_names
 
 __all__ = ["write_report"]
 
+FIGURE = re.compile(r"roc|det|distances-\d|sweep-\w+|groups-fn?mr|cmc|threshold|fnir-at-\S+|people")
+"""The names of all figures that a report may have."""
+
 
 def write_report(judgement: Judgement, folder: str | Path, /, *, models: Sequence[Model], material: Material, faces: Cropper | None = None) -> None:
     """Write the report of ``judgement`` of ``models`` on ``material``; the same input gives the same bytes.
@@ -28,9 +32,9 @@ def write_report(judgement: Judgement, folder: str | Path, /, *, models: Sequenc
     """
     names = short_names(judgement.models)
     wanted = [
-        rates_table(judgement, names, models, material),
-        distances(judgement, names, models),
-        curves(judgement, names, material),
+        rates_table(judgement, names),
+        distances(judgement, names),
+        curves(judgement, names),
         measures(judgement),
         sweeps(judgement, names),
         groups(judgement, names[0]),
@@ -38,11 +42,21 @@ def write_report(judgement: Judgement, folder: str | Path, /, *, models: Sequenc
         people_map(judgement.judged[0].embedded, material.person, names[0]),
         hardest(judgement.judged[0].embedded, material, models[0], names[0], faces),
         glossary(),
-        provenance(judgement, models),
+        provenance(judgement, models, material.source),
     ]
     sections = [section for section in wanted if section]
+    plates = [part for section in sections for part in section.parts if isinstance(part, Plate)]
     page = make_page(" and ".join(names), headline(judgement, names, material), sections)
-    for plate in (part for section in sections for part in section.parts if isinstance(part, Plate)):
+    _remove_others(Path(folder), {plate.name for plate in plates})
+    for plate in plates:
         write_atomically(Path(folder) / f"{plate.name}.svg", plate.drawing.svg)
         write_atomically(Path(folder) / f"{plate.name}.png", plate.drawing.png)
     write_atomically(Path(folder) / "report.html", page.encode("utf-8", "replace"))  # a file's name need not be text
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Figures of an earlier report in the same folder, which this one does not have."""
+    if (folder / "report.html").is_file():
+        for figure in folder.iterdir():
+            if figure.suffix in (".svg", ".png") and figure.stem not in names and FIGURE.fullmatch(figure.stem):
+                figure.unlink()

@@ -25,7 +25,7 @@ WORDS = (
     ("AUC", "The probability that a genuine pair is nearer than an impostor pair."),
     (
         "Accuracy",
-        "Right answers at the threshold that is best on the other nine folds, as in LFW's protocol; genuine and impostor pairs count half each.",
+        "Right answers at the threshold that is best on the other folds, as in LFW's protocol; genuine and impostor pairs count half each.",
     ),
     (
         "95 % interval, by identity",
@@ -43,12 +43,12 @@ def glossary() -> Section:
     return Section("How to read this", [definitions(WORDS)])
 
 
-def provenance(judgement: Judgement, models: Sequence[Model], /) -> Section:
-    """Crop, models by their digest, versions; no date, so that the same input gives the same page."""
+def provenance(judgement: Judgement, models: Sequence[Model], source: str, /) -> Section:
+    """Data, crop, models by their digest, versions; no date, so that the same input gives the same page."""
     own = {"facelite": facelite.__version__, "Python": platform.python_version(), "NumPy": np.__version__, "OpenCV": cv2.__version__}
     versions = own | {package: _version(package) for package in (runtime_name(), "matplotlib")}
     rows = [[model.name, model.make().artefact] for model in models]
-    note = f"Faces were cut by {judgement.crop}. Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}."
+    note = f"Judged: {source}. Of each picture: {judgement.crop}. Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}."
     files = "Each figure lies beside this page as SVG and as PNG."
     return Section("How it was made", [paragraph(note), table("Models.", ["Model", "sha256 of the embedder"], rows), paragraph(files)])
 

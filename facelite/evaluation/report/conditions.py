@@ -86,14 +86,14 @@ def groups(judgement: Judgement, name: str, /) -> Section | None:
     slices = judgement.slices
     if slices is None:
         return None
-    few = f"too few for FMR {percent(slices.fmr)}"
+    few = f"too few for FMR {percent(slices.fmr)}", "too few people for FNMR"
     rows = [
-        [_label(one), f"{one.images:,}", f"{one.people:,}", f"{one.people_pairs:,}", *_cells(one), "" if one.enough else few] for one in slices.slices
+        [_label(one), f"{one.images:,}", f"{one.people:,}", f"{one.people_pairs:,}", *_cells(one), "; ".join(_lacks(one, few))]
+        for one in slices.slices
     ]
-    plates = [
-        *_dots("fmr", "strangers of one group accepted", [(one, one.fmr, one.fmr_interval) for one in slices.slices], few),
-        *_dots("fnmr", "people rejected", [(one, one.fnmr, one.fnmr_interval) for one in slices.slices], few),
-    ]
+    fmrs = [(one, one.fmr, one.fmr_interval, one.enough_for_fmr) for one in slices.slices]
+    fnmrs = [(one, one.fnmr, one.fnmr_interval, one.enough_for_fnmr) for one in slices.slices]
+    plates = [*_dots("fmr", "strangers of one group accepted", fmrs, few[0]), *_dots("fnmr", "people rejected", fnmrs, few[1])]
     worst = [
         f"{rate}: " + ", ".join(f"{attribute} {times:.1f} times" for attribute, times in found.items())
         for rate, found in (("FMR", slices.worst_fmr), ("FNMR", slices.worst_fnmr))
@@ -105,9 +105,13 @@ def groups(judgement: Judgement, name: str, /) -> Section | None:
     return Section("Groups of people", [paragraph(note), *plates, table("Rates inside groups, with 95 % intervals.", header, rows)])
 
 
-def _dots(rate: str, words: str, found: Sequence[tuple[Slice, float | None, tuple[float, float] | None]], few: str) -> Iterator[Plate]:
+def _lacks(one: Slice, few: tuple[str, str]) -> list[str]:
+    return [what for what, enough in zip(few, (one.enough_for_fmr, one.enough_for_fnmr), strict=True) if not enough]
+
+
+def _dots(rate: str, words: str, found: Sequence[tuple[Slice, float | None, tuple[float, float] | None, bool]], few: str) -> Iterator[Plate]:
     """One plate, none where no group has such a pair. The axis spans all values, and the intervals of groups that are large enough."""
-    dots = [Dot(_label(one), value, *span, firm=one.enough) for one, value, span in found if value is not None and span is not None]
+    dots = [Dot(_label(one), value, *span, firm=enough) for one, value, span, enough in found if value is not None and span is not None]
     if dots:
         high = 1.15 * max([dot.high for dot in dots if dot.firm] + [dot.value for dot in dots] + [1e-3])
         mark = (dots[0].value, f"all: {percent(dots[0].value)}") if dots[0].label == _label(found[0][0]) else None

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.calibration import RULE_OF_THREE, STEPS, Comparisons, Interval, Rates, intervals, rates
-from facelite.evaluation.judge import Judgement, Material, Model
+from facelite.calibration import STEPS, Interval, Rates, rates
+from facelite.evaluation.judge import Judgement, Material
 from facelite.evaluation.report.page import Html, Plate, Section, paragraph, table, with_ends
-from facelite.evaluation.report.words import ends, independent, percent, percents, points
+from facelite.evaluation.report.words import ends, least_fmr, percent, percents, points, rate_name
 from facelite.evaluation.verification import Verification
-from facelite.face import Threshold
 from facelite.plots import COLOURS, Axis, Line, draw_lines, draw_overlap
 
 BINS = 128
@@ -30,11 +29,10 @@ PERCENT = "%"
 def headline(judgement: Judgement, names: Sequence[str], material: Material, /) -> list[str]:
     """What was judged and what came out, in sentences."""
     found, kind = judgement.judged[0].verification, "images" if material.read else "videos"
-    number, whose = independent(judgement, material), "impostor pairs" if material.pairs else "pairs of distinct people"
     told = [
         f"{names[0]} was judged on {found.images:,} {kind} of {found.people:,} people: {found.genuine_pairs:,} genuine and "
         f"{found.impostor_pairs:,} impostor pairs. In {found.failed_to_detect:,} {kind} no face was found. {_result('It', found)}",
-        f"The {number:,} {whose} support an FMR of {percent(RULE_OF_THREE / max(number, 1))} or more (3/N); "
+        f"The {found.people_pairs:,} pairs of distinct people support an FMR of {percent(least_fmr(found))} or more (3/N); "
         "below that nothing is claimed, and figures are veiled.",
     ]
     if len(names) == 2:
@@ -43,7 +41,7 @@ def headline(judgement: Judgement, names: Sequence[str], material: Material, /) 
 
 
 def _result(who: str, found: Verification) -> str:
-    text = f"{who} answers {percent(found.accuracy)} of the pairs rightly (95 % interval {percents(found.accuracy_interval)})."
+    text = f"{who} has an accuracy of {percent(found.accuracy)} (95 % interval {percents(found.accuracy_interval)})."
     if found.val_at_fmr:
         fmr, val = list(found.val_at_fmr.items())[-1]
         text += (
@@ -57,10 +55,10 @@ def _verdict(judgement: Judgement, names: Sequence[str]) -> str:
     rate, one = list(judgement.differences.items())[-1]
     value, span = points(one)
     verdict = "more than chance explains" if one.low > 0 or one.high < 0 else "no difference that these people can show"
-    return f"{names[1]} less {names[0]}: {'EER' if rate == 'eer' else f'VAL at FMR {rate}'}: {value} (95 % interval {span}), {verdict}."
+    return f"{names[1]} less {names[0]}: {rate_name(rate)}: {value} (95 % interval {span}), {verdict}."
 
 
-def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Model], material: Material, /) -> Section:
+def rates_table(judgement: Judgement, names: Sequence[str], /) -> Section:
     """Accuracy, EER, AUC and VAL of each model, and their difference; then the rates at the thresholds that they ship with."""
     verifications = [judged.verification for judged in judgement.judged]
 
@@ -72,7 +70,7 @@ def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Mod
         row(
             "accuracy",
             [with_ends(f"{percent(one.accuracy)} ± {percent(one.accuracy_std)}", percents(one.accuracy_interval)) for one in verifications],
-            None,
+            judgement.differences.get("accuracy"),
         ),
         row("EER", [with_ends(percent(one.eer), percents(one.eer_interval)) for one in verifications], judgement.differences.get("eer")),
         row("AUC", [with_ends(f"{one.auc:.4f}", "{:.4f} to {:.4f}".format(*one.auc_interval)) for one in verifications], None),
@@ -80,35 +78,34 @@ def rates_table(judgement: Judgement, names: Sequence[str], models: Sequence[Mod
     for fmr in verifications[0].val_at_fmr:
         cells = [with_ends(percent(one.val_at_fmr[fmr]), percents(one.val_interval_at_fmr[fmr])) for one in verifications]
         rows.append(row(f"VAL at FMR {fmr}", cells, judgement.differences.get(fmr)))
-    label = "Under each rate its 95 % interval by people. Accuracy over ten folds, ± their standard deviation."
+    folds = verifications[0].accuracy_folds
+    how = f"Accuracy over {folds} folds, ± their standard deviation" if folds > 1 else "Too few people for folds: accuracy at the best threshold here"
+    label = f"Under each rate its 95 % interval by people. {how}."
     if len(names) == 2:
         label += f" Difference: {names[1]} less {names[0]}."
     parts = [table(label, ["Rate", *names, *(["Difference"] if len(names) == 2 else [])], rows)]
-    number = independent(judgement, material)
     shipped = [
-        _shipped(name, model.threshold, judged.comparisons, number)
-        for name, model, judged in zip(names, models, judgement.judged, strict=True)
-        if model.threshold
+        [
+            name,
+            f"{one.threshold.distance:.3f}",
+            percent(one.threshold.fmr),
+            *(with_ends(percent(rate.value), percents(ends(rate))) for rate in (one.fmr, one.fnmr)),
+        ]
+        for name, one in zip(names, judgement.deployed, strict=True)
+        if one
     ]
     if shipped:
         parts.append(table("At the threshold a model ships with.", ["Model", "Distance", "Calibrated for FMR", "FMR here", "FNMR here"], shipped))
     return Section("Rates", parts)
 
 
-def _shipped(name: str, threshold: Threshold, comparisons: Comparisons, number: int) -> list[str]:
-    fmr, fnmr = intervals(comparisons, lambda drawn: [drawn.fmr_at(threshold.distance), drawn.fnmr_at(threshold.distance)])
-    upper = max(fmr.high, RULE_OF_THREE / max(number, 1))
-    cells = with_ends(percent(fmr.value), percents((fmr.low, upper))), with_ends(percent(fnmr.value), percents(ends(fnmr)))
-    return [name, f"{threshold.distance:.3f}", percent(threshold.fmr), *cells]
-
-
-def distances(judgement: Judgement, names: Sequence[str], models: Sequence[Model], /) -> Section:
+def distances(judgement: Judgement, names: Sequence[str], /) -> Section:
     """A histogram for each model, with the threshold that it ships with, else that of its accuracy."""
     plates = []
-    for i, (name, model, judged) in enumerate(zip(names, models, judgement.judged, strict=True)):
+    for i, (name, deployed, judged) in enumerate(zip(names, judgement.deployed, judgement.judged, strict=True)):
         at, marked = judged.verification.threshold, "threshold of the accuracy"
-        if model.threshold:
-            at, marked = model.threshold.distance, f"threshold shipped, for FMR {percent(model.threshold.fmr)}"
+        if deployed:
+            at, marked = deployed.threshold.distance, f"threshold shipped, for FMR {percent(deployed.threshold.fmr)}"
         genuine = _density(np.bincount(judged.comparisons.genuine, minlength=4 * STEPS + 1))
         impostor = _density(judged.comparisons.impostor)
         last = 1 + int(np.flatnonzero(genuine + impostor).max(initial=0))
@@ -136,9 +133,9 @@ def _density(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     return density
 
 
-def curves(judgement: Judgement, names: Sequence[str], material: Material, /) -> Section:
+def curves(judgement: Judgement, names: Sequence[str], /) -> Section:
     """ROC with VAL and its intervals, and DET, veiled where the counts end."""
-    limit = RULE_OF_THREE / max(independent(judgement, material), 1)
+    limit = least_fmr(judgement.judged[0].verification)
     unsupported = limit, f"FMR below {percent(limit)}: too few pairs"
     roc, det, told = [], [], []
     for i, (name, judged) in enumerate(zip(names, judgement.judged, strict=True)):

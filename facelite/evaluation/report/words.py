@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import PurePath
 
-from facelite.calibration import Interval
-from facelite.evaluation.judge import Judgement, Material
+from facelite.calibration import RULE_OF_THREE, Interval
+from facelite.evaluation.verification import Verification
 
 
 def short_names(models: Sequence[str], /) -> list[str]:
@@ -37,10 +37,14 @@ def ends(interval: Interval, /) -> tuple[float, float]:
     return interval.low, interval.high
 
 
-def independent(judgement: Judgement, material: Material, /) -> int:
-    """The impostor comparisons that count as independent: listed pairs each, of all pairs those of distinct people."""
-    found = judgement.judged[0].verification
-    return found.impostor_pairs if material.pairs else found.people_pairs
+def least_fmr(found: Verification, /) -> float:
+    """The smallest FMR that the people can support."""
+    return RULE_OF_THREE / max(found.people_pairs, 1)
+
+
+def rate_name(rate: str, /) -> str:
+    """A key of a judgement's differences in words."""
+    return {"accuracy": "accuracy", "eer": "EER"}.get(rate, f"VAL at FMR {rate}")
 
 
 def _number(rate: float) -> str:
