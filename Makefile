@@ -50,6 +50,7 @@ test-pythons: $(BUNDLE)
 bench: $(BUNDLE)
 	$(BIN)/python tests/benchmarks/cold_start.py $(BUNDLE)
 	$(BIN)/python tests/benchmarks/embedding.py $(BUNDLE)
+	$(BIN)/python tests/benchmarks/training.py
 
 wheel: $(BUNDLE)
 	rm -rf build/lib

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from threading import local
 from typing import TYPE_CHECKING, Any
 
 import click
-import cv2
 import numpy as np
 
 from facelite.atomic import write_atomically
 from facelite.cli.output import bar, bundle_option, json_option, no_cache_option, show
+from facelite.cli.results import check_out, clear_sheets, face_cutter, sheet, table
 from facelite.errors import InputError
 
 if TYPE_CHECKING:
     from facelite.evaluation.clustering import Clustering
     from facelite.face import Pixels
-    from facelite.source import Read
 
 TABLE = "clusters.csv"
 SHEETS = ("cluster-[0-9][0-9][0-9][0-9].jpg", "singletons.jpg")
@@ -32,12 +27,6 @@ SHEETS = ("cluster-[0-9][0-9][0-9][0-9].jpg", "singletons.jpg")
 MOST_SHEETS = 100
 MOST_FACES = 100
 """Clusters that get a sheet, and faces on one: each face shown is looked for in its picture again, which takes as long as embedding it."""
-
-SIDE, GAP = 112, 4
-"""Pixels of a face, as large as the template that it is aligned to, and of the white between two."""
-
-QUALITY = 95
-"""JPEG quality of the sheets, that of aligned crops."""
 
 
 def _in_range(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001 - click's order
@@ -66,6 +55,7 @@ def cluster(source: str, bundle: str | None, distance: float | None, out: str, l
     from facelite.bundle import DETECTOR, find_bundle
     from facelite.evaluation.cache import default_folder
     from facelite.evaluation.clustering import cluster_pictures, default_distance, people_of
+    from facelite.evaluation.crop import DetectedFace
     from facelite.runtime.embedder import Embedder
     from facelite.runtime.verifier import open_verifier
     from facelite.source import open_source
@@ -73,7 +63,7 @@ def cluster(source: str, bundle: str | None, distance: float | None, out: str, l
     opened = open_verifier(find_bundle(bundle)).bundle  # self-tested
     distance = default_distance(opened.manifest) if distance is None else distance
     with open_source(source) as (names, read):
-        _check_out(Path(out), Path(source))
+        check_out(Path(out), [source], table=TABLE)
         people = people_of(names) if labelled else []
         with bar("embedding") as progress:
             found = cluster_pictures(
@@ -87,18 +77,9 @@ def cluster(source: str, bundle: str | None, distance: float | None, out: str, l
             )
         values = {**_counts(found), "distance": distance, **(_agreement(found, people) if labelled else {})}
         with bar("drawing") as progress:
-            sheets = _write(Path(out), found, _face_cutter(read, opened.files[DETECTOR]), progress)
+            cut = face_cutter(opened.files[DETECTOR])
+            sheets = _write(Path(out), found, lambda name: cut(read(name), DetectedFace()), progress)
     show({**values, "out": out, "sheets": sheets}, as_json)
-
-
-def _check_out(out: Path, source: Path) -> None:
-    """Refuse to write among the pictures, which the next run would read, and over what is no result of an earlier run."""
-    if source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
-        raise InputError(f"{out}: expected a folder apart from the pictures, got one in {source}; choose another: --out OUT")
-    if out.exists() and not (out / TABLE).exists() and (others := [path.name for path in out.iterdir() if not path.name.startswith(".")]):
-        raise InputError(
-            f"{out}: expected a new folder, or one of an earlier run with its {TABLE}, got {min(others)} in it; choose another: --out OUT"
-        )
 
 
 def _counts(found: Clustering) -> dict[str, int]:
@@ -126,25 +107,20 @@ def _agreement(found: Clustering, people: Sequence[str]) -> dict[str, Any]:
 
 def _write(out: Path, found: Clustering, cut: Callable[[str], Pixels], progress: Callable[[int, int], None]) -> int:
     """The table, then the sheets; how many of these. A kill leaves sheets out, but never half of one, nor one of an earlier run."""
-    for old in [path for pattern in SHEETS for path in out.glob(pattern)]:
-        old.unlink()
+    clear_sheets(out, SHEETS)
     write_atomically(out / TABLE, _table(found))
     groups = _groups(found)
     with ThreadPoolExecutor() as pool:
         for done, (name, pictures) in enumerate(groups.items(), start=1):
-            write_atomically(out / name, _sheet(list(pool.map(cut, pictures))))
+            write_atomically(out / name, sheet(list(pool.map(cut, pictures))))
             progress(done, len(groups))
     return len(groups)
 
 
 def _table(found: Clustering) -> bytes:
     """CSV, by cluster and then in the order of the pictures; those without a face are last."""
-    lines = io.StringIO(newline="")
-    rows = csv.writer(lines)
-    rows.writerow(["picture", "cluster", "reason"])
-    for i in np.argsort(np.where(found.cluster, found.cluster, len(found.names) + 1), kind="stable"):
-        rows.writerow([found.names[i], found.cluster[i] or "", found.reasons[i]])
-    return lines.getvalue().encode("utf-8", "surrogateescape")
+    order = np.argsort(np.where(found.cluster, found.cluster, len(found.names) + 1), kind="stable")
+    return table(("picture", "cluster", "reason"), ((found.names[i], found.cluster[i] or "", found.reasons[i]) for i in order))
 
 
 def _groups(found: Clustering) -> dict[str, list[str]]:
@@ -154,36 +130,6 @@ def _groups(found: Clustering) -> dict[str, list[str]]:
     alone = found.cluster > several
     sheets = chosen | ({"singletons.jpg": alone} if alone.any() else {})
     return {name: [found.names[i] for i in np.flatnonzero(shown)[:MOST_FACES]] for name, shown in sheets.items()}
-
-
-def _face_cutter(read: Read, detector: bytes) -> Callable[[str], Pixels]:
-    """A function, for any thread, of a picture's name: its face (SIDE, SIDE, 3), white if the picture has changed and shows none any more."""
-    from facelite.evaluation.crop import DetectedFace
-    from facelite.evaluation.embed import crop_picture
-    from facelite.preprocess import Preprocessing
-    from facelite.runtime.detector import Detector
-
-    own = local()
-
-    def cut(name: str) -> Pixels:
-        if not hasattr(own, "detector"):
-            own.detector = Detector(detector)
-        crops = crop_picture(read(name), own.detector, [Preprocessing(SIDE, SIDE)], DetectedFace())
-        return crops[0].pixels if crops else np.full((SIDE, SIDE, 3), 255, np.uint8)
-
-    return cut
-
-
-def _sheet(faces: Sequence[Pixels]) -> bytes:
-    """A JPEG of ``faces``, line by line in a square or nearly so."""
-    columns = math.ceil(math.sqrt(len(faces)))
-    rows = math.ceil(len(faces) / columns)
-    pitch = SIDE + GAP
-    sheet = np.full((rows * pitch - GAP, columns * pitch - GAP, 3), 255, np.uint8)
-    for i, face in enumerate(faces):
-        y, x = i // columns * pitch, i % columns * pitch
-        sheet[y : y + SIDE, x : x + SIDE] = face
-    return cv2.imencode(".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
 
 COMMANDS: tuple[click.Command, ...] = (cluster,)

@@ -17,6 +17,7 @@ from facelite.errors import FaceliteError
 MODULES = {
     "align": "workstation",
     "calibrate": "calibrate",
+    "clean": "clean",
     "cluster": "cluster",
     "embed": "device",
     "enrol": "device",
@@ -26,7 +27,7 @@ MODULES = {
     "gallery": "device",
     "identify": "device",
     "inspect": "device",
-    "train": "workstation",
+    "train": "train",
     "verify": "device",
 }
 """In which module of facelite.cli each command is: a door does not wait for what a workstation needs."""

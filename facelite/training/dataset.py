@@ -69,7 +69,7 @@ def load(root: str | Path, sets: Sequence[Set], teacher: Teacher | None, /) -> t
     people = {label: i for i, label in enumerate(sorted({label for label in labels if label[1]}))}
     subjects = np.array([people.get(label, UNKNOWN) for label in labels])
     group = np.array([numberings[numbering] for numbering, _ in labels])
-    targets, has_target = _read_teacher(root, teacher, names)
+    targets, has_target = read_teacher(root / teacher.file, names) if teacher and teacher.file else _no_targets(len(names))
     leaking = _leaks(subjects, group, targets, has_target, held, teacher.leak if teacher else 0.0)
     training = np.flatnonzero(~held & ~leaking)
     judging = np.flatnonzero(held & (subjects >= 0))
@@ -140,14 +140,15 @@ def _read_crops(root: Path, names: list[str], geometry: CropGeometry) -> Pixels:
     return pixels
 
 
-def _read_teacher(root: Path, teacher: Teacher | None, names: list[str]) -> tuple[Floats, NDArray[np.bool_]]:
-    """The teacher's unit embeddings by name, suffixes aside, and which names it knows."""
-    if teacher is None:
-        return np.zeros((len(names), 1), np.float32), np.zeros(len(names), np.bool_)
-    path = root / teacher.file
+def _no_targets(pictures: int) -> tuple[Floats, NDArray[np.bool_]]:
+    return np.zeros((pictures, 1), np.float32), np.zeros(pictures, np.bool_)
+
+
+def read_teacher(path: Path, names: Sequence[str], /) -> tuple[Floats, NDArray[np.bool_]]:
+    """A teacher's unit embeddings (n, d) of ``names``, suffixes aside, and which it knows. Raises InputError."""
     try:
         with path.open("rb") as opened, np.load(opened) as file:
-            known = [name.decode() if isinstance(name, bytes) else str(name) for name in file["names"]]
+            known = [name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name) for name in file["names"]]
             embeddings = file["embeddings"].astype(np.float32, copy=False)
     except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise InputError(f"{path}: expected a teacher file with names and embeddings, got {' '.join(str(error).split())}; write it again") from None

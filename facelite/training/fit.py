@@ -1,7 +1,8 @@
 """A recipe -> a run folder: the loop that trains, judges on held-out people, and survives a kill at any point.
 
 The run folder holds ``recipe.json``, ``run.json`` (versions, and which data), ``log.csv`` and its ``curves.png``, ``state.npz`` (everything
-a resumed run needs) and ``best.npz`` (the averaged weights that did best on the held-out people).
+a resumed run needs), ``best.npz`` (the averaged weights that did best on the held-out people), ``init.npz`` (what it began with, if named) and
+``teacher.npz`` (the targets of a teacher without a file; other recipes may name it).
 """
 
 from __future__ import annotations
@@ -9,23 +10,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from facelite.calibration import Interval
 from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
-from facelite.networks import build, get_weights
-from facelite.networks.weights import BEST, Weights, pack_weights
-from facelite.training.dataset import FaceSet
+from facelite.networks import build, get_weights, set_weights
+from facelite.networks.weights import BEST, Weights, pack_weights, read_weights
+from facelite.training.dataset import FaceSet, read_teacher
 from facelite.training.facts import run_facts
-from facelite.training.folder import append_log, claim, cut_log, damaged, draw_log, read_state, write, write_arrays
-from facelite.training.judging import JUDGED, embed_crops, judge, judged_at
+from facelite.training.folder import append_log, check_run, claim, cut_log, damaged, draw_log, read_state, write, write_arrays, write_teacher
+from facelite.training.identities import people_of
+from facelite.training.judging import JUDGED, embed_crops, gain, judge, judged_at, unit_rows
 from facelite.training.pipeline import batches
 from facelite.training.recipe import TrainingRecipe
-from facelite.training.run import STATE, sized_network
+from facelite.training.run import INIT, STATE, TEACHER, sized_network
 from facelite.training.state import TrainingState, named
 from facelite.training.statistics import Statistics
 
@@ -60,6 +63,7 @@ class Result:
     """``weights``: the averaged weights that did best on the held-out people; ``val`` their VAL, NaN where none was judged yet.
 
     ``val_at`` says at which FMR that is: the smallest that so many held-out people support. ``steps`` were taken of ``planned``.
+    ``gain``: by how much the VAL is larger than that of the weights that the run began with, if any; the best may be those themselves.
     """
 
     weights: Path
@@ -67,6 +71,7 @@ class Result:
     val_at: str
     steps: int
     planned: int
+    gain: Interval | None = None
 
 
 def train(
@@ -77,6 +82,7 @@ def train(
     *,
     resume: bool = False,
     init: Weights | None = None,
+    teach: Callable[[FaceSet], Floats] | None = None,
     workers: int = 2,
     stop: Callable[[int], bool] = lambda step: False,
     began: Callable[[int, int], None] = lambda step, steps: None,
@@ -85,17 +91,19 @@ def train(
     """Train until the schedule's end, or until ``stop`` of the step's number, asked after each, is True: ``resume`` goes on from there as if
     the run had not stopped.
 
-    ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise; a resumed run needs
-    them only before its first state. ``began`` is told the step from which it goes on, and of how many.
+    ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise; a run keeps them, and
+    judges them first. ``teach`` gives the targets (n, d) of a recipe whose teacher has no file; without it ``init`` does. ``began`` is told
+    the step from which it goes on, and of how many.
 
     Raises InputError when ``out`` holds a run or other files and ``resume`` is False, or no run, one of another recipe or of other data;
     TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when ``out`` cannot be written.
     """
-    run = _Run(recipe, data, Path(out), resume, init)
+    run = _Run(recipe, data, Path(out), resume, init, teach)
+    faces = run.faces
     state, first = run.state, run.state.step
     began(first, state.steps)
     start = logged = saved = time.monotonic()
-    with closing(batches(recipe, data[0], steps=range(first, state.steps), workers=workers)) as ahead:
+    with closing(batches(recipe, faces, steps=range(first, state.steps), workers=workers)) as ahead:
         for x, y in ahead:
             loss = state.take_step(x, y)
             last = state.step == state.steps
@@ -118,28 +126,66 @@ def train(
                 saved = time.monotonic()
             if ending:
                 break
-    return Result(run.out / BEST, run.best if run.best >= 0 else float("nan"), judged_at(data[1]), state.step, state.steps)
+    return Result(run.out / BEST, run.best if run.best >= 0 else float("nan"), judged_at(data[1]), state.step, state.steps, run.gain())
 
 
 class _Run:
     """A run in its folder: the state, the weights that were best so far, and what was written down."""
 
-    def __init__(self, recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path, resume: bool, init: Weights | None) -> None:
+    def __init__(
+        self,
+        recipe: TrainingRecipe,
+        data: tuple[FaceSet, FaceSet],
+        out: Path,
+        resume: bool,
+        init: Weights | None,
+        teach: Callable[[FaceSet], Floats] | None,
+    ) -> None:
         self.out, self.held_out, self.network = out, data[1], sized_network(recipe.network)
-        _check_teacher(recipe, data[0], self.network.embedding)
+        self.init = init if init is not None or not (out / INIT).exists() else read_weights(out / INIT)
+        check_run(out, recipe, resume=resume)
+        self.judge_model = build(self.network, keras=keras)
+        self.faces = self._taught(recipe, data[0], teach)
+        _check_teacher(recipe, self.faces, self.network.embedding)
         claim(out, recipe, run_facts(data, init), resume=resume)
         schedule, pictures = recipe.schedule, len(data[0])
         self.per_epoch = schedule.steps_an_epoch(pictures)
         self.judge_every = max(1, round(schedule.judge * self.per_epoch))
-        self.state = TrainingState(recipe, per_epoch=self.per_epoch, steps=schedule.steps(pictures))
-        if init is not None:
-            self.state.begin_with(init)
-        self.judge_model = build(self.network, keras=keras)
+        self.state = TrainingState(recipe, people_of(data[0]), per_epoch=self.per_epoch, steps=schedule.steps(pictures))
+        if self.init is not None:
+            self.state.begin_with(self.init)
+            write(out / INIT, pack_weights(self.init))
+        if _teaches_itself(recipe):
+            write_teacher(out / TEACHER, self.faces)
         self.best, self.best_weights = -1.0, list[Floats]()
         self.judged = dict.fromkeys(JUDGED, float("nan"))
         self.drawn, self.flat = True, 0
         self._restore()
         cut_log(out, self.state.step, COLUMNS)
+        if self.init is not None and self.best < 0:
+            self.judge()  # where training does not help, these stay the best
+
+    def _taught(self, recipe: TrainingRecipe, faces: FaceSet, teach: Callable[[FaceSet], Floats] | None) -> FaceSet:
+        """``faces`` with the targets of a teacher without a file: those that the run keeps, else ``teach``'s, else those of the first weights."""
+        if not _teaches_itself(recipe):
+            return faces
+        if (self.out / TEACHER).exists():
+            targets, has_target = read_teacher(self.out / TEACHER, faces.names)
+        elif teach or self.init:
+            targets, has_target = unit_rows(teach(faces) if teach else self._embed(self.init or {}, faces)), np.ones(len(faces), np.bool_)
+        else:
+            raise InputError("expected a teacher, got none: name a model, --teacher, or weights to begin with, --init, or set teacher.file")
+        return replace(faces, targets=targets, has_target=has_target)
+
+    def gain(self) -> Interval | None:
+        """VAL of the best weights less that of the weights that the run began with; None where it began with random ones."""
+        if self.init is None or not self.best_weights:
+            return None
+        return gain(self._embed(self.init, self.held_out), self._embed(read_weights(self.out), self.held_out), self.held_out)
+
+    def _embed(self, weights: Weights, faces: FaceSet) -> Floats:
+        set_weights(self.judge_model, weights)
+        return embed_crops(self.judge_model, faces, self.network)
 
     def judge(self) -> None:
         """VAL of the averaged weights on the held-out people; keep them if they are the best so far."""
@@ -197,6 +243,10 @@ class _Run:
 
 COLUMNS = ["step", "epoch", "loss", "images_per_second", *Statistics.__dataclass_fields__, *JUDGED]
 """The columns of the log."""
+
+
+def _teaches_itself(recipe: TrainingRecipe) -> bool:
+    return recipe.teacher is not None and not recipe.teacher.file
 
 
 def _check_teacher(recipe: TrainingRecipe, faces: FaceSet, embedding: int) -> None:

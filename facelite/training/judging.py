@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from facelite.calibration import compare_all, count_people_pairs, rates, supported
+from facelite.calibration import Interval, Rates, compare_all, count_people_pairs, differences, rates, supported
 from facelite.face import Floats
 from facelite.networks import Network
 from facelite.preprocess import Preprocessing, to_input
@@ -57,6 +57,17 @@ def embed_crops(model: Any, faces: FaceSet, network: Network, /) -> Floats:
         x = np.concatenate([to_input(crop, preprocessing) for crop in crops])
         parts.append(np.asarray(model.predict_on_batch(x), np.float32))
     return unit_rows(np.concatenate(parts))
+
+
+def gain(before: Floats, after: Floats, faces: FaceSet, /) -> Interval:
+    """What training changed on the held-out ``faces``: VAL where it is judged, or 1 - EER, ``after`` less ``before``, (n, d) unit vectors each."""
+    one, other = (compare_all(vectors, faces.subjects, numbering=faces.numbering) for vectors in (before, after))
+    fmr = judged_fmr(faces)
+
+    def statistic(drawn: Rates) -> list[float]:
+        return [1 - drawn.eer if fmr is None else drawn.val_at(fmr)]
+
+    return differences(one, other, statistics=(statistic, statistic))[0]
 
 
 def unit_rows(vectors: Floats, /) -> Floats:

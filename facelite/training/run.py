@@ -16,6 +16,8 @@ FACTS = "run.json"
 LOG = "log.csv"
 CURVES = "curves.png"
 STATE = "state.npz"
+INIT = "init.npz"
+TEACHER = "teacher.npz"
 
 
 def run_recipe(folder: str | Path, /) -> TrainingRecipe:

@@ -1,10 +1,8 @@
-"""What a training step changes: model, optimizer, averaged weights, the step's number; as arrays, for a state on disk."""
+"""What a training step changes: model, objective, optimizer, averaged weights, the step's number; as arrays, for a state on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import cos, isfinite, pi
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,8 +11,9 @@ from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
 from facelite.networks import build, set_weights
 from facelite.networks.weights import Weights
+from facelite.training.dataset import Integers
 from facelite.training.judging import unit_rows
-from facelite.training.losses import embedding_loss, pairwise_loss, triplet_loss, unit
+from facelite.training.objective import Objective, Trainer
 from facelite.training.pipeline import unpack
 from facelite.training.recipe import Schedule, TrainingRecipe
 from facelite.training.run import sized_network
@@ -24,24 +23,30 @@ Arrays = dict[str, np.ndarray]
 
 
 class TrainingState:
-    """Owns the Keras model and its optimizer; ``average`` are the averaged weights in the order of ``model.get_weights()``."""
+    """Owns the Keras model, what its losses learn besides it, and the optimizer of both.
 
-    def __init__(self, recipe: TrainingRecipe, /, *, per_epoch: int, steps: int) -> None:
-        schedule = recipe.schedule
+    ``people`` (c, 2) are the training part's, by numbering and subject. ``average`` are the averaged weights in the order of
+    ``model.get_weights()``; what the losses learn is not averaged and is no part of a released network.
+    """
+
+    def __init__(self, recipe: TrainingRecipe, people: Integers, /, *, per_epoch: int, steps: int) -> None:
+        schedule, network = recipe.schedule, sized_network(recipe.network)
         self.recipe, self.per_epoch, self.steps, self.step = recipe, per_epoch, steps, 0
         keras.utils.set_random_seed(schedule.seed)
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(schedule.precision)
         try:
-            self.model = build(sized_network(recipe.network), keras=keras)
+            self.model = build(network, keras=keras)
+            self.objective = Objective(recipe.loss, people, embedding=network.embedding, anchors=schedule.labelled, seed=schedule.seed)
+            self.trainer = Trainer(self.model, self.objective)
         finally:
             keras.config.set_dtype_policy(before)
         optimizer = keras.optimizers.AdamW(schedule.rate, weight_decay=schedule.decay)
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        optimizer.exclude_from_weight_decay(var_list=self.objective.trainable_variables, var_names=["gamma", "beta", "bias"])
         compiled = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
-        self.model.compile(optimizer=optimizer, loss=packed_loss(recipe), **compiled)
-        self.optimizer = self.model.optimizer  # in mixed_float16 Keras wraps it
-        self.optimizer.build(self.model.trainable_variables)
+        self.trainer.compile(optimizer=optimizer, **compiled)
+        self.optimizer = self.trainer.optimizer  # in mixed_float16 Keras wraps it
+        self.optimizer.build(self.trainer.trainable_variables)
         self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
 
     def begin_with(self, weights: Weights) -> None:
@@ -56,7 +61,7 @@ class TrainingState:
     def take_step(self, x: Floats, y: Floats) -> float:
         """One update of the weights and of their average; the batch's loss. Raises TrainingCollapsed when that is not finite."""
         self.optimizer.learning_rate = rate(self.recipe.schedule, step=self.step, per_epoch=self.per_epoch, steps=self.steps)
-        loss = float(self.model.train_on_batch(x, y))
+        loss = float(self.trainer.train_on_batch(x, y))
         self.step += 1
         if not isfinite(loss):
             raise self._not_finite(f"a loss of {loss}")
@@ -72,7 +77,7 @@ class TrainingState:
 
     def measure(self, x: Floats, y: Floats) -> Statistics:
         """What the current weights make of a batch."""
-        vectors = unit_rows(np.asarray(self.model.predict_on_batch(x), np.float32))
+        vectors = unit_rows(np.asarray(self.trainer.predict_on_batch(x), np.float32))
         _, _, subjects, numbering = unpack(y)
         return statistics(vectors, subjects, numbering, anchors=self.recipe.schedule.labelled, margin=self.recipe.loss.margin)
 
@@ -81,6 +86,7 @@ class TrainingState:
         arrays = {f"weights_{i:04d}": value for i, value in enumerate(self.model.get_weights())}
         arrays |= {f"average_{i:04d}": value for i, value in enumerate(self.average)}
         arrays |= {f"optimizer_{i:04d}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(self.optimizer.variables)}
+        arrays |= {f"objective_{variable.name}": keras.ops.convert_to_numpy(variable) for variable in self.objective.variables}
         return arrays | {"step": np.array(self.step)}
 
     def restore(self, arrays: Arrays) -> None:
@@ -92,6 +98,8 @@ class TrainingState:
         self.average = average
         for variable, value in zip(self.optimizer.variables, named(arrays, "optimizer"), strict=True):
             variable.assign(value)
+        for variable in self.objective.variables:
+            variable.assign(arrays[f"objective_{variable.name}"])
         self.step = int(arrays["step"])
 
     def _not_finite(self, what: str) -> TrainingCollapsed:
@@ -104,25 +112,6 @@ class TrainingState:
 def named(arrays: Arrays, name: str, /) -> list[Floats]:
     """The numbered ``arrays`` called ``name``, in their order."""
     return [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}_")]
-
-
-def packed_loss(recipe: TrainingRecipe, /) -> Callable[[Any, Any], Any]:
-    """The recipe's terms as Keras calls a loss: packed labels (n, d + 3), embeddings (n, d) -> a number."""
-    weights = recipe.loss
-
-    def loss(packed: Any, embeddings: Any) -> Any:
-        vectors = unit(embeddings)
-        targets, has_target, subjects, numbering = unpack(packed)
-        value = 0.0
-        if weights.triplet:
-            value += weights.triplet * triplet_loss(vectors, subjects, numbering, anchors=recipe.schedule.labelled, margin=weights.margin)
-        if weights.embedding:
-            value += weights.embedding * embedding_loss(vectors, targets, has_target)
-        if weights.pairwise:
-            value += weights.pairwise * pairwise_loss(vectors, targets, has_target)
-        return value
-
-    return loss
 
 
 def rate(schedule: Schedule, /, *, step: int, per_epoch: int, steps: int) -> float:

@@ -13,6 +13,7 @@ import pytest
 
 from facelite.atomic import write_atomically
 from facelite.cli import cluster as module
+from facelite.cli.results import GAP, SIDE
 from facelite.image import decode_image, read_image
 from facelite.preprocess import align
 from facelite.runtime.look import find_face
@@ -49,7 +50,7 @@ def written(folder):
 def cells(file, columns, rows):
     """The faces on a sheet, line by line."""
     sheet = decode_image(file.read_bytes())
-    side, gap = module.SIDE, module.GAP
+    side, gap = SIDE, GAP
     assert sheet.shape == (rows * (side + gap) - gap, columns * (side + gap) - gap, 3)
     return [sheet[y : y + side, x : x + side] for y in range(0, sheet.shape[0], side + gap) for x in range(0, sheet.shape[1], side + gap)]
 

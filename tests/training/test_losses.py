@@ -1,15 +1,25 @@
-"""Losses against triple loops in plain Python, closed forms, and finite differences."""
+"""Losses over pairs and triplets, and against a teacher: plain loops, closed forms, finite differences, and what must change nothing."""
 
 from __future__ import annotations
 
-from math import cos, pi, sin
+from math import cos, exp, pi, sin, sqrt
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from facelite.training.losses import distances, embedding_loss, pair_masks, pairwise_loss, triplet_loss, unit
+from facelite.training.losses import (
+    contrastive_loss,
+    distances,
+    embedding_loss,
+    farthest,
+    pair_masks,
+    pairwise_loss,
+    triplet_loss,
+    unit,
+    verification_loss,
+)
 
 
 def loop_triplets(vectors, subjects, numbering, anchors, margin):
@@ -50,6 +60,95 @@ def test_triplet_loss_is_the_triple_loop(seed, anchors):
     vectors, subjects, numbering = batch(seed)
     expected = loop_triplet_loss(vectors, subjects, numbering, anchors, 0.2)
     assert value(triplet_loss(vectors, subjects, numbering, anchors=anchors, margin=0.2)) == pytest.approx(expected, abs=1e-12)
+
+
+def distance(x, y):
+    return sum((float(a) - float(b)) ** 2 for a, b in zip(x, y, strict=True))
+
+
+def loop_pairs(vectors, subjects, numbering, anchors):
+    """The pairs (anchor, other, d, genuine) of the first rows with every other row of which something is known, one by one."""
+    for a in range(anchors):
+        for b in range(len(vectors)):
+            if a != b and min(subjects[a], subjects[b]) >= 0 and numbering[a] == numbering[b]:
+                yield a, b, distance(vectors[a], vectors[b]), subjects[a] == subjects[b]
+
+
+def of_each_anchor(vectors, subjects, numbering, anchors):
+    """For each anchor that has both, the distances of its positives, the largest first, and of its negatives."""
+    pairs = list(loop_pairs(vectors, subjects, numbering, anchors))
+    for a in range(anchors):
+        positives = sorted((d for one, other, d, genuine in pairs if one == a and genuine and other < anchors), reverse=True)
+        negatives = [d for one, _, d, genuine in pairs if one == a and not genuine]
+        if positives and negatives:
+            yield positives, negatives
+
+
+def mean(values):
+    return sum(values) / len(values) if values else 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("anchors", [10, 24])
+def test_batch_all_is_the_mean_over_the_triplets_that_violate_the_margin(seed, anchors):
+    each = of_each_anchor(*batch(seed), anchors)
+    expected = mean([ap - an + 0.2 for positives, negatives in each for ap in positives for an in negatives if an < ap + 0.2])
+    assert value(triplet_loss(*batch(seed), anchors=anchors, mining="batch-all")) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("anchors", [10, 24])
+def test_batch_hard_is_the_farthest_positive_and_the_nearest_negative_of_each_anchor(seed, anchors):
+    each = of_each_anchor(*batch(seed), anchors)
+    expected = mean([max(0.0, max(positives) - min(negatives) + 0.2) for positives, negatives in each])
+    assert expected > 0
+    assert value(triplet_loss(*batch(seed), anchors=anchors, mining="batch-hard")) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.75])
+@pytest.mark.parametrize("mining", ["semi-hard", "batch-all"])
+def test_emphasis_leaves_each_anchor_the_positives_that_look_most_different(share, mining):
+    vectors, subjects, numbering = batch(2, n=40)
+    terms = []
+    for positives, negatives in of_each_anchor(vectors, subjects, numbering, 30):
+        kept = positives[: max(1, round(share * len(positives)))]
+        gaps = [an - ap for ap in kept for an in negatives]
+        terms += [0.2 - gap for gap in gaps if gap < 0.2 and (gap > 0 or mining == "batch-all")]
+    loss = value(triplet_loss(vectors, subjects, numbering, anchors=30, mining=mining, positives=share))
+    assert loss == pytest.approx(mean(terms), abs=1e-12)
+    assert loss != pytest.approx(value(triplet_loss(vectors, subjects, numbering, anchors=30, mining=mining)), abs=1e-6)
+
+
+def test_positives_that_are_equally_far_stay_together():
+    d = np.array([[0.0, 3.0, 1.0, 2.0, 2.0, 9.0]])
+    positive = np.array([[False, True, True, True, True, False]])
+    kept = [np.flatnonzero(np.asarray(farthest(d, positive, share))).tolist() for share in (0.01, 0.5, 0.75, 1.0)]
+    assert kept == [[1], [1, 3, 4], [1, 3, 4], [1, 2, 3, 4]]
+    assert not np.asarray(farthest(d, np.zeros_like(positive), 0.5)).any()
+
+
+@pytest.mark.parametrize("wrong", [{"mining": "hard"}, {"positives": 0.0}, {"positives": 1.5}])
+def test_no_such_mining(wrong):
+    with pytest.raises(ValueError, match="expected mining out of semi-hard, batch-hard, batch-all and 0 < positives <= 1, got"):
+        triplet_loss(*batch(0), anchors=4, **wrong)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("anchors", [10, 24])
+def test_contrastive_loss_is_the_double_loop(seed, anchors):
+    pairs = list(loop_pairs(*batch(seed), anchors))
+    genuine = [d / 2 for *_, d, same in pairs if same]
+    impostor = [max(0.0, 1.2 - sqrt(d)) ** 2 / 2 for *_, d, same in pairs if not same]
+    assert genuine and any(impostor)
+    assert value(contrastive_loss(*batch(seed), anchors=anchors)) == pytest.approx(mean(genuine) + mean(impostor), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_verification_loss_is_the_double_loop(seed):
+    """The cosine of unit vectors is 1 - d / 2."""
+    terms = [((same - 1 / (1 + exp(-(4 * (1 - d / 2) - 1)))) ** 2 / 2, same) for *_, d, same in loop_pairs(*batch(seed), 10)]
+    expected = mean([term for term, same in terms if same]) + mean([term for term, same in terms if not same])
+    assert value(verification_loss(*batch(seed), anchors=10, scale=4.0, shift=-1.0)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_batches_above_have_triplets():
@@ -149,11 +248,62 @@ def test_distances_are_squared_l2():
     assert np.asarray(distances(a, b)) == pytest.approx(np.array(expected), abs=1e-12)
 
 
-LOSSES = {
-    "triplet": lambda v, labels, targets, has: triplet_loss(v, *labels, anchors=16),
+OF_PEOPLE = {
+    "semi-hard": lambda v, labels, anchors: triplet_loss(v, *labels, anchors=anchors),
+    "batch-all": lambda v, labels, anchors: triplet_loss(v, *labels, anchors=anchors, mining="batch-all"),
+    "batch-hard": lambda v, labels, anchors: triplet_loss(v, *labels, anchors=anchors, mining="batch-hard"),
+    "emphasis": lambda v, labels, anchors: triplet_loss(v, *labels, anchors=anchors, positives=0.5),
+    "contrastive": lambda v, labels, anchors: contrastive_loss(v, *labels, anchors=anchors),
+    "verification": lambda v, labels, anchors: verification_loss(v, *labels, anchors=anchors, scale=5.0, shift=-2.0),
+}
+
+LOSSES = {name: lambda v, labels, targets, has, one=one: one(v, labels, 16) for name, one in OF_PEOPLE.items()} | {
     "embedding": lambda v, labels, targets, has: embedding_loss(v, targets, has),
     "pairwise": lambda v, labels, targets, has: pairwise_loss(v, targets, has),
 }
+
+
+@pytest.mark.parametrize("loss", OF_PEOPLE.values(), ids=OF_PEOPLE)
+def test_the_order_of_rows_changes_nothing(loss):
+    vectors, subjects, numbering = batch(7)
+    before = value(loss(vectors, (subjects, numbering), 24))
+    order = np.random.default_rng(0).permutation(24)
+    assert before > 0
+    assert value(loss(vectors[order], (subjects[order], numbering[order]), 24)) == pytest.approx(before, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", OF_PEOPLE.values(), ids=OF_PEOPLE)
+def test_unknown_people_change_nothing(loss):
+    vectors, subjects, numbering = batch(7)
+    before = value(loss(vectors, (subjects, numbering), 24))
+    unknown = subjects < 0
+    known = ~unknown
+    assert unknown.any()
+    vectors[unknown] = unit(np.random.default_rng(0).normal(size=(unknown.sum(), 5)))
+    assert value(loss(vectors, (subjects, numbering), 24)) == before
+    without = value(loss(vectors[known], (subjects[known], numbering[known]), int(known.sum())))
+    assert without == pytest.approx(before, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", OF_PEOPLE.values(), ids=OF_PEOPLE)
+def test_people_of_two_numberings_have_nothing_to_do_with_each_other(loss):
+    """One numbering's embeddings turned as a whole lie to each other as before."""
+    vectors, subjects, numbering = batch(7)
+    before = value(loss(vectors, (subjects, numbering), 24))
+    turned = np.where(numbering[:, None] == 1, -vectors, vectors)
+    assert value(loss(turned, (subjects, numbering), 24)) == pytest.approx(before, abs=1e-12)
+    assert value(loss(turned, (subjects, np.zeros(24)), 24)) != pytest.approx(before, abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", OF_PEOPLE.values(), ids=OF_PEOPLE)
+@pytest.mark.parametrize("subjects", [np.repeat(np.arange(4), 3), np.zeros(12, int), np.arange(12), np.full(12, -1)])
+def test_equal_embeddings_have_finite_gradients(loss, subjects):
+    """Of a network that has collapsed, or of the same picture twice, whatever pairs there are."""
+    vectors = tf.Variable(np.ones((12, 4), np.float32))
+    with tf.GradientTape() as tape:
+        result = loss(unit(vectors), (subjects, np.zeros(12)), 12)
+    gradient = tape.gradient(result, vectors)
+    assert np.isfinite(value(result)) and np.abs(np.asarray(gradient)).max() < 0.1
 
 
 @pytest.mark.parametrize("name", LOSSES)

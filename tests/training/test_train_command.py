@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from facelite.cli import workstation
+from facelite.cli import train as module
 from facelite.cli.main import main
 from facelite.errors import FaceliteError
 from facelite.networks.weights import BEST
@@ -174,7 +174,7 @@ def test_an_interrupt_that_is_ignored_stays_so():
     """As in the background of a shell."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with workstation._interrupts() as stop:
+        with module._interrupts() as stop:
             os.kill(os.getpid(), signal.SIGINT)
             assert not stop()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
