@@ -29,6 +29,7 @@ from facelite.networks import NETWORKS, build
 from facelite.split import Set
 from facelite.training.dataset import FaceSet
 from facelite.training.geometry import CropGeometry
+from facelite.training.identities import people_of
 from facelite.training.pipeline import batches
 from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe
 from facelite.training.state import TrainingState
@@ -71,7 +72,7 @@ def main() -> None:
     arguments = parser.parse_args()
     steps, workers, network = arguments.steps, arguments.workers, arguments.network
     faces, chosen = noise(NETWORKS[network].embedding), {name: recipe(network, name) for name in ("float32", "mixed_bfloat16")}
-    states = {name: TrainingState(one, per_epoch=PICTURES // one.schedule.batch, steps=1000) for name, one in chosen.items()}
+    states = {name: TrainingState(one, people_of(faces), per_epoch=PICTURES // one.schedule.batch, steps=1000) for name, one in chosen.items()}
     batch = chosen["float32"].schedule.batch
     (x, y), *_ = batches(chosen["float32"], faces, steps=range(1), workers=1)
 
