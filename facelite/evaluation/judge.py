@@ -193,7 +193,7 @@ def listed_pairs(data: str | Path, pairs: str | Path, /, *, frames: int = FRAMES
         missing = sorted(set(listed.images) - set(names))
         if missing:
             raise InputError(
-                f"{data}: expected {len(listed.images):,} listed pictures, got {len(listed.images) - len(missing):,}; check DATA for {missing[0]} first"
+                f"{data}: expected {len(listed.images):,} listed pictures, got {len(listed.images) - len(missing):,}; see to {missing[0]} first"
             )
         yield Material(source, listed.images, listed.person, partial(verify_pairs, listed), partial(by_measure, listed), read=read, pairs=listed)
 

@@ -428,8 +428,8 @@ def test_data_that_gives_nothing_to_judge_is_refused(refused, bundle_file, peopl
     ("1\nEileen 1 2\nEileen 1 3\n", "expected 1 pairs of each kind, got 2 of one person and 0 of two; correct it"),
     ("1\nEileen 1 2\nEileen 1 Grace\n", "pairs.txt:3: expected 'name i j' or 'name i name j', got 'Eileen 1 Grace'; correct it"),
     ("1\nEileen 1 2\nEileen 1 Grace one\n", "pairs.txt:3: expected 'name i j'"),
-    ("1\nEileen 1 2\nEileen 1 Grace 9\n", "expected 3 listed pictures, got 2; check DATA for Grace/Grace_0009.jpg first"),
-    ("1\nAda 1 2\nAda 1 Bob 1\n", "got 0; check DATA for Ada/Ada_0001.jpg first"),
+    ("1\nEileen 1 2\nEileen 1 Grace 9\n", "expected 3 listed pictures, got 2; see to Grace/Grace_0009.jpg first"),
+    ("1\nAda 1 2\nAda 1 Bob 1\n", "got 0; see to Ada/Ada_0001.jpg first"),
 ])  # fmt: skip
 def test_a_list_of_pairs_that_will_not_do_is_refused(refused, bundle_file, people, tmp_path, content, match):
     (tmp_path / "pairs.txt").write_text(content)

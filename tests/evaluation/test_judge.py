@@ -130,7 +130,7 @@ def test_a_picture_in_no_folder_is_a_person_of_its_own(tmp_path):
 def test_a_listed_picture_that_is_missing_is_named(data, tmp_path):
     (tmp_path / "pairs.csv").write_text("image_a,image_b,same\np00/0.png,p00/9.png,1\np00/0.png,p01/0.png,0\n")
     with (
-        pytest.raises(InputError, match=r"expected 3 listed pictures, got 2; check DATA for p00/9.png first"),
+        pytest.raises(InputError, match=r"expected 3 listed pictures, got 2; see to p00/9.png first"),
         listed_pairs(data, tmp_path / "pairs.csv"),
     ):
         pass
