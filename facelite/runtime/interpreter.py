@@ -90,9 +90,9 @@ def _ungreeted() -> Iterator[None]:
             yield
         finally:
             os.dup2(stderr.fileno(), 2)
-            held.seek(0)
+            written = os.pread(held.fileno(), os.fstat(held.fileno()).st_size, 0)  # seeking would move what a thread just now writes
             with suppress(OSError):  # a full disk, a closed pipe
-                stderr.write(held.read().replace(GREETING, b""))
+                stderr.write(written.replace(GREETING, b""))
 
 
 def _load_runtime() -> Any:
