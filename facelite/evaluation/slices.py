@@ -98,7 +98,7 @@ def find_groups(wished: str, names: Sequence[str], /) -> dict[str, Labels]:
     if wished != "utkface":
         return read_groups(wished, names)
     groups = utkface_groups(names)
-    if not any(labels.any() for labels in groups.values()):
+    if not any((labels != "").any() for labels in groups.values()):
         raise InputError(f"expected UTKFace's names (age_sex_group_time.jpg), got such as {names[0]!r}; give the groups in a CSV: --groups FILE")
     return groups
 
