@@ -126,8 +126,10 @@ def train(small_network, tiny, tmp_path, refused, monkeypatch):
             patch.setattr(TrainingState, "take_step", interrupted)
             return call(*words)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell has none
     call.interrupt = interrupt
-    return call
+    yield call
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_run_that_was_interrupted_is_resumed_by_its_own_recipe(train, tmp_path, arrays):
