@@ -79,8 +79,15 @@ class _Block:
         x = self.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
         return self.layers.ReLU(name=f"{name}_relu")(self.norm(name, x))
 
-    def norm(self, name: str, x: Any, dtype: str | None = None) -> Any:
-        return batch_norm(self.keras)(epsilon=BN_EPSILON, momentum=BN_MOMENTUM, name=f"{name}_bn", dtype=dtype)(x)
+    def added(self, name: str, x: Any, y: Any) -> Any:
+        """``x`` plus what a linear 1x1 convolution makes of ``y``: at first nothing, since its BatchNorm begins with a gamma of zero."""
+        y = self.layers.Conv2D(x.shape[-1], 1, use_bias=self.folded, name=f"{name}_linear")(y)
+        if not self.folded:
+            y = self.norm(f"{name}_linear", y, gamma_initializer="zeros")
+        return self.layers.ReLU(name=f"{name}_relu")(self.layers.Add(name=f"{name}_add")([x, y]))
+
+    def norm(self, name: str, x: Any, **options: Any) -> Any:
+        return batch_norm(self.keras)(epsilon=BN_EPSILON, momentum=BN_MOMENTUM, name=f"{name}_bn", **options)(x)
 
     def pool(self, name: str, x: Any, kind: PoolKind, size: int, stride: int) -> Any:
         if kind == "max":
@@ -104,7 +111,8 @@ class _Block:
                 branches.append(y)
         if pooled is not None and row.projection:
             branches.append(self.conv(f"{row.name}_projection", pooled, 1, row.projection))
-        return branches[0] if len(branches) == 1 else self.layers.Concatenate(name=row.name)(branches)
+        y = branches[0] if len(branches) == 1 else self.layers.Concatenate(name=row.name)(branches)
+        return self.added(row.name, x, y) if row.residual else y
 
     def maxout(self, row: Maxout, x: Any) -> Any:
         if len(x.shape) > 2:

@@ -48,6 +48,9 @@ def _count_row(row: Row, shape: Shape) -> Count:
         branches = list(_branches(row, shape))
         output = (*_strided(shape, row.stride)[:2], sum(branch[-1].output[-1] for branch in branches))
         steps = [step for branch in branches for step in branch]
+        if row.residual:
+            steps.append(_conv("linear", output, 1, shape[-1], 1))
+            output = shape
         return Count(row.name, output, *total(steps))
     if isinstance(row, Pool):
         return Count(row.name, (*_strided(shape, row.stride)[:2], shape[2]), 0, 0)

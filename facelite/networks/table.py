@@ -42,6 +42,8 @@ class Inception:
     ``one``: filters of the 1x1 branch, 0 for none. ``three`` and ``five``: (reduce, out) of the 3x3 and 5x5 branches. ``five_as``
     is the kernels that make the 5x5 field of view: (5,) as in the paper, or (3, 3). ``projection``: filters of the 1x1
     convolution after pooling, 0 for bare pooling. ``stride`` belongs to the pooling and to the first convolution behind ``reduce``.
+    ``residual``: a linear 1x1 convolution brings the concatenation back to the input's channels, and it is added to the input, then ReLU
+    (Inception-ResNet, Szegedy et al., arXiv:1602.07261, section 3.2).
     """
 
     name: str
@@ -52,6 +54,11 @@ class Inception:
     projection: int = 0
     stride: int = 1
     five_as: tuple[int, ...] = (5,)
+    residual: bool = False
+
+    def __post_init__(self) -> None:
+        if self.residual and self.stride != 1:
+            raise ValueError(f"expected stride 1 where the input is added, got {self}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """One table, two hosts: the same names, the same weights, the same embeddings; and the layers against plain loops."""
 
+from dataclasses import replace
 from functools import cache
 
 import keras
@@ -10,7 +11,7 @@ import tf_keras
 
 from facelite.networks import NETWORKS, Network, build, fold, get_weights, set_weights
 from facelite.networks.layers import batch_norm, l2_pooling, response_norm
-from facelite.networks.table import Inception, Maxout
+from facelite.networks.table import Conv, Inception, Maxout
 
 HOSTS = {"keras": keras, "tf_keras": tf_keras}
 SIDE = 64
@@ -59,6 +60,38 @@ def test_hosts_and_folding_agree(network):
     assert difference(ours[0], ours[1]) > 0.1, "the pictures must matter"
     for host, folded in (("tf_keras", False), ("keras", True), ("tf_keras", True)):
         assert difference(ours, embeddings(network, host, folded)) < NEAR, (host, folded)
+
+
+RESIDUAL = Inception("block", 8, (4, 8), None, None, residual=True)
+
+
+@pytest.fixture
+def residual(monkeypatch):
+    """The name of a network with a residual block, known while the test runs."""
+    monkeypatch.setitem(NETWORKS, "residual", Network("residual", SIDE, SIDE, (Conv("conv", 3, 16, stride=8), RESIDUAL), embedding=8))
+    for cached in (model, trained):
+        cached.cache_clear()
+    yield "residual"
+    for cached in (model, trained):
+        cached.cache_clear()
+
+
+def test_a_residual_block_agrees_too(residual):
+    test_hosts_and_folding_agree(residual)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_new_residual_block_hands_its_input_on(residual, host):
+    whole = model(residual, host)
+    parts = [whole.get_layer(name).output for name in ("conv_relu", "block_relu", "block")]
+    before, after, branches = HOSTS[host].Model(whole.input, parts)(pictures(2))
+    assert np.asarray(branches).max() > 0
+    np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+
+
+def test_what_is_halved_has_no_input_to_be_added_to():
+    with pytest.raises(ValueError, match="expected stride 1"):
+        replace(RESIDUAL, stride=2)
 
 
 @pytest.mark.parametrize("host", HOSTS)

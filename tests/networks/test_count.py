@@ -5,7 +5,8 @@ from math import prod
 import keras
 import pytest
 
-from facelite.networks import NETWORKS, build, count, total
+from facelite.networks import NETWORKS, Network, build, count, total
+from facelite.networks.table import Conv, Inception
 
 # row: output, parameters and multiply-adds, digit for digit as printed
 PAPER = {
@@ -107,6 +108,14 @@ def test_count_is_that_of_the_built_model(network):
     parameters, products, outputs = count_layers(model)
     assert total(count(NETWORKS[network], height=side, width=side)) == (parameters, products + outputs)
     assert parameters == model.count_params()
+
+
+def test_count_knows_the_convolution_behind_a_residual_block():
+    blocks = Conv("conv", 3, 16, stride=2), Inception("block", 8, (4, 8), (4, 4), "max", 8, five_as=(3, 3), residual=True)
+    network = Network("residual", 32, 24, blocks, embedding=8)
+    parameters, products, outputs = count_layers(build(network, keras=keras, folded=True))
+    assert total(count(network)) == (parameters, products + outputs)
+    assert count(network)[1].output == (16, 12, 16)
 
 
 @pytest.mark.parametrize(("height", "width", "embedding"), [(96, 96, 64), (112, 112, 256), (140, 116, 512), (97, 131, 128)])
