@@ -21,19 +21,25 @@ from pathlib import Path
 from typing import Any
 
 from facelite.atomic import write_atomically
+from facelite.distance import SQUARED_L2, Decide, Distance, unpack_head
 from facelite.errors import BundleError, RecipeError, UnsupportedRate
 from facelite.face import Threshold
 from facelite.preprocess import Preprocessing
 from facelite.recipe import parse
 
-FORMAT = (1, 1)
-"""Major and minor. Another major is refused; a newer minor may add keys at the manifest's top level, which older readers pass over."""
+FORMATS: dict[Decide, tuple[int, int]] = {"squared-l2": (1, 1), "siamese": (2, 0)}
+"""Major and minor, by what decides. Another major is refused; a newer minor may add keys at the manifest's top level, which older readers pass
+over. Passing over a head would be to decide by another distance than the thresholds are of: hence a major of its own.
+"""
+
+FORMAT = FORMATS["squared-l2"]
 
 MANIFEST = "manifest.json"
 EMBEDDER = "embedder.tflite"
 DETECTOR = "detector.tflite"
 CARD = "model-card.md"
 GOLDEN = "golden.json"
+HEAD = "head.json"
 
 MAX_BYTES = 256 * 2**20
 """Largest bundle that is read; NNS1 in float32 is below 40 MB."""
@@ -50,7 +56,8 @@ class Manifest:
 
     ``space`` names the embedding space. ``thresholds`` hold for templates and probes of this embedder, one for each FMR, largest FMR
     first; ``fmr`` is the one used unless another is asked for. ``template_thresholds`` maps the sha256 of another embedder of the same space
-    to thresholds for its templates and this one's probes (since format 1.1). ``files`` maps every other file to its sha256.
+    to thresholds for its templates and this one's probes (since format 1.1). ``decide`` says by which distance, that of squared L2 or of the head
+    in the file HEAD; all thresholds are of that distance. ``files`` maps every other file to its sha256.
     """
 
     name: str
@@ -67,6 +74,7 @@ class Manifest:
     licences: dict[str, str]
     files: dict[str, str]
     template_thresholds: dict[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    decide: Decide = "squared-l2"
     format: tuple[int, ...] = FORMAT
 
     def __post_init__(self) -> None:
@@ -140,11 +148,12 @@ def _rates(thresholds: tuple[Threshold, ...]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """A checked bundle in memory: its manifest, its files by name, and the sha256 of the whole file."""
+    """A checked bundle in memory: its manifest, its files by name, the sha256 of the whole file, and the distance that decides."""
 
     manifest: Manifest
     files: Mapping[str, bytes]
     digest: str
+    distance: Distance = SQUARED_L2
 
     @property
     def artefact(self) -> str:
@@ -185,12 +194,27 @@ def load_bundle(data: bytes, /) -> Bundle:
     for name in (EMBEDDER, DETECTOR, GOLDEN):
         if name not in files:
             raise BundleError(f"expected the file {name}, which the manifest does not list; export the bundle again")
-    return Bundle(manifest, files, hashlib.sha256(data).hexdigest())
+    return Bundle(manifest, files, hashlib.sha256(data).hexdigest(), _distance(manifest, files))
+
+
+def _distance(manifest: Manifest, files: Mapping[str, bytes]) -> Distance:
+    if manifest.decide == "squared-l2":
+        return SQUARED_L2
+    try:
+        head = unpack_head(files.get(HEAD, b""))
+    except ValueError as error:
+        raise BundleError(f"{HEAD}: expected the Siamese head that decides, got {error}; export the bundle again") from None
+    if len(head.weights) != manifest.embedding:
+        raise BundleError(f"{HEAD}: expected a head of {manifest.embedding} numbers, got one of {len(head.weights)}; export the bundle again")
+    return head
 
 
 def pack_bundle(manifest: Manifest, files: Mapping[str, bytes], /) -> bytes:
-    """The bytes of a bundle of ``files``; the manifest's own list of files is made here."""
-    table = asdict(manifest) | {"files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}}
+    """The bytes of a bundle of ``files``; the manifest's own list of files, and its format, are made here."""
+    digests = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    table = asdict(manifest) | {"files": digests, "format": FORMATS[manifest.decide]}
+    if manifest.decide == "squared-l2":
+        del table["decide"]  # which format 1 does not know
     if manifest.preprocessing.colours == "RGB":
         del table["preprocessing"]["colours"]  # format 1.0 knows no other: it reads these bundles, and refuses the key where it says so
     data = _zip({**files, MANIFEST: json.dumps(table, indent=1, sort_keys=True).encode()})
@@ -235,11 +259,11 @@ def _unzip(data: bytes) -> dict[str, bytes]:
 def _read_manifest(data: bytes) -> Manifest:
     try:
         table: dict[str, Any] = json.loads(data)
-        major = int(table["format"][0])
+        major, ours = int(table["format"][0]), FORMATS.get(table.get("decide", "squared-l2"), FORMAT)[0]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError, OverflowError):
         raise BundleError(f"expected a {MANIFEST} with a format version, got none; export or download the bundle again") from None
-    if major != FORMAT[0]:
-        raise BundleError(f"expected a bundle of format {FORMAT[0]}, got {major}; use the facelite that the bundle was made for, or export it again")
+    if major != ours:
+        raise BundleError(f"expected a bundle of format {ours}, got {major}; use the facelite that the bundle was made for, or export it again")
     known = {field.name for field in fields(Manifest)}
     try:
         return parse({name: value for name, value in table.items() if name in known}, Manifest)

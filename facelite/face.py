@@ -1,7 +1,8 @@
 """What a face is on its way to a decision: detection, crop, embedding, threshold, decision.
 
 All are frozen. Those that hold an array make it read-only and compare by identity.
-Distance is squared L2 between unit vectors, in [0, 4]; smaller is more alike (FaceNet, arXiv:1503.03832).
+Distance is squared L2 between unit vectors, in [0, 4]; smaller is more alike (FaceNet, arXiv:1503.03832). A bundle may decide by another one in the
+same range: see ``facelite.distance``.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from types import TracebackType
 
 import numpy as np
 
+from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.face import Embedding, Floats
 
@@ -25,7 +26,7 @@ WAIT = 10.0
 """Seconds to wait for another process that is writing."""
 
 SAME = 1e-4
-"""Distance below which two embeddings are of one picture: float32 rounds at 1e-6, other kernels of int8 differ by about 2e-3."""
+"""Squared L2 below which two embeddings are of one picture: float32 rounds at 1e-6, other kernels of int8 differ by about 2e-3."""
 
 _SCHEMA = (
     "CREATE TABLE gallery (format INTEGER NOT NULL, space TEXT NOT NULL)",
@@ -46,7 +47,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The nearest subject and the squared L2 distance of its nearest template."""
+    """The nearest subject and the distance of its nearest template."""
 
     subject: str
     distance: float
@@ -127,13 +128,13 @@ class Gallery:
             raise self._unknown(subject)
         return count
 
-    def nearest(self, probe: Embedding, /, *, subject: str | None = None) -> Match:
-        """The template nearest to ``probe``, of everybody or of ``subject``. Raises GalleryError when there is none."""
+    def nearest(self, probe: Embedding, /, *, subject: str | None = None, distance: Distance = SQUARED_L2) -> Match:
+        """The template nearest to ``probe`` by ``distance``, of everybody or of ``subject``. Raises GalleryError when there is none."""
         self._check_space(probe)
         mine = np.array([subject in (None, template.subject) for template in self.templates], np.bool_)
         if not mine.any():
             raise self._unknown(subject)
-        distances = np.where(mine, np.clip(2 - 2 * self._matrix @ probe.vector, 0, 4), np.inf)
+        distances = np.where(mine, np.clip(distance.table(probe.vector[None], self._matrix)[0], 0, 4), np.inf)
         best = int(np.argmin(distances))
         return Match(self.templates[best].subject, float(distances[best]))
 

@@ -11,12 +11,28 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facelite import bundle as module
-from facelite.bundle import DETECTOR, EMBEDDER, FORMAT, GOLDEN, MANIFEST, Manifest, find_bundle, load_bundle, open_bundle, pack_bundle, save_bundle
+from facelite.bundle import (
+    DETECTOR,
+    EMBEDDER,
+    FORMAT,
+    FORMATS,
+    GOLDEN,
+    HEAD,
+    MANIFEST,
+    Manifest,
+    find_bundle,
+    load_bundle,
+    open_bundle,
+    pack_bundle,
+    save_bundle,
+)
+from facelite.distance import SQUARED_L2, pack_head, scaled
 from facelite.errors import BundleError, UnsupportedRate
 from facelite.export.assemble import export_bundle
 from facelite.face import Threshold
@@ -146,6 +162,44 @@ def test_another_major_is_refused_and_a_newer_minor_with_a_new_key_is_read(data)
         load_bundle(newer(FORMAT[0] + 1, 0))
 
 
+@pytest.fixture(scope="module")
+def with_head():
+    """A bundle that decides by a head of as many numbers as its embeddings have."""
+    return pack_bundle(manifest(decide="siamese"), FILES | {HEAD: pack_head(scaled(np.arange(8.0), form="chi-square"))})
+
+
+def test_a_head_decides_where_the_manifest_says_so(data, with_head):
+    assert load_bundle(data).distance is SQUARED_L2
+    bundle = load_bundle(with_head)
+    assert (bundle.manifest.decide, bundle.manifest.format) == ("siamese", FORMATS["siamese"])
+    np.testing.assert_array_equal(bundle.distance.weights, scaled(np.arange(8.0), form="chi-square").weights)
+    assert bundle.distance.form == "chi-square"
+    beside = load_bundle(pack_bundle(manifest(), FILES | {HEAD: b"whatever"}))
+    assert beside.distance is SQUARED_L2  # what decides is the manifest's to say
+
+
+def test_readers_that_know_no_head_refuse_what_decides_by_one(data, with_head):
+    """They pass over a key that they do not know, but not over another major; and no manifest says the one without the other."""
+    assert "decide" not in json.loads(unzipped(data)[MANIFEST])
+    assert json.loads(unzipped(with_head)[MANIFEST])["format"][0] > FORMAT[0]
+    with pytest.raises(BundleError, match="expected a bundle of format 2, got 1; use the facelite"):
+        load_bundle(repacked(with_head, lambda table: table | {"format": [1, 1]}))
+    for decide in ({}, {"decide": "squared-l2"}):
+        with pytest.raises(BundleError, match="expected a bundle of format 1, got 2; use the facelite"):
+            load_bundle(repacked(with_head, lambda table, decide=decide: {key: table[key] for key in table if key != "decide"} | decide))
+
+
+@pytest.mark.parametrize(("head", "match"), [
+    (None, "expected the Siamese head that decides, got"),
+    (b"{}", "expected the Siamese head that decides, got no weights and form: 'weights'; export the bundle again"),
+    (b"text", "expected the Siamese head that decides, got"),
+    (pack_head(scaled(np.ones(9), form="absolute")), "expected a head of 8 numbers, got one of 9; export the bundle again"),
+])  # fmt: skip
+def test_a_bundle_that_decides_by_what_is_no_head_is_refused(head, match):
+    with pytest.raises(BundleError, match=f"{HEAD}: {match}"):
+        pack_bundle(manifest(decide="siamese"), FILES | ({HEAD: head} if head else {}))
+
+
 def test_a_manifest_of_format_1_0_is_read(data):
     old = load_bundle(repacked(data, lambda table: {key: value for key, value in table.items() if key != "template_thresholds"} | {"format": [1, 0]}))
     assert old.manifest == replace(load_bundle(data).manifest, format=(1, 0))
@@ -180,6 +234,8 @@ def test_thresholds_for_other_templates_are_packed_and_loaded():
     lambda table: table | {"thresholds": [*table["thresholds"][:2], table["thresholds"][2] | {"distance": -5.0}]},
     lambda table: table | {"preprocessing": {"height": 112, "width": 96, "std": 0.0}},
     lambda table: table | {"embedding": "128"},
+    lambda table: table | {"decide": "cosine"},
+    lambda table: table | {"decide": ["siamese"]},
     lambda table: {key: value for key, value in table.items() if key != "space"},
     lambda table: [1, 0],
     lambda table: "manifest",

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from facelite import gallery as module
+from facelite.distance import scaled
 from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.face import Embedding
 from facelite.gallery import Gallery
@@ -54,6 +55,23 @@ def test_nearest_is_what_a_plain_loop_finds(path):
             assert (match.subject, match.distance) == (subject, pytest.approx(distance, abs=1e-5))
             for name, own in people.items():
                 assert gallery.nearest(probe, subject=name).distance == pytest.approx(min(map(probe.distance, own)), abs=1e-5)
+
+
+@pytest.mark.parametrize("form", ["absolute", "chi-square"])
+def test_nearest_by_a_head_is_what_a_plain_loop_finds(path, form):
+    """And somebody else than by squared L2, now and then."""
+    head, others = scaled(np.random.default_rng(5).normal(0.5, 1, SIZE), form=form), 0
+    people = {f"person {i}": embeddings(2, i) for i in range(7)}
+    with Gallery(path, space="space", create=True) as gallery:
+        for subject, own in people.items():
+            gallery.enrol(subject, own, artefact="x")
+        for probe in embeddings(50, 99):
+            match = gallery.nearest(probe, distance=head)
+            distance, subject = min((float(head.pairs(probe.vector, one.vector)), name) for name, own in people.items() for one in own)
+            assert (match.subject, match.distance) == (subject, pytest.approx(distance, abs=1e-5))
+            others += gallery.nearest(probe).subject != subject
+            assert gallery.nearest(probe, subject="person 3", distance=head).distance >= match.distance
+    assert others > 5
 
 
 def test_an_enrolled_embedding_is_at_distance_zero_after_reopening(filled):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facelite.distance import SQUARED_L2, Distance
 from facelite.face import Floats
 
 Integers = NDArray[np.signedinteger]
@@ -57,15 +58,22 @@ class Comparisons:
 
 
 def on_grid(distances: Floats, /) -> Integers:
-    """The grid points of squared L2 ``distances`` in [0, 4]; BEYOND for NaN."""
+    """The grid points of ``distances`` in [0, 4]; BEYOND for NaN."""
     points = np.ceil(np.clip(np.asarray(distances, np.float32), 0, 4) * np.float32(STEPS))  # exact: STEPS is a power of two
     return np.where(np.isnan(points), BEYOND, points).astype(np.int32)
 
 
 def compare_all(
-    vectors: Floats, subjects: Integers, /, *, numbering: Integers | None = None, probes: Floats | None = None, seed: int = 0
+    vectors: Floats,
+    subjects: Integers,
+    /,
+    *,
+    numbering: Integers | None = None,
+    probes: Floats | None = None,
+    distance: Distance = SQUARED_L2,
+    seed: int = 0,
 ) -> Comparisons:
-    """All comparisons of ``vectors`` (n, d), unit length or zero where no face was found, of people ``subjects`` (n,).
+    """All comparisons by ``distance`` of ``vectors`` (n, d), unit length or zero where no face was found, of people ``subjects`` (n,).
 
     Where ``numbering`` (n,) is given, two people are impostors only inside one numbering: one person may stand in two data sets
     under two names. ``probes`` (n, d) are the same pictures as another embedder sees them: then ``vectors`` are templates, and each is
@@ -75,7 +83,7 @@ def compare_all(
     names, person = np.unique(np.stack([numbering, subjects]), axis=1, return_inverse=True)
     order = np.argsort(person.reshape(-1), kind="stable")  # by numbering, then by person
     person, vectors = person.reshape(-1)[order].astype(np.int32), vectors[order]
-    blocks = _Blocks(vectors, vectors if probes is None else probes[order], person, numbering[order], symmetric=probes is None)
+    blocks = _Blocks(vectors, vectors if probes is None else probes[order], person, numbering[order], distance, symmetric=probes is None)
     seen = np.unique(person[blocks.found])
     genuine: list[Integers] = [np.zeros(0, np.int32)]
     genuine_person: list[Integers] = [np.zeros(0, np.int32)]
@@ -123,6 +131,7 @@ class _Blocks:
     probes: Floats
     person: Integers
     numbering: Integers
+    distance: Distance
     symmetric: bool
 
     @property
@@ -141,7 +150,7 @@ class _Blocks:
             wanted &= self.numbering[None, columns] == self.numbering[rows, None]
             same = self.person[None, columns] == self.person[rows, None]
             compared = found[None, columns] & found[rows, None]
-            grid = on_grid(2 - 2 * (self.templates[rows] @ self.probes[columns].T))
+            grid = on_grid(self.distance.table(self.templates[rows], self.probes[columns]))
             grid[~compared] = BEYOND
             yield rows, columns, grid, wanted & same, wanted & ~same & compared
 

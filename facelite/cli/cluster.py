@@ -38,7 +38,9 @@ def _in_range(context: click.Context, parameter: click.Parameter, value: float |
 @click.command()
 @click.argument("source", metavar="DIR", type=click.Path())
 @bundle_option
-@click.option("--distance", type=float, callback=_in_range, help="Mean distance up to which faces are one person's; default: threshold at FMR 1e-2.")
+@click.option(
+    "--distance", type=float, callback=_in_range, help="Mean squared L2 up to which faces are one person's; default: threshold at FMR 1e-2."
+)
 @click.option("--out", type=click.Path(file_okay=False), default="clusters", show_default=True, help="Folder of the results; an earlier run's go.")
 @no_cache_option
 @click.option("--labelled", is_flag=True, help="Each picture lies in its person's folder: say how well clusters and people agree.")

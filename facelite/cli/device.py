@@ -70,7 +70,7 @@ def verify(
         with Gallery(str(gallery), space=verifier.manifest.space) as opened:
             decision = verifier.verify_subject(a, str(subject), opened, fmr=fmr, rule=rule)
     row = decision_row(decision)
-    show({**row.values, "model": verifier.manifest.name}, as_json, [row.line] if row.answers else [])
+    show({**row.values, "model": verifier.manifest.name, "decide": verifier.manifest.decide}, as_json, [row.line] if row.answers else [])
     if not row.answers:
         warn(row.line)
     context.exit(row.status)
@@ -138,7 +138,7 @@ def identify(
     verifier = open_verifier(find_bundle(bundle), threads=threads)
     with Gallery(gallery, space=verifier.manifest.space) as opened:
         rows = rows_of(pictures, lambda picture: decision_row(verifier.identify(picture, opened, fpir=fpir, rule=rule)))
-    context.exit(show_rows({}, "pictures", rows, as_json))
+    context.exit(show_rows({"decide": verifier.manifest.decide}, "pictures", rows, as_json))
 
 
 @click.group(name="gallery", no_args_is_help=False)
@@ -181,6 +181,7 @@ def inspect(bundle: str, as_json: bool) -> None:
     lines = [
         f"{manifest.name}: {manifest.network}, {manifest.precision}, {manifest.parameters:,} parameters, {manifest.multiply_adds:,} multiply-adds",
         f"space {manifest.space}, {manifest.embedding} numbers, input {size.height} x {size.width}, sha256 {opened.digest}",
+        f"decides by: {opened.distance.words}",
         "       FMR    distance   FMR at most      FNMR",
         *[
             f"{t.fmr:10g}  {t.distance:10.4f}  {t.fmr_upper:12.2g}  {t.fnmr:8.4f}{'  (default)' if t.fmr == manifest.fmr else ''}"

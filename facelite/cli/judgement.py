@@ -10,6 +10,7 @@ from facelite.cli.output import percent
 from facelite.face import Outcome
 
 if TYPE_CHECKING:
+    from facelite.distance import Decide
     from facelite.evaluation.calibrate import Calibration
     from facelite.evaluation.identification import Identification
     from facelite.evaluation.judge import Judgement
@@ -24,6 +25,7 @@ def judgement_values(judgement: Judgement) -> dict[str, Any]:
     """A judgement for --json: the first model's verification at the top, then what else was wished."""
     first, *others = zip(judgement.models, judgement.judged, strict=True)
     values = {"model": first[0], **asdict(first[1].verification), "crop": judgement.crop, "seconds": round(judgement.seconds, 2)}
+    values["decide"] = first[1].embedded.distance.name
     values["without_a_face"] = judgement.without_a_face
     if deployed := judgement.deployed[0]:
         values["deployed"] = asdict(deployed)
@@ -44,7 +46,8 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
     """A judgement for a reader."""
     for name, judged in zip(judgement.models, judgement.judged, strict=True):
         found = judged.verification
-        yield f"{name}: {found.images:,} images of {found.people:,} people, {found.failed_to_detect:,} without a face"
+        by = _by_head(judged.embedded.distance.name)
+        yield f"{name}: {found.images:,} images of {found.people:,} people, {found.failed_to_detect:,} without a face{by}"
         yield f"  {found.genuine_pairs:,} genuine and {found.impostor_pairs:,} impostor pairs ({found.people_pairs:,} pairs of distinct people)"
         folds = f"+- {percent(found.accuracy_std)} over {found.accuracy_folds} folds" if found.accuracy_folds > 1 else "at the best threshold here"
         yield f"  accuracy {percent(found.accuracy)} {folds} ({_ends(found.accuracy_interval)})"
@@ -78,6 +81,10 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
     yield f"{judgement.seconds:.1f} s, {judgement.crop}"
 
 
+def _by_head(decide: Decide) -> str:
+    return "; distances are those of its Siamese head" if decide == "siamese" else ""
+
+
 def _slice_lines(slices: Slices) -> Iterator[str]:
     for one in slices.slices:
         fmr = _with_ends(one.fmr, one.fmr_interval) + ("" if one.enough_for_fmr else f", too few for {slices.fmr:g}")
@@ -108,7 +115,7 @@ def _identification_lines(found: Identification) -> Iterator[str]:
 
 def calibration_lines(found: Calibration) -> Iterator[str]:
     """A calibration for a reader."""
-    yield f"{found.images:,} images of {found.people:,} people, {found.failed_to_detect:,} without a face"
+    yield f"{found.images:,} images of {found.people:,} people, {found.failed_to_detect:,} without a face{_by_head(found.decide)}"
     for one in found.thresholds:
         yield (
             f"FMR {one.fmr:g}: distance {one.distance:.4f}, FMR at most {one.fmr_upper:.2g}, FNMR {percent(one.fnmr)} "

@@ -59,7 +59,7 @@ def check_one_space(probes: str, templates: str, /) -> None:
 
 def _of_bundle(name: str, path: Path) -> Model:
     bundle = open_bundle(path)
-    return Model(name, lambda: Embedder.of(bundle), bundle.files[DETECTOR], bundle.manifest.threshold())
+    return Model(name, lambda: Embedder.of(bundle), bundle.files[DETECTOR], bundle.manifest.threshold(), bundle.distance)
 
 
 def _of_recipe(path: Path, detector: str | None) -> Model:

@@ -70,6 +70,7 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
             if parity
             else []
         ),
+        *(["decides by its Siamese head, in whose distance the thresholds are"] if report.decide == "siamese" else []),
         *[f"FMR {t.fmr:g}: distance {t.distance:.4f}, FMR at most {t.fmr_upper:.2g}, FNMR {t.fnmr:.4f}" for t in report.thresholds],
     ]
     show(asdict(report), as_json, lines)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from facelite import __version__
-from facelite.bundle import CARD, FORMAT, Bundle, pack_bundle
+from facelite.bundle import CARD, Bundle, pack_bundle
 from facelite.calibration import FMRS, calibrate, supported_fmrs
+from facelite.distance import Decide
 from facelite.errors import InputError, UnsupportedRate
 from facelite.evaluation.embed import embed_pictures
 from facelite.evaluation.judge import Model
@@ -24,8 +25,8 @@ Progress = Callable[[str, int, int], None]
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """``thresholds`` of probes of the embedder ``artefact`` and templates of ``templates`` (sha256 both), largest FMR first.
-
-    ``strangers``: at each threshold, how often strangers match whom sex, age and group make more alike than chance does.
+    ``strangers``: at each threshold, how often strangers match whom sex, age and group make more alike than chance does. ``decide`` says of
+    which distance they are: the one by which the bundle of the probes decides.
     """
 
     artefact: str
@@ -35,6 +36,7 @@ class Calibration:
     people: int
     thresholds: tuple[Threshold, ...]
     strangers: list[Slices] = field(default_factory=list)
+    decide: Decide = "squared-l2"
 
 
 def calibrate_model(
@@ -65,7 +67,7 @@ def calibrate_model(
         progress=lambda done, total: progress("embedding", done, total),
     )
     artefacts = [one.make().artefact for one in models]
-    comparisons = people.comparisons(embedded[-1], probes=embedded[0] if templates else None)
+    comparisons = people.comparisons(embedded[-1], probes=embedded[0] if templates else None, distance=model.distance)
     wanted = sorted(set(fmrs), reverse=True) or supported_fmrs(comparisons.people_pairs) or FMRS[:1]
     return Calibration(
         artefact=artefacts[0],
@@ -74,6 +76,7 @@ def calibrate_model(
         failed_to_detect=int((~embedded[0].found).sum()),
         people=comparisons.people,
         thresholds=tuple(calibrate(comparisons, wanted)),
+        decide=model.distance.name,
     )
 
 
@@ -107,17 +110,19 @@ def add_strangers(
         raise InputError(f"expected faces in {len(names)} pictures of strangers, found none; give other pictures")
     person = np.unique(strangers.person, return_inverse=True)[1]
     thresholds = [(one.distance, one.fmr) for one in calibration.thresholds]
-    return replace(calibration, strangers=slice_rates(embedded.vectors, person, labels, thresholds=thresholds))
+    return replace(calibration, strangers=slice_rates(embedded.vectors, person, labels, thresholds=thresholds, distance=model.distance))
 
 
 def recalibrated(bundle: Bundle, calibration: Calibration, /, *, fmr: float | None = None) -> bytes:
     """The bytes of ``bundle`` with the measured thresholds in place of all its own, or beside them where the templates are another embedder's.
 
     ``fmr`` becomes the default; None keeps the bundle's: a door is never opened wider without a word. Raises UnsupportedRate where the
-    default was not measured, ValueError for a calibration of another embedder.
+    default was not measured, ValueError for a calibration of another embedder or of another distance.
     """
     if calibration.artefact != bundle.artefact:
         raise ValueError(f"expected a calibration of the embedder {bundle.artefact[:12]}..., got one of {calibration.artefact[:12]}...")
+    if calibration.decide != bundle.manifest.decide:
+        raise ValueError(f"expected thresholds of the distance {bundle.manifest.decide}, got some of {calibration.decide}")
     manifest, own = bundle.manifest, calibration.templates == bundle.artefact
     thresholds = calibration.thresholds if own else manifest.thresholds
     others = {} if own else {**manifest.template_thresholds, calibration.templates: calibration.thresholds}
@@ -129,7 +134,7 @@ def recalibrated(bundle: Bundle, calibration: Calibration, /, *, fmr: float | No
                 f"expected thresholds at the default FMR of {default:g}, got them at {', '.join(f'{rate:g}' for rate in sorted(rates))}; "
                 "give pictures of more people, or name another default: --default-fmr"
             )
-    changed = replace(manifest, thresholds=thresholds, template_thresholds=others, fmr=default, format=FORMAT)
+    changed = replace(manifest, thresholds=thresholds, template_thresholds=others, fmr=default)
     files = {name: _told(data, calibration) if name == CARD else data for name, data in bundle.files.items()}
     return pack_bundle(changed, files)
 

@@ -64,12 +64,14 @@ def find_errors(
 ) -> Cleaning:
     """What may be wrong with the ``labelled`` pictures.
 
-    ``thresholds`` are the model's, perhaps none. Pictures within ``copy`` are taken for one. A person is reported of whom fewer than ``least``
-    pictures are left without outliers and copies. Raises InputError where no face was found, or nothing tells a limit.
+    ``thresholds`` are the model's, perhaps none; those of a Siamese head tell no squared L2, by which all is judged here. Pictures within
+    ``copy`` are taken for one. A person is reported of whom fewer than ``least`` pictures are left without outliers and copies. Raises InputError
+    where no face was found, or nothing tells a limit.
     """
     found = labelled.found
     if not found.any():
         raise InputError(f"expected a face in one of {len(found):,} pictures at least, found none; check the pictures")
+    thresholds = thresholds if labelled.decide == "squared-l2" else ()
     outliers, far = _judge(labelled, thresholds)
     strangers = _strangers(labelled, found & ~outliers.far)
     same, same_few = (_known(model_limit(fmr, thresholds) or strangers.limit(fmr)) for fmr in (SAME_FMR, SAME_FEW_FMR))
@@ -106,7 +108,7 @@ def _known(limit: Limit | None) -> Limit:
     if limit is None:
         raise InputError(
             f"expected a model with thresholds, or {RULE_OF_THREE / WIDEST:,.0f} pairs of people to measure one on, got neither; "
-            "name a bundle, or give pictures of more people"
+            "name a bundle, or give pictures of more people (a Siamese head's thresholds are no squared L2 and tell nothing here)"
         )
     return limit
 

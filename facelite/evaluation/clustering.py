@@ -100,7 +100,9 @@ def cluster_pictures(
 
 
 def default_distance(manifest: Manifest, /) -> float:
-    """The threshold of the bundle at the measured FMR nearest to DEFAULT_FMR."""
+    """The threshold of the bundle at the measured FMR nearest to DEFAULT_FMR. Raises InputError where its thresholds are no squared L2."""
+    if manifest.decide != "squared-l2":
+        raise InputError("expected a bundle that decides by squared L2, as clusters do, got one that decides by its Siamese head; name --distance")
     return min(manifest.thresholds, key=lambda threshold: abs(math.log(threshold.fmr / DEFAULT_FMR))).distance
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelite import __version__
+from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import ImageError
 from facelite.evaluation.cache import Cache
 from facelite.evaluation.crop import Cropper, DetectedFace
@@ -44,11 +45,12 @@ class CropEmbedder(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """``vectors`` (n, d) unit length, zero where no face was found; ``found`` (n,)."""
+    """``vectors`` (n, d) unit length, zero where no face was found; ``found`` (n,). ``distance`` is what compares them."""
 
     names: list[str]
     vectors: Floats
     found: NDArray[np.bool_]
+    distance: Distance = SQUARED_L2
 
 
 def embed_pictures(

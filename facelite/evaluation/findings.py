@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from facelite.distance import Decide
 from facelite.evaluation.neighbours import mutual_nearest, nearest_within
 from facelite.evaluation.outliers import Outliers, person_means
 from facelite.face import Floats, Outcome
@@ -39,7 +40,7 @@ class Labelled:
     """Pictures ``names`` (n,); ``vectors`` (n, d) of unit length, zero where ``reasons``, by index, says why there is no face.
 
     ``person`` (n,) indexes ``people`` (p,), ``source`` (n,) numbers the set that a picture lies in. ``numbering`` (p,): two people of one
-    numbering are two; of two numberings, nobody knows.
+    numbering are two; of two numberings, nobody knows. ``decide`` says of which distance the thresholds of the vectors' model are.
     """
 
     names: list[str]
@@ -49,6 +50,7 @@ class Labelled:
     people: list[str]
     numbering: Integers
     reasons: dict[int, str]
+    decide: Decide = "squared-l2"
 
     @property
     def found(self) -> Flags:

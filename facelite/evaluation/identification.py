@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from facelite.calibration import BEYOND, STEPS, Interval, draw_people, middle, on_grid, supported, widened
 from facelite.calibration.bootstrap import DRAWS
+from facelite.distance import SQUARED_L2, Distance
 from facelite.evaluation.roles import Roles, draw_roles
 from facelite.face import Floats
 
 Integers = NDArray[np.signedinteger]
+Blocks = Iterator[tuple[slice, Floats]]
 
 FPIRS = {"1e-1": 0.1, "1e-2": 0.01}
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
@@ -83,6 +85,7 @@ def identify_people(
     subjects: Integers,
     /,
     *,
+    distance: Distance = SQUARED_L2,
     enrolments: Sequence[int] = ENROLMENTS,
     sizes: Sequence[int] = SIZES,
     stranger_share: float = STRANGER_SHARE,
@@ -91,8 +94,9 @@ def identify_people(
 ) -> Identification:
     """Rates over unit ``vectors`` (n, d) of faces of people ``subjects`` (n,), no two of whom are one person; who is a mate, see ``draw_roles``.
 
-    Each of the ``sizes`` below the number of mates is judged in so many random ``galleries``, each inside one of the next size, and last comes
-    the gallery of all mates. Intervals are 95 %, people drawn again and the galleries kept. Raises InputError for too few people.
+    They are compared by ``distance``. Each of the ``sizes`` below the number of mates is judged in so many random ``galleries``, each inside one
+    of the next size, and last comes the gallery of all mates. Intervals are 95 %, people drawn again and the galleries kept. Raises InputError for
+    too few people.
     """
     if vectors.ndim != 2 or subjects.shape != vectors.shape[:1] or not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
         raise ValueError(f"expected unit vectors (n, d) and subjects (n,), got {vectors.shape} and {subjects.shape}; leave out what shows no face")
@@ -106,7 +110,7 @@ def identify_people(
         strangers=int(people.stranger.max()) + 1,
         stranger_searches=len(people.stranger),
         thresholds=(CURVE / STEPS).tolist(),
-        enrolments={str(number): _judge(vectors, people, number, judged, seed) for number in people.enrolments},
+        enrolments={str(number): _judge(vectors, people, number, judged, distance, seed) for number in people.enrolments},
         dropped=people.dropped,
     )
 
@@ -130,11 +134,11 @@ class _Searches:
     hit: Integers
 
 
-def _judge(vectors: Floats, people: Roles, number: int, sizes: list[int], seed: int) -> list[GalleryRates]:
+def _judge(vectors: Floats, people: Roles, number: int, sizes: list[int], distance: Distance, seed: int) -> list[GalleryRates]:
     """The rates with ``number`` templates a person, in galleries of each of the ``sizes``."""
     templates = vectors[people.enrolled[:, :number].T]  # (number, mates, d)
-    nearest, impostor = _search_strangers(vectors[people.unmated], templates, people.order, sizes)
-    own, rank = _search_mates(vectors[people.mated], people.mate, templates, people.order, sizes)
+    nearest, impostor = _search_strangers(_distances(vectors[people.unmated], templates, distance), people.order, sizes)
+    own, rank = _search_mates(_distances(vectors[people.mated], templates, distance), people.mate, people.order, sizes)
     found = []
     for i, size in enumerate(sizes):
         drawn = len(people.order) if size < len(people.enrolled) else 1  # of all mates there is one gallery
@@ -147,20 +151,20 @@ def _judge(vectors: Floats, people: Roles, number: int, sizes: list[int], seed: 
     return found
 
 
-def _search_strangers(probes: Floats, templates: Floats, order: Integers, sizes: list[int]) -> tuple[Integers, Integers]:
+def _search_strangers(blocks: Blocks, order: Integers, sizes: list[int]) -> tuple[Integers, Integers]:
     """The nearest person's grid point (probes, galleries, sizes), and how many of all comparisons lie at each grid point (BEYOND + 1,)."""
     nearest, impostor = [], np.zeros(BEYOND + 1, np.int64)
-    for _, distances in _distances(probes, templates):
+    for _, distances in blocks:
         points = on_grid(distances)
         impostor += np.bincount(points.reshape(-1), minlength=BEYOND + 1)
         nearest.append(_gathered(np.minimum, points.min(axis=0), order, sizes))
     return np.concatenate(nearest), impostor
 
 
-def _search_mates(probes: Floats, mate: Integers, templates: Floats, order: Integers, sizes: list[int]) -> tuple[Integers, Integers]:
+def _search_mates(blocks: Blocks, mate: Integers, order: Integers, sizes: list[int]) -> tuple[Integers, Integers]:
     """The mate's grid point (probes,) and rank (probes, galleries, sizes); rank 0 where the mate is not in the gallery."""
     own, rank = [], []
-    for rows, distances in _distances(probes, templates):
+    for rows, distances in blocks:
         person = distances.min(axis=0)
         mine = np.take_along_axis(person, mate[rows, None], axis=1)
         own.append(on_grid(mine[:, 0]))
@@ -169,12 +173,12 @@ def _search_mates(probes: Floats, mate: Integers, templates: Floats, order: Inte
     return np.concatenate(own), np.where(place[:, :, None] < sizes, np.concatenate(rank), 0)
 
 
-def _distances(probes: Floats, templates: Floats) -> Iterator[tuple[slice, Floats]]:
+def _distances(probes: Floats, templates: Floats, distance: Distance) -> Blocks:
     """Distances (number, rows, mates) of a few rows of ``probes`` at a time."""
     step = max(1, BLOCK // (templates.shape[0] * templates.shape[1]))
     for start in range(0, len(probes), step):
         rows = slice(start, start + step)
-        yield rows, np.clip(2 - 2 * (probes[rows] @ templates.transpose(0, 2, 1)), 0, 4)
+        yield rows, np.clip(distance.table(probes[rows], templates), 0, 4)
 
 
 def _gathered(gather: np.ufunc, values: Integers, order: Integers, sizes: list[int]) -> Integers:

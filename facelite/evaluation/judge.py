@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelite.calibration import Interval, intervals
+from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import InputError
 from facelite.evaluation.crop import Cropper, DetectedFace, Road
 from facelite.evaluation.embed import CropEmbedder, Embedded, embed_pictures, missing_reason
@@ -32,12 +33,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """An embedder to judge: a maker of it, the detector file it goes with, and the threshold it is deployed with, if any."""
+    """An embedder to judge: a maker of it, the detector file it goes with, the threshold it is deployed with, if any, and by which distance."""
 
     name: str
     make: Callable[[], CropEmbedder]
     detector: bytes
     threshold: Threshold | None = None
+    distance: Distance = SQUARED_L2
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,11 @@ def judge(
     crop, wish, began = crop or DetectedFace(), wish or Wish(), time.monotonic()
     if material.read is None and (wish.sweeps or wish.identify):
         raise InputError("expected pictures for a sweep or identification, got videos; leave --sweep and --identify out")
+    if material.read is None and (heads := [model.name for model in models if model.distance.name != "squared-l2"]):
+        raise InputError(
+            f"{heads[0]}: expected a model that decides by squared L2, whose mean over all pairs of frames is that of two means, "
+            "got one that decides by its Siamese head; judge it on pictures"
+        )
     groups = find_groups(wish.groups, material.names) if wish.groups else None
     if wish.identify:
         check_people(material.person)
@@ -132,10 +139,10 @@ def judge(
     if groups is not None:
         at = thresholds[0]
         distance, fmr = (at.distance, at.fmr) if at else (judged[0].verification.threshold, judged[0].verification.eer)
-        slices = slice_rates(first.vectors, material.person, groups, thresholds=[(distance, fmr)])[0]
+        slices = slice_rates(first.vectors, material.person, groups, thresholds=[(distance, fmr)], distance=first.distance)[0]
     if wish.identify:
         progress("identification", 0, 1)
-        identification = identify_people(first.vectors[found], material.person[found])
+        identification = identify_people(first.vectors[found], material.person[found], distance=first.distance)
     sweeps = []
     if wish.sweeps and (read := material.read):
         sweeps = sweep(
@@ -224,6 +231,7 @@ def _embed(
             progress=progress,
         )
         return [Embedded(one.names, one.means, one.found) for one in videos]
-    return embed_pictures(
+    embedded = embed_pictures(
         material.names, material.read, detector=detector, embedders=makers, crop=crop, cache=cache, workers=workers, progress=progress
     )
+    return [replace(one, distance=model.distance) for one, model in zip(embedded, models, strict=True)]

@@ -117,6 +117,7 @@ def embed_sets(
         people=list(people.values()),
         numbering=np.array([numbering for numbering, _ in people]),
         reasons=reasons,
+        decide=model.distance.name,
     )
 
 

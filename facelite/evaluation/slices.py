@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelite.calibration import Interval, compare_all, intervals, supported
+from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import InputError
 from facelite.face import Floats
 
@@ -72,24 +73,30 @@ class Slices:
 
 
 def slice_rates(
-    vectors: Floats, subjects: NDArray[np.int64], groups: Mapping[str, Labels], /, *, thresholds: Sequence[tuple[float, float]]
+    vectors: Floats,
+    subjects: NDArray[np.int64],
+    groups: Mapping[str, Labels],
+    /,
+    *,
+    thresholds: Sequence[tuple[float, float]],
+    distance: Distance = SQUARED_L2,
 ) -> list[Slices]:
     """Slices at each of ``thresholds``, (distance, the FMR it was calibrated for), of people ``subjects`` (n,).
 
-    ``vectors`` (n, d) have unit length, or are zero where no face was found. ``groups`` maps an attribute to the value (n,) of each
-    picture, "" for unknown, which is left out.
+    ``vectors`` (n, d) have unit length, or are zero where no face was found; they are compared by ``distance``. ``groups`` maps an attribute to
+    the value (n,) of each picture, "" for unknown, which is left out.
     """
-    everybody = _slices("all", "", vectors, subjects, thresholds)
+    everybody = _slices("all", "", vectors, subjects, thresholds, distance)
     rows = [
-        _slices(attribute, str(value), vectors[labels == value], subjects[labels == value], thresholds)
+        _slices(attribute, str(value), vectors[labels == value], subjects[labels == value], thresholds, distance)
         for attribute, labels in groups.items()
         for value in sorted(set(labels.tolist()) - {""})
     ]
     found = []
-    for i, (distance, fmr) in enumerate(thresholds):
+    for i, (at, fmr) in enumerate(thresholds):
         slices = [row[i] for row in rows]
         worst = [_worst(slices, everybody[i], rate) for rate in ("fmr", "fnmr")]
-        found.append(Slices(distance, fmr, [everybody[i], *slices], *worst))
+        found.append(Slices(at, fmr, [everybody[i], *slices], *worst))
     return found
 
 
@@ -156,17 +163,19 @@ def _utkface(name: PurePosixPath) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _slices(attribute: str, value: str, vectors: Floats, subjects: NDArray[np.int64], thresholds: Sequence[tuple[float, float]]) -> list[Slice]:
+def _slices(
+    attribute: str, value: str, vectors: Floats, subjects: NDArray[np.int64], thresholds: Sequence[tuple[float, float]], distance: Distance
+) -> list[Slice]:
     """The same people at each threshold."""
-    comparisons = compare_all(vectors, subjects)
+    comparisons = compare_all(vectors, subjects, distance=distance)
     people, people_pairs = comparisons.genuine_people, comparisons.people_pairs
-    distances = [distance for distance, _ in thresholds]
+    distances = [at for at, _ in thresholds]
     fmrs: Sequence[Interval | None] = [None] * len(thresholds)
     fnmrs: Sequence[Interval | None] = [None] * len(thresholds)
     if comparisons.impostor_pairs:
-        fmrs = intervals(comparisons, lambda drawn: [drawn.fmr_at(distance) for distance in distances], trials=[people_pairs] * len(distances))
+        fmrs = intervals(comparisons, lambda drawn: [drawn.fmr_at(at) for at in distances], trials=[people_pairs] * len(distances))
     if len(comparisons.genuine):
-        fnmrs = intervals(comparisons, lambda drawn: [drawn.fnmr_at(distance) for distance in distances], trials=[people] * len(distances))
+        fnmrs = intervals(comparisons, lambda drawn: [drawn.fnmr_at(at) for at in distances], trials=[people] * len(distances))
     return [
         Slice(
             attribute=attribute,

@@ -17,7 +17,7 @@ from facelite.evaluation.pairs import PairList
 from facelite.evaluation.people import People
 from facelite.face import Floats
 
-Measure = Literal["squared_l2", "cosine", "l1"]
+Measure = Literal["squared_l2", "cosine", "l1", "siamese"]
 
 MEASURES: tuple[Measure, ...] = ("squared_l2", "cosine", "l1")
 
@@ -78,7 +78,7 @@ def verify_all(people: People, embedded: Embedded, /) -> Judged:
     InputError where there is no genuine or no impostor pair.
     """
     person, numbering = (np.unique(values, return_inverse=True)[1] for values in (people.person, people.numbering))
-    comparisons = compare_all(embedded.vectors, person, numbering=numbering)
+    comparisons = compare_all(embedded.vectors, person, numbering=numbering, distance=embedded.distance)
     if not len(comparisons.genuine) or not comparisons.impostor_pairs:
         raise InputError(
             f"expected two people or more, one of them with two pictures, in which a face is found, "
@@ -103,19 +103,22 @@ def difference(one: Judged, other: Judged, /) -> dict[str, Interval]:
 
 
 def by_measure(pairs: PairList, embedded: Embedded, /) -> dict[Measure, dict[str, float]]:
-    """Accuracy and VALs of the same embeddings by squared L2, cosine and L1."""
+    """Accuracy and VALs of the same embeddings by squared L2, cosine and L1, and by the Siamese head where one decides."""
     found: dict[Measure, dict[str, float]] = {}
-    for measure in MEASURES:
+    for measure in dict.fromkeys((*MEASURES, _deciding(embedded))):
         comparisons = _listed(pairs, measured(pairs, embedded, measure))
         names = fmr_names(comparisons.people_pairs)
         found[measure] = {"accuracy": accuracy(comparisons, *_folds(pairs)).mean, **dict(zip(names, _vals(rates(comparisons), names), strict=True))}
     return found
 
 
-def measured(pairs: PairList, embedded: Embedded, /, measure: Measure = "squared_l2") -> Floats:
-    """Distances (n,) of the ``pairs``, NaN where a face is missing; other measures are scaled to [0, 4], where squared L2 lies."""
+def measured(pairs: PairList, embedded: Embedded, /, measure: Measure | None = None) -> Floats:
+    """Distances (n,) of the ``pairs`` by what decides, or by ``measure``, NaN where a face is missing; all are scaled to [0, 4]."""
     a, b = embedded.vectors[pairs.first], embedded.vectors[pairs.second]
-    if measure == "squared_l2":  # of unit vectors; and the mean over all pairs of frames, where a and b are means over videos
+    measure = measure or _deciding(embedded)
+    if measure == "siamese":
+        distances = embedded.distance.pairs(a, b)
+    elif measure == "squared_l2":  # of unit vectors; and the mean over all pairs of frames, where a and b are means over videos
         distances = 2 - 2 * np.sum(a * b, axis=1)
     elif measure == "cosine":
         distances = 2 - 2 * np.sum(a * b, axis=1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-9)
@@ -123,6 +126,10 @@ def measured(pairs: PairList, embedded: Embedded, /, measure: Measure = "squared
         distances = np.sum(np.abs(a - b), axis=1) * (2 / np.sqrt(a.shape[1]))
     compared: Floats = np.where(embedded.found[pairs.first] & embedded.found[pairs.second], distances, np.nan).astype(np.float32)
     return compared
+
+
+def _deciding(embedded: Embedded) -> Measure:
+    return "siamese" if embedded.distance.name == "siamese" else "squared_l2"
 
 
 def fmr_names(people_pairs: int, /) -> list[str]:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facelite.atomic import write_atomically
-from facelite.bundle import CARD, DETECTOR, EMBEDDER, GOLDEN, Manifest, load_bundle, pack_bundle
+from facelite.bundle import CARD, DETECTOR, EMBEDDER, GOLDEN, HEAD, Manifest, load_bundle, pack_bundle
+from facelite.distance import Decide, Distance, Siamese, pack_head
 from facelite.errors import ExportError, InputError, RecipeError
+from facelite.export.decide import deciding_distance
 from facelite.export.goldens import choose_goldens
 from facelite.export.rebuild import Parity, Progress, Rebuilt, rebuild_without_faces
 from facelite.export.rebuild import rebuild as rebuild_with_faces
@@ -40,6 +42,7 @@ class Report:
     released: bool
     parameters: int
     multiply_adds: int
+    decide: Decide
     thresholds: tuple[Threshold, ...]
     parity: Parity | None
 
@@ -60,7 +63,8 @@ def export_bundle(
 
     A recipe with a released file needs neither TensorFlow nor faces unless ``rebuild``, which holds that file to the same weights by
     parity. ``release`` converts too, and puts the embedder and its thresholds in the place of the released ones, and ``weights`` (a run
-    folder or a weights file, which then stands for the recipe's) in half precision in the place of the recipe's.
+    folder or a weights file, which then stands for the recipe's) in half precision in the place of the recipe's; where a Siamese head decides,
+    it is the run's own.
     Raises RecipeError, InputError, BudgetBroken, UnsupportedRate, ExportError; then nothing is written.
     """
     recipe, folder = read_recipe(recipe_path, Recipe), Path(recipe_path).parent
@@ -68,21 +72,32 @@ def export_bundle(
     source = Path(weights) if weights else folder / recipe.weights
     if release and weights and (folder / recipe.weights).is_dir():
         raise RecipeError(f"{recipe_path}: expected weights to be a file where they are released, got a run folder; name a file")
+    distance = deciding_distance(recipe, folder, network, source if weights or source.is_dir() else None)
     detector_file = find_detector(detector)
     released = bool(recipe.released) and not rebuild and not release and not weights
     if released:
-        made = _released(recipe, folder)
+        made = _released(recipe, folder, distance)
     else:
         _check_space(recipe, source)
         trained = read_weights(source)
         trained = halved(trained) if release else trained
         if faces is None:
-            made = rebuild_without_faces(recipe, folder, network, trained, progress)
+            made = rebuild_without_faces(recipe, folder, network, trained, distance, progress)
         else:
             earlier = read_named(folder / recipe.released) if recipe.released and not release and not weights else None
             templates = [read_named(folder / name) for name in recipe.templates]
-            made = rebuild_with_faces(recipe, network, trained, progress, faces=faces, detector=detector_file, earlier=earlier, templates=templates)
-    manifest, data = _pack(recipe, folder, network, made, detector_file)
+            made = rebuild_with_faces(
+                recipe,
+                network,
+                trained,
+                progress,
+                faces=faces,
+                detector=detector_file,
+                earlier=earlier,
+                templates=templates,
+                distance=distance,
+            )
+    manifest, data = _pack(recipe, folder, network, made, distance, detector_file)
     bundle = load_bundle(data)
     Verifier(bundle)  # the self-test that a device will run
     report = Report(
@@ -95,6 +110,7 @@ def export_bundle(
         released=released,
         parameters=manifest.parameters,
         multiply_adds=manifest.multiply_adds,
+        decide=recipe.decide,
         thresholds=made.thresholds,
         parity=made.parity,
     )
@@ -103,7 +119,7 @@ def export_bundle(
     if release:
         if weights:
             write_atomically(folder / recipe.weights, pack_weights(trained, half=True))
-        write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds)
+        write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance)
     return report
 
 
@@ -120,19 +136,21 @@ def _check_space(recipe: Recipe, source: Path) -> None:
         raise RecipeError(f"expected the space {space!r} of the run {source}, got {recipe.space!r}; correct the recipe")
 
 
-def _released(recipe: Recipe, folder: Path) -> Rebuilt:
+def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:
     """The embedder that the recipe names, with its thresholds, as they lie beside it."""
     model = read_named(folder / recipe.released)
-    if (known := known_thresholds(recipe, folder, model)) is None:
+    if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError(f"{folder / recipe.released}: expected thresholds for its sha256 beside it, got none; measure them: --rebuild --faces DIR")
     return Rebuilt(model, *known)
 
 
-def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, detector_file: bytes) -> tuple[Manifest, bytes]:
+def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:
     """The bundle's bytes, with golden vectors that this machine has made."""
     embedder = Embedder(made.model, space=recipe.space, preprocessing=Preprocessing(network.height, network.width))
     goldens = choose_goldens(Detector(detector_file), embedder)
     files = {EMBEDDER: made.model, DETECTOR: detector_file, GOLDEN: pack_golden(goldens)}
+    if isinstance(distance, Siamese):
+        files[HEAD] = pack_head(distance)
     if recipe.card:
         files[CARD] = read_named(folder / recipe.card)
     if recipe.licence:
@@ -150,6 +168,7 @@ def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, detecto
         thresholds=made.thresholds,
         template_thresholds=made.template_thresholds,
         fmr=recipe.fmr,
+        decide=recipe.decide,
         parameters=parameters,
         multiply_adds=multiply_adds,
         training_data=recipe.training_data,

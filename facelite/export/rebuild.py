@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facelite.calibration import calibrate, check_supported, count_people_pairs, supported_fmrs
+from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import BudgetBroken, ExportError, InputError
 from facelite.evaluation.crop import DetectedFace
 from facelite.evaluation.embed import Embedded, crop_picture, embed_pictures
@@ -57,13 +58,13 @@ class Rebuilt:
     parity: Parity | None = None
 
 
-def rebuild_without_faces(recipe: Recipe, folder: Path, network: Network, weights: Weights, progress: Progress, /) -> Rebuilt:
-    """Convert, and look the thresholds up by the sha256 of what came out. Raises ExportError."""
+def rebuild_without_faces(recipe: Recipe, folder: Path, network: Network, weights: Weights, distance: Distance, progress: Progress, /) -> Rebuilt:
+    """Convert, and look the thresholds up by the sha256 of what came out and of the head that decides, if any. Raises ExportError."""
     if recipe.precision == "int8":
         raise ExportError("expected faces for the integer ranges, got none; give people's pictures: --faces DIR")
     progress("convert", 0, 1)
     model = convert(network, weights, precision=recipe.precision)
-    if (known := known_thresholds(recipe, folder, model)) is None:
+    if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
     return Rebuilt(model, *known)
 
@@ -79,8 +80,9 @@ def rebuild(
     detector: bytes,
     earlier: bytes | None,
     templates: Sequence[bytes] = (),
+    distance: Distance = SQUARED_L2,
 ) -> Rebuilt:
-    """Convert, hold to parity with float32 (and float32 to the ``earlier`` release, if any), calibrate.
+    """Convert, hold to parity with float32 (and float32 to the ``earlier`` release, if any), calibrate by the ``distance`` that decides.
 
     Raises BudgetBroken, UnsupportedRate, ExportError.
     """
@@ -109,16 +111,19 @@ def rebuild(
             progress=lambda done, total: progress("calibrate", done, total),
         )
     _check_found(embedded[0])
-    comparisons = held_out.comparisons(embedded[1])
+    comparisons = held_out.comparisons(embedded[1], distance=distance)
     fmrs = sorted({recipe.fmr, *(recipe.fmrs or supported_fmrs(comparisons.people_pairs))}, reverse=True)
     thresholds = tuple(calibrate(comparisons, fmrs))
-    reference = calibrate(held_out.comparisons(embedded[0]), [recipe.fmr])[0]
+    reference = calibrate(held_out.comparisons(embedded[0], distance=distance), [recipe.fmr])[0]
     own = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
     cosines = _cosines(embedded[0], embedded[1], "the conversion", recipe)
     if earlier:
         _cosines(embedded[0], embedded[2], "the released file", recipe)
     enrolled = zip(templates, embedded[len(embedded) - len(templates) :], strict=True)
-    crossed = {hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1]), fmrs)) for one, other in enrolled}
+    crossed = {
+        hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1], distance=distance), fmrs))
+        for one, other in enrolled
+    }
     return Rebuilt(
         model, thresholds, crossed, Parity(len(cosines), float(cosines.min()), float(np.median(cosines)), 1 - reference.fnmr, 1 - own.fnmr)
     )

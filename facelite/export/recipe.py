@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from facelite.distance import Decide
 from facelite.split import Set
 
 Precision = Literal["float32", "float16", "int8"]
@@ -24,6 +25,8 @@ class Recipe:
     representative images. ``fmr`` is the default false match rate, ``fmrs`` are all that get a threshold; none: those that the people support.
     ``templates``: embedders (.tflite) of the same space whose templates the bundle accepts too, with thresholds of their own.
     ``card`` and ``licence`` (of the weights) are files that the bundle carries.
+    ``decide``: "siamese" by the head that was trained with the weights, where these are a run of loss.siamese; ``head`` is the file that a release
+    keeps it in, beside its weights.
     ``min_cosine``: the budget, the least cosine of an embedding to the float one. ``height``, ``width``, ``embedding``: 0 is the network's own.
     """
 
@@ -39,6 +42,8 @@ class Recipe:
     templates: tuple[str, ...] = ()
     card: str = ""
     licence: str = ""
+    decide: Decide = "squared-l2"
+    head: str = ""
     faces: tuple[Set, ...] = (Set("."),)
     representative: int = 400
     fmr: float = 1e-3
@@ -53,6 +58,10 @@ class Recipe:
             raise ValueError(f"expected a name that can be a file's, got {self.name!r}")
         if not all(0 < fmr < 1 for fmr in (self.fmr, *self.fmrs)):
             raise ValueError(f"expected fmr and fmrs between 0 and 1, got {[self.fmr, *self.fmrs]}")
+        if self.head and self.decide != "siamese":
+            raise ValueError(f'expected head with decide = "siamese" only, got it with {self.decide!r}')
+        if self.decide == "siamese" and self.released and not self.head:
+            raise ValueError("expected head, the file that a release keeps its Siamese head in, got none")
         if not -1 <= self.min_cosine <= 1 or self.representative < MIN_REPRESENTATIVE:
             raise ValueError(
                 f"expected min_cosine from -1 to 1 and representative >= {MIN_REPRESENTATIVE}, got {self.min_cosine:g} and {self.representative}"

@@ -1,4 +1,4 @@
-"""The files that a recipe releases: its embedder, and thresholds by the sha256 of the embedder they were measured on."""
+"""The files that a recipe releases: its embedder, its head, and thresholds by the sha256 of the embedder and the head they were measured on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facelite.atomic import write_atomically
+from facelite.distance import SQUARED_L2, Distance, Siamese, pack_head
 from facelite.errors import InputError, RecipeError
 from facelite.export.recipe import Recipe
 from facelite.face import Threshold
@@ -27,8 +28,10 @@ def read_named(path: Path, /) -> bytes:
 Thresholds = tuple[Threshold, ...]
 
 
-def known_thresholds(recipe: Recipe, folder: Path, model: bytes, /) -> tuple[Thresholds, dict[str, Thresholds]] | None:
-    """The thresholds that were measured on exactly this embedder, its own and for each of the recipe's ``templates`` by their sha256.
+def known_thresholds(
+    recipe: Recipe, folder: Path, model: bytes, distance: Distance = SQUARED_L2, /
+) -> tuple[Thresholds, dict[str, Thresholds]] | None:
+    """The thresholds that were measured on exactly this embedder and distance, its own and for each of the recipe's ``templates`` by their sha256.
 
     None where one is missing. Raises InputError.
     """
@@ -37,7 +40,7 @@ def known_thresholds(recipe: Recipe, folder: Path, model: bytes, /) -> tuple[Thr
         return None
     table, artefact = _read_table(path), _sha256(model)
     foreign = [_sha256(read_named(folder / name)) for name in recipe.templates]
-    keys = [_key(artefact, one) for one in ("", *foreign)]
+    keys = [_key(artefact, one, distance) for one in ("", *foreign)]
     if not all(key in table for key in keys):
         return None
     try:
@@ -47,15 +50,25 @@ def known_thresholds(recipe: Recipe, folder: Path, model: bytes, /) -> tuple[Thr
     return own, dict(zip(foreign, crossed, strict=True))
 
 
-def write_release(recipe: Recipe, folder: Path, model: bytes, thresholds: Thresholds, template_thresholds: Mapping[str, Thresholds], /) -> None:
-    """Keep the embedder and its thresholds beside the recipe; thresholds of other embedders stay."""
+def write_release(
+    recipe: Recipe,
+    folder: Path,
+    model: bytes,
+    thresholds: Thresholds,
+    template_thresholds: Mapping[str, Thresholds],
+    distance: Distance,
+    /,
+) -> None:
+    """Keep the embedder, its thresholds and the head that decides, if any, beside the recipe; thresholds of others stay."""
     if recipe.thresholds:  # first: thresholds without their embedder do no harm
         path = folder / recipe.thresholds
         table = _read_table(path) if path.exists() else {}
         artefact = _sha256(model)
         for templates, measured in {"": thresholds, **template_thresholds}.items():
-            table[_key(artefact, templates)] = [asdict(threshold) for threshold in measured]
+            table[_key(artefact, templates, distance)] = [asdict(threshold) for threshold in measured]
         write_atomically(path, json.dumps(table, indent=1, sort_keys=True).encode())
+    if recipe.head and isinstance(distance, Siamese):
+        write_atomically(folder / recipe.head, pack_head(distance))
     if recipe.released:
         write_atomically(folder / recipe.released, model)
 
@@ -64,9 +77,10 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _key(artefact: str, templates: str) -> str:
-    """Thresholds belong to the embedder of the probe, and to that of the templates where it is another one."""
-    return f"{artefact} {templates}".strip()
+def _key(artefact: str, templates: str, distance: Distance) -> str:
+    """Thresholds belong to the embedder of the probe, to that of the templates where it is another one, and to the head where one decides."""
+    head = f"{distance.name}:{_sha256(pack_head(distance))}" if isinstance(distance, Siamese) else ""
+    return " ".join(filter(None, (artefact, templates, head)))
 
 
 def _read_table(path: Path) -> dict[str, Any]:

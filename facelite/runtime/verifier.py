@@ -67,7 +67,8 @@ class Verifier:
             return _undecided(first, threshold, "first picture: ")
         if second.embedding is None:
             return _undecided(second, threshold, "second picture: ")
-        return _decide(first.embedding.distance(second.embedding), None, threshold)
+        distance = self.bundle.distance.pairs(first.embedding.vector, second.embedding.vector)
+        return _decide(float(distance), None, threshold)
 
     def verify_subject(self, picture: Picture, subject: str, gallery: Gallery, /, *, fmr: float | None = None, rule: Rule = "only") -> Decision:
         """Whether ``picture`` shows the enrolled ``subject``.
@@ -102,7 +103,7 @@ class Verifier:
         look = self.look(picture, rule=rule)
         if look.embedding is None:
             return _undecided(look, threshold)
-        match = gallery.nearest(look.embedding, subject=subject)
+        match = gallery.nearest(look.embedding, subject=subject, distance=self.bundle.distance)
         return _decide(match.distance, match.subject, threshold)
 
     def _check_artefacts(self, gallery: Gallery) -> set[str]:

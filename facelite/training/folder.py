@@ -23,7 +23,7 @@ from facelite.networks.weights import BEST
 from facelite.plots import plot_log
 from facelite.training.dataset import FaceSet
 from facelite.training.recipe import TrainingRecipe
-from facelite.training.run import CURVES, FACTS, LOG, RECIPE, STATE, run_recipe, sized_network
+from facelite.training.run import CURVES, FACTS, HEAD, LOG, RECIPE, STATE, run_recipe, sized_network
 
 
 def check_run(folder: str | Path, recipe: TrainingRecipe, /, *, resume: bool) -> None:
@@ -46,7 +46,7 @@ def check_run(folder: str | Path, recipe: TrainingRecipe, /, *, resume: bool) ->
 def claim(folder: Path, recipe: TrainingRecipe, facts: dict[str, Any], /, *, resume: bool) -> None:
     """Begin a run in ``folder``, or take up the one that is there. Raises InputError as ``check_run`` does, and for other data."""
     check_run(folder, recipe, resume=resume)
-    for name in (RECIPE, FACTS, STATE, BEST, CURVES):
+    for name in (RECIPE, FACTS, STATE, BEST, HEAD, CURVES):
         for unfinished in folder.glob(f".{name}.*"):  # what a kill left of write_atomically
             unfinished.unlink()
     if (folder / FACTS).exists():

@@ -16,6 +16,7 @@ FACTS = "run.json"
 LOG = "log.csv"
 CURVES = "curves.png"
 STATE = "state.npz"
+HEAD = "best_head.npz"
 INIT = "init.npz"
 TEACHER = "teacher.npz"
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 from keras import ops
 
+from facelite.distance import LEAST, PairForm
 from facelite.errors import InputError
 from facelite.face import Floats
-from facelite.training.folder import read_state
+from facelite.networks.weights import BEST
 from facelite.training.losses import masked_mean, pair_masks
-from facelite.training.recipe import PairForm
-from facelite.training.run import STATE, run_recipe
-
-LEAST = 1e-6
-"""Added to the divisor of the chi-square form, which is 0 where both numbers are."""
+from facelite.training.run import HEAD, run_recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +33,26 @@ class SiameseHead:
 
 
 def siamese_head(run: str | Path, /) -> SiameseHead:
-    """The head that the run folder ``run`` has trained, as of its last state. Raises InputError where it has none."""
-    form, arrays = run_recipe(run).loss.siamese_form, read_state(Path(run)) or {}
+    """The head that the run folder ``run`` has trained, averaged with its best weights. Raises InputError where it has none, or that of others."""
+    form, path = run_recipe(run).loss.siamese_form, Path(run) / HEAD
+    if not path.exists():
+        raise InputError(f"{path}: expected a Siamese head, got none; train with loss.siamese")
     try:
-        return SiameseHead(arrays["objective_siamese_weights"], arrays["objective_siamese_bias"], form)
-    except KeyError:
-        raise InputError(f"{Path(run) / STATE}: expected a Siamese head, got none; train with loss.siamese") from None
+        best = (Path(run) / BEST).read_bytes()
+        with path.open("rb") as opened, np.load(opened) as file:
+            head, weights = SiameseHead(file["weights"], file["bias"], form), str(file["best_sha256"])
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: expected the Siamese head of {BEST}, got {error}; go on with the run: --resume") from None
+    if weights != hashlib.sha256(best).hexdigest():  # a kill came between the two
+        raise InputError(f"{path}: expected the Siamese head of {BEST}, got that of other weights; go on with the run: --resume")
+    return head
+
+
+def pack_siamese(weights: Floats, bias: Floats, /, *, best: bytes) -> bytes:
+    """The bytes of a run's HEAD; ``best`` are those of the weights that it was averaged with."""
+    buffer = io.BytesIO()
+    np.savez(buffer, weights=weights, bias=bias, best_sha256=np.array(hashlib.sha256(best).hexdigest()))
+    return buffer.getvalue()
 
 
 def features(a: Any, b: Any, /, *, form: PairForm) -> Any:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from facelite.calibration import BEYOND, STEPS, compare_all, compare_list, comparisons, count_people_pairs, on_grid
+from facelite.distance import scaled
 
 
-def plain_loop(vectors, subjects, numbering, probes=None):
+def plain_loop(vectors, subjects, numbering, probes=None, distance=lambda a, b: 2 - 2 * np.float32(a @ b)):
     """Sorted genuine and impostor grid points, and the pairs of people behind the impostors."""
     genuine, impostor, couples = [], [], set()
     for i in range(len(vectors)):
@@ -17,7 +18,7 @@ def plain_loop(vectors, subjects, numbering, probes=None):
                 continue
             other = vectors[j] if probes is None else probes[j]
             compared = vectors[i].any() and other.any()
-            point = int(np.ceil(np.float32(2 - 2 * np.float32(vectors[i] @ other)) * STEPS)) if compared else BEYOND
+            point = int(np.ceil(np.float32(distance(vectors[i], other)) * STEPS)) if compared else BEYOND
             if (numbering[i], subjects[i]) == (numbering[j], subjects[j]):
                 genuine.append(point)
             elif numbering[i] == numbering[j] and compared:
@@ -48,6 +49,21 @@ def test_blocks_are_the_plain_double_loop(monkeypatch, people, rows, crossed):
     assert len(couples) == found.people_pairs
     np.testing.assert_array_equal(np.sort(found.sample), spelled_out(found.impostor))  # so few that the sample is all of them
     assert (found.sample_weight == 1).all()
+
+
+@pytest.mark.parametrize("form", ["absolute", "chi-square"])
+@pytest.mark.parametrize("crossed", [False, True])
+def test_comparisons_by_a_head_are_the_plain_double_loop(monkeypatch, people, form, crossed):
+    monkeypatch.setattr(comparisons, "ROWS", 5)
+    vectors, subjects = people(0, 9, 4, 0.5)
+    vectors[:2] = 0  # no face found
+    probes, head = np.roll(vectors, 1, axis=1) if crossed else None, scaled(np.arange(1.0, vectors.shape[1] + 1), form=form)
+    found = compare_all(vectors, subjects, probes=probes, distance=head)
+    genuine, impostor, _ = plain_loop(vectors, subjects, np.zeros(len(subjects)), probes, head.pairs)
+    np.testing.assert_allclose(np.sort(found.genuine), genuine, atol=1)
+    np.testing.assert_allclose(spelled_out(found.impostor), impostor, atol=1)
+    squared = compare_all(vectors, subjects, probes=probes)
+    assert np.abs(np.sort(squared.genuine) - np.sort(found.genuine)).mean() > 100
 
 
 def test_each_comparison_knows_its_people(people):

@@ -74,6 +74,7 @@ def test_thresholds_are_those_of_the_bundle_s_embeddings(facelite, measure, bund
         "people": PEOPLE,
         "thresholds": [asdict(one) for one in expected],
         "strangers": [],
+        "decide": "squared-l2",
         "out": None,
         "default_fmr": None,
     }

@@ -41,7 +41,7 @@ def write_report(judgement: Judgement, folder: str | Path, /, *, models: Sequenc
         identification(judgement, names[0]),
         people_map(judgement.judged[0].embedded, material.person, names[0]),
         hardest(judgement.judged[0].embedded, material, models[0], names[0], faces),
-        glossary(),
+        glossary(judgement),
         provenance(judgement, models, material.source),
     ]
     sections = [section for section in wanted if section]

@@ -39,8 +39,15 @@ WORDS = (
 )
 
 
-def glossary() -> Section:
-    return Section("How to read this", [definitions(WORDS)])
+HEAD = (
+    "Siamese head",
+    "What a model may decide by in place of squared L2: learned weights for how far apart two embeddings are in each number, in the same range.",
+)
+
+
+def glossary(judgement: Judgement, /) -> Section:
+    heads = [HEAD] if any(judged.embedded.distance.name == "siamese" for judged in judgement.judged) else []
+    return Section("How to read this", [definitions([*WORDS, *heads])])
 
 
 def provenance(judgement: Judgement, models: Sequence[Model], source: str, /) -> Section:

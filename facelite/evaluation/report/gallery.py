@@ -43,7 +43,8 @@ def identification(judgement: Judgement, name: str, /) -> Section | None:
         for number, of_number in found.enrolments.items()
         for one in of_number
     ]
-    plates = [_cmc(found), _against_threshold(found), *(_by_size(found, fpir) for fpir in fpirs)]
+    words = judgement.judged[0].embedded.distance.words
+    plates = [_cmc(found), _against_threshold(found, words), *(_by_size(found, fpir) for fpir in fpirs)]
     return Section("Finding one among many", [paragraph(note + left_out), *plates, table("Searches 1:N, with 95 % intervals.", header, rows)])
 
 
@@ -64,7 +65,7 @@ def _cmc(found: Identification) -> Plate:
     return Plate("cmc", drawing, f"CMC: the share of mates among the nearest people of a gallery of {people:,}.", f"CMC curve. {told}.")
 
 
-def _against_threshold(found: Identification) -> Plate:
+def _against_threshold(found: Identification, distance: str) -> Plate:
     number, of_number = next(iter(found.enrolments.items()))
     one, x = of_number[-1], found.thresholds
     lines = [
@@ -72,7 +73,7 @@ def _against_threshold(found: Identification) -> Plate:
         Line("FPIR: strangers taken for somebody", x, one.fpir, COLOURS[3], "--"),
         Line("FPIR predicted from the FMR", x, one.fpir_predicted, GREY, ":"),
     ]
-    drawing = draw_lines(lines, x=Axis("threshold (squared L2)"), y=Axis("share of searches", low=0, high=1.02, ticks="%"))
+    drawing = draw_lines(lines, x=Axis(f"threshold ({distance})"), y=Axis("share of searches", low=0, high=1.02, ticks="%"))
     caption = f"Both errors against the threshold, in a gallery of {one.people:,} people, {_enrolled(number)}."
     crossing = min(zip(one.fnir, one.fpir, x, strict=True), key=lambda three: abs(three[0] - three[1]))
     return Plate("threshold", drawing, caption, f"{caption} They meet at {percent(crossing[0])} near the threshold {crossing[2]:.2f}.")

@@ -79,7 +79,7 @@ def _blocks(embedded: Embedded, material: Material) -> Iterator[tuple[Floats, ND
     rows = np.flatnonzero(embedded.found)
     for start in range(0, len(rows), ROWS):
         own, others = rows[start : start + ROWS], rows[start:]
-        distances = 2 - 2 * (embedded.vectors[own] @ embedded.vectors[others].T)
+        distances = embedded.distance.table(embedded.vectors[own], embedded.vectors[others])
         distances[np.tril_indices(len(own))] = np.nan  # each pair once, no picture with itself
         same = material.person[own, None] == material.person[others]
         yield distances.ravel(), same.ravel(), partial(_of_matrix, own, others)

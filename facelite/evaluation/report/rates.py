@@ -114,7 +114,7 @@ def distances(judgement: Judgement, names: Sequence[str], /) -> Section:
             np.arange(last + 1) * 4 / BINS,
             genuine[:last],
             impostor[:last],
-            x=Axis("distance (squared L2)", low=0),
+            x=Axis(f"distance ({judged.embedded.distance.words})", low=0),
             y=Axis("density"),
             mark=(at, f"{marked}: {at:.3f}"),
             colour=COLOURS[i],
@@ -176,12 +176,13 @@ def _curve(measured: Rates, impostor_pairs: int) -> tuple[NDArray[np.float64], N
 
 
 def measures(judgement: Judgement, /) -> Section | None:
-    """The same embeddings compared by squared L2, cosine and L1."""
+    """The same embeddings compared by squared L2, cosine and L1, and by the Siamese head where one decides."""
     if not judgement.measures:
         return None
-    words = {"squared_l2": "squared L2", "cosine": "cosine", "l1": "L1"}
+    words = {"squared_l2": "squared L2", "cosine": "cosine", "l1": "L1", "siamese": "Siamese head"}
     rates_of = list(next(iter(judgement.measures.values())))
     header = ["Measure", *(rate if rate == "accuracy" else f"VAL at FMR {rate}" for rate in rates_of)]
     rows = [[words[measure], *(percent(values[rate]) for rate in rates_of)] for measure, values in judgement.measures.items()]
     note = "Between unit vectors squared L2 and cosine order all pairs alike, so their rates agree; between means over a video they need not."
-    return Section("Ways to measure a distance", [paragraph(note), table("The same embeddings, compared in three ways.", header, rows)])
+    ways = f"The same embeddings, compared in {'three' if len(rows) == 3 else 'four'} ways."
+    return Section("Ways to measure a distance", [paragraph(note), table(ways, header, rows)])
