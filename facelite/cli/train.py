@@ -40,7 +40,7 @@ FEW_PICTURES = 5000
     "--teacher", type=click.Path(), help="Learn this model's embeddings: a bundle, a run folder or any .tflite embedder of aligned RGB faces."
 )
 @click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Epochs, in place of the recipe's.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of the training step; 1 makes a resumed run bit-equal to an unbroken one.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of a training step on a CPU; 1 makes a resumed run bit-equal to an unbroken one.")
 @json_option
 def train(
     recipe: str | None,
@@ -58,7 +58,8 @@ def train(
 
     With --init the default recipe is one that does not forget: at a low rate, by triplets and by what the first weights make of the pictures.
     These are judged first and stay the best where training does not help. OUT/teacher.npz keeps what --teacher made of the pictures; a recipe may
-    name it.
+    name it. Where a recipe names several sets, a picture that to the teacher looks like somebody held out in another one is left out; OUT/run.json
+    names those.
 
     Ctrl-C stops after the step and keeps what was reached, for --resume; a second one stops at once.
     """
@@ -69,14 +70,17 @@ def train(
     prepare_host(threads)
     from facelite.networks.weights import read_weights
     from facelite.training.dataset import load
+    from facelite.training.facts import left_out
     from facelite.training.folder import check_run
     from facelite.training.recipe import default_recipe
+    from facelite.training.run import FACTS
 
     model, weights = open_model(teacher) if teacher else None, read_weights(init) if init else None
     from_start: dict[str, Any] = {"fine": weights is not None, "numbers": _numbers(model) if model else 0}
     chosen = _chosen(recipe, network, epochs, out if resume else None, Path(out).resolve().name, from_start)
     check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
-    faces = load(data, chosen.data, chosen.teacher)
+    teach, begun = _teach(model) if model else None, resume and (Path(out) / FACTS).exists()
+    faces = load(data, chosen.data, chosen.teacher, teach=None if begun else teach, left_out=left_out(out) if begun else None)
     if not recipe and not resume:
         chosen = default_recipe(chosen.network.name, chosen.space, pictures=len(faces[0]), epochs=epochs, **from_start)
     _say_pictures(*faces, random=not init and not resume)
@@ -89,7 +93,7 @@ def train(
             out,
             resume=resume,
             init=weights,
-            teach=_teach(model) if model else None,
+            teach=teach,
             stop=lambda step: stop(),
             began=_say_resumed,
             progress=_live_line,
@@ -133,10 +137,12 @@ def _numbers(model: Model) -> int:
 
 
 def _teach(model: Model) -> Callable[[FaceSet], Floats]:
-    """What gives the model's embeddings of pictures, with a progress bar."""
+    """What gives the model's embeddings of pictures, with a progress bar; of those that have theirs, these."""
     from facelite.training.teach import teach
 
     def targets(faces: FaceSet) -> Floats:
+        if faces.has_target.all():
+            return faces.targets
         with bar("teaching") as progress:
             return teach(model.make, faces, progress=progress)
 
@@ -149,6 +155,8 @@ def _say_pictures(training: FaceSet, held_out: FaceSet, *, random: bool) -> None
 
     at = judged_at(held_out)
     click.echo(f"{len(training)} pictures to train on, {len(held_out)} of {held_out.people} people held out: VAL at {at}", err=True)
+    if without := len(training.left_out):
+        click.echo(f"{without} more left out: to the teacher they look like somebody held out in another set; run.json names them", err=True)
     if random and len(training) < FEW_PICTURES:
         warn(
             f"expected {FEW_PICTURES:,} pictures or more to begin with random weights, got {len(training):,}: expect many more errors than "

@@ -6,9 +6,9 @@ Whether a person is held out depends on a hash of the person's name alone, so ev
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -20,6 +20,7 @@ from facelite.face import Floats, Pixels
 from facelite.image import read_image
 from facelite.split import HELD_OUT_SHARE, Set, counted, is_held_out
 from facelite.training.geometry import CropGeometry, read_geometry
+from facelite.training.leaks import leaks
 from facelite.training.recipe import Teacher
 
 Integers = NDArray[np.int64]
@@ -36,7 +37,7 @@ class FaceSet:
     """``pixels`` (n, s, s, 3) uint8 stored crops; ``names`` "set/person/picture"; ``subjects`` (n,), UNKNOWN or the person's index.
 
     ``numbering`` (n,): inside one, two subjects are two people. ``targets`` (n, d) are the teacher's unit embeddings, or zeros
-    where ``has_target`` (n,) is False.
+    where ``has_target`` (n,) is False. ``left_out``: names of pictures that a training part is without, see ``load``.
     """
 
     pixels: Pixels
@@ -46,6 +47,7 @@ class FaceSet:
     targets: Floats
     has_target: NDArray[np.bool_]
     geometry: CropGeometry
+    left_out: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -55,33 +57,46 @@ class FaceSet:
         return len(np.unique(self.subjects[self.subjects >= 0]))
 
 
-def load(root: str | Path, sets: Sequence[Set], teacher: Teacher | None, /) -> tuple[FaceSet, FaceSet]:
+def load(
+    root: str | Path,
+    sets: Sequence[Set],
+    teacher: Teacher | None,
+    /,
+    *,
+    teach: Callable[[FaceSet], Floats] | None = None,
+    left_out: Collection[str] | None = None,
+) -> tuple[FaceSet, FaceSet]:
     """The training part and the held-out part of the ``sets`` under ``root``.
+
+    The training part is without pictures that probably show somebody held out, by ``leaks`` on the embeddings of the teacher: those in its file,
+    else, where there are several numberings, those (n, d) that ``teach`` gives; it is asked for the held-out part too, whom they never teach.
+    ``left_out`` are the names of such pictures as a run has found them: then nobody is asked, and nothing compared.
 
     Raises InputError for a set without crops, for crops of two geometries or that cannot be read, for a teacher file that does not fit,
     and where fewer than two people are left on one of the sides.
     """
     root = Path(root)
     geometry = _one_geometry(root, sets)
-    names, labels = _find(root, sets)
+    names, subjects, numbering = _find(root, sets)
     held = np.array([is_held_out(_person(name)) for name in names])
-    numberings = {name: i for i, name in enumerate(sorted({numbering for numbering, _ in labels}))}
-    people = {label: i for i, label in enumerate(sorted({label for label in labels if label[1]}))}
-    subjects = np.array([people.get(label, UNKNOWN) for label in labels])
-    group = np.array([numberings[numbering] for numbering, _ in labels])
     targets, has_target = read_teacher(root / teacher.file, names) if teacher and teacher.file else _no_targets(len(names))
-    leaking = _leaks(subjects, group, targets, has_target, held, teacher.leak if teacher else 0.0)
-    training = np.flatnonzero(~held & ~leaking)
-    judging = np.flatnonzero(held & (subjects >= 0))
+    leak, known = teacher.leak if teacher and left_out is None else 0.0, set(left_out or ())
+    leaking = np.array([name in known for name in names])
+    leaking |= leaks(targets, has_target, subjects=subjects, numbering=numbering, held=held, leak=leak)
+    training, judging = np.flatnonzero(~held & ~leaking), np.flatnonzero(held & (subjects >= 0))
     judging = judging[counted([names[i] for i in judging], [str(subjects[i]) for i in judging])]
-    _check(root, subjects[training], group[training], "to train on")
-    _check(root, subjects[judging], group[judging], "held out")
+    _check(root, subjects[training], numbering[training], "to train on")
+    _check(root, subjects[judging], numbering[judging], "held out")
 
     def part(chosen: Integers) -> FaceSet:
         own = [names[i] for i in chosen]
-        return FaceSet(_read_crops(root, own, geometry), own, subjects[chosen], group[chosen], targets[chosen], has_target[chosen], geometry)
+        return FaceSet(_read_crops(root, own, geometry), own, subjects[chosen], numbering[chosen], targets[chosen], has_target[chosen], geometry)
 
-    return part(training), part(judging)
+    faces, held_out = replace(part(training), left_out=[names[i] for i in np.flatnonzero(~held & leaking)]), part(judging)
+    if teach and leak and teacher and not teacher.file and len(np.unique(numbering)) > 1:
+        faces = _taught(faces, held_out, teach, leak)
+        _check(root, faces.subjects, faces.numbering, "to train on")
+    return faces, held_out
 
 
 def _one_geometry(root: Path, sets: Sequence[Set]) -> CropGeometry:
@@ -92,10 +107,10 @@ def _one_geometry(root: Path, sets: Sequence[Set]) -> CropGeometry:
     return next(iter(geometries.values()))
 
 
-def _find(root: Path, sets: Sequence[Set]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The names of all crops, and (numbering, person) of each; the person is "" where nobody has said who it is."""
+def _find(root: Path, sets: Sequence[Set]) -> tuple[list[str], Integers, Integers]:
+    """The names of all crops, and subject and numbering (n,) of each."""
     names: list[str] = []
-    labels: list[tuple[str, str]] = []
+    labels: list[tuple[str, str]] = []  # numbering and person; "" where nobody has said who it is
     for one in sets:
         folder = root / one.folder
         found = sorted(path.relative_to(folder) for path in folder.glob("[!.]*/[!.]*.jpg"))
@@ -103,7 +118,9 @@ def _find(root: Path, sets: Sequence[Set]) -> tuple[list[str], list[tuple[str, s
             raise InputError(f"{folder}: expected aligned crops person/picture.jpg, found none; see its align.csv, or take the set out of the recipe")
         names += [Path(one.folder, path).as_posix() for path in found]
         labels += [(one.numbering or one.folder, path.parent.name if one.labelled else "") for path in found]
-    return names, labels
+    numberings = {name: i for i, name in enumerate(sorted({numbering for numbering, _ in labels}))}
+    people = {label: i for i, label in enumerate(sorted({label for label in labels if label[1]}))}
+    return names, np.array([people.get(label, UNKNOWN) for label in labels]), np.array([numberings[numbering] for numbering, _ in labels])
 
 
 def _person(name: str) -> str:
@@ -140,6 +157,26 @@ def _read_crops(root: Path, names: list[str], geometry: CropGeometry) -> Pixels:
     return pixels
 
 
+def _taught(training: FaceSet, held_out: FaceSet, teach: Callable[[FaceSet], Floats], leak: float) -> FaceSet:
+    """``training`` with the targets that ``teach`` gives, without what leaks by these and by those of ``held_out``, asked for this alone."""
+    both = training, held_out
+    targets = np.concatenate([teach(faces) for faces in both])
+    subjects, numbering = np.concatenate([(faces.subjects, faces.numbering) for faces in both], axis=1)
+    known, held = np.ones(len(targets), np.bool_), np.arange(len(targets)) >= len(training)
+    leaking = leaks(targets, known, subjects=subjects, numbering=numbering, held=held, leak=leak)[: len(training)]
+    taught = replace(training, targets=targets[: len(training)], has_target=known[: len(training)])
+    return replace(_keep(taught, np.flatnonzero(~leaking)), left_out=[training.names[i] for i in np.flatnonzero(leaking)])
+
+
+def _keep(faces: FaceSet, rows: Integers) -> FaceSet:
+    """The ``rows``, in order, of ``faces``. Their crops move up in the array that they are in: there is never a second copy."""
+    for place, row in enumerate(rows):
+        faces.pixels[place] = faces.pixels[row]
+    names = [faces.names[i] for i in rows]
+    labels, known = (faces.subjects[rows], faces.numbering[rows]), (faces.targets[rows], faces.has_target[rows])
+    return FaceSet(faces.pixels[: len(rows)], names, *labels, *known, faces.geometry)
+
+
 def _no_targets(pictures: int) -> tuple[Floats, NDArray[np.bool_]]:
     return np.zeros((pictures, 1), np.float32), np.zeros(pictures, np.bool_)
 
@@ -170,21 +207,3 @@ def read_teacher(path: Path, names: Sequence[str], /) -> tuple[Floats, NDArray[n
 def _without_suffix(name: str) -> str:
     folder, slash, picture = name.rpartition("/")
     return folder + slash + (picture.rpartition(".")[0] or picture)
-
-
-def _leaks(
-    subjects: Integers, numbering: Integers, targets: Floats, has_target: NDArray[np.bool_], held: NDArray[np.bool_], leak: float
-) -> NDArray[np.bool_]:
-    """Pictures (n,) that lie within ``leak`` of the mean embedding of a held-out person of another numbering."""
-    leaking = np.zeros(len(subjects), np.bool_)
-    for one in np.unique(numbering[held & (subjects >= 0)]):
-        part = held & (numbering == one) & (subjects >= 0) & has_target
-        people, index = np.unique(subjects[part], return_inverse=True)
-        means = np.zeros((len(people), targets.shape[1]), np.float32)
-        np.add.at(means, index, targets[part])
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
-        others = np.flatnonzero((numbering != one) & has_target)
-        for some in np.split(others, range(READ, len(others), READ)):  # in parts: pictures x people is large
-            if len(people) and len(some):
-                leaking[some] |= 2 - 2 * (targets[some] @ means.T).max(1) < leak
-    return leaking
