@@ -1,14 +1,15 @@
 """A recipe -> a run folder: the loop that trains, judges on held-out people, and survives a kill at any point.
 
 The run folder holds ``recipe.json``, ``run.json`` (versions, and which data), ``log.csv`` and its ``curves.png``, ``state.npz`` (everything
-a resumed run needs), ``best.npz`` (the averaged weights that did best on the held-out people), ``init.npz`` (what it began with, if named) and
-``teacher.npz`` (the targets of a teacher without a file; other recipes may name it).
+a resumed run needs), ``best.npz`` (the averaged weights that did best on the held-out people), where a Siamese head is trained
+``best_head.npz`` (averaged with those), ``init.npz`` (what it began with, if named) and ``teacher.npz`` (the targets of a teacher without a file;
+other recipes may name it).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,9 +27,12 @@ from facelite.training.facts import run_facts
 from facelite.training.folder import append_log, check_run, claim, cut_log, damaged, draw_log, read_state, write, write_arrays, write_teacher
 from facelite.training.identities import people_of
 from facelite.training.judging import JUDGED, embed_crops, gain, judge, judged_at, unit_rows
+from facelite.training.mining import from_arrays, mine, to_arrays
 from facelite.training.pipeline import batches
 from facelite.training.recipe import TrainingRecipe
-from facelite.training.run import INIT, STATE, TEACHER, sized_network
+from facelite.training.run import HEAD, INIT, STATE, TEACHER, sized_network
+from facelite.training.sampling import Proposals
+from facelite.training.siamese import pack_siamese
 from facelite.training.state import TrainingState, named
 from facelite.training.statistics import Statistics
 
@@ -99,11 +103,10 @@ def train(
     TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when ``out`` cannot be written.
     """
     run = _Run(recipe, data, Path(out), resume, init, teach)
-    faces = run.faces
     state, first = run.state, run.state.step
     began(first, state.steps)
     start = logged = saved = time.monotonic()
-    with closing(batches(recipe, faces, steps=range(first, state.steps), workers=workers)) as ahead:
+    with closing(run.batches(workers)) as ahead:
         for x, y in ahead:
             loss = state.take_step(x, y)
             last = state.step == state.steps
@@ -141,7 +144,7 @@ class _Run:
         init: Weights | None,
         teach: Callable[[FaceSet], Floats] | None,
     ) -> None:
-        self.out, self.held_out, self.network = out, data[1], sized_network(recipe.network)
+        self.recipe, self.out, self.held_out, self.network = recipe, out, data[1], sized_network(recipe.network)
         self.init = init if init is not None or not (out / INIT).exists() else read_weights(out / INIT)
         check_run(out, recipe, resume=resume)
         self.judge_model = build(self.network, keras=keras)
@@ -157,11 +160,13 @@ class _Run:
             write(out / INIT, pack_weights(self.init))
         if _teaches_itself(recipe):
             write_teacher(out / TEACHER, self.faces)
-        self.best, self.best_weights = -1.0, list[Floats]()
+        self.best, self.best_weights, self.best_head = -1.0, list[Floats](), list[Floats]()
         self.judged = dict.fromkeys(JUDGED, float("nan"))
         self.drawn, self.flat = True, 0
+        self.proposals: Proposals | None = None
+        self.columns = COLUMNS + MINED * bool(recipe.mining.every)
         self._restore()
-        cut_log(out, self.state.step, COLUMNS)
+        cut_log(out, self.state.step, self.columns)
         if self.init is not None and self.best < 0:
             self.judge()  # where training does not help, these stay the best
 
@@ -187,6 +192,30 @@ class _Run:
         set_weights(self.judge_model, weights)
         return embed_crops(self.judge_model, faces, self.network)
 
+    def batches(self, workers: int, /) -> Generator[tuple[Floats, Floats], None, None]:
+        """The batches that are left. Where the recipe mines, those ahead end at a multiple of its steps, and after that one it looks anew."""
+        state, every = self.state, self.recipe.mining.every or self.state.steps
+        while state.step < state.steps:
+            if state.step and state.step % every == 0:
+                self.mine()
+            steps = range(state.step, min(state.step - state.step % every + every, state.steps))
+            with closing(batches(self.recipe, self.faces, steps=steps, workers=workers, proposals=self.proposals)) as ahead:
+                yield from ahead
+
+    def mine(self) -> None:
+        """Propose what is hard for the averaged weights, out of twice as many pictures of a person as a batch shows: so there is a choice."""
+        self.state.check_finite()
+        self.judge_model.set_weights(self.state.average)
+        self.proposals = mine(
+            self.faces,
+            lambda faces: embed_crops(self.judge_model, faces, self.network),
+            mining=self.recipe.mining,
+            each=2 * self.recipe.schedule.pictures,
+            margin=self.recipe.loss.margin,
+            seed=self.recipe.schedule.seed,
+            step=self.state.step,
+        )
+
     def judge(self) -> None:
         """VAL of the averaged weights on the held-out people; keep them if they are the best so far."""
         self.state.check_finite()
@@ -195,13 +224,22 @@ class _Run:
         self.drawn = False
         if self.judged["val"] > self.best:
             self.best, self.best_weights = self.judged["val"], [value.copy() for value in self.state.average]
-            write(self.out / BEST, pack_weights(get_weights(self.judge_model)))
+            self.best_head = [value.copy() for value in self.state.head]
+            self._write_best()
+
+    def _write_best(self) -> None:
+        """The best weights, which the judging model holds, and their head, if there is one."""
+        best = pack_weights(get_weights(self.judge_model))
+        write(self.out / BEST, best)
+        if self.best_head:
+            write(self.out / HEAD, pack_siamese(*self.best_head, best=best))
 
     def log(self, loss: float, now: Statistics, speed: float) -> None:
         """A line of the log, and the curves when it holds a new judgement."""
         step = self.state.step
         values = {"epoch": step / self.per_epoch, "loss": loss, "images_per_second": speed, **asdict(now), **self.judged}
-        append_log(self.out, {"step": step, **{name: round(values[name], 5) for name in COLUMNS[1:]}})
+        values["mined_active"] = self.proposals.active if self.proposals else float("nan")
+        append_log(self.out, {"step": step, **{name: round(values[name], 5) for name in self.columns[1:]}})
         if not self.drawn:
             draw_log(self.out)
             self.drawn = True
@@ -218,8 +256,8 @@ class _Run:
     def save(self) -> None:
         """Write the state: what a resumed run goes on from."""
         self.state.check_finite()
-        arrays = self.state.arrays() | {f"best_{i:04d}": value for i, value in enumerate(self.best_weights)}
-        arrays |= {"best": np.array(self.best), "judged": np.array([self.judged[name] for name in JUDGED])}
+        arrays = self.state.arrays() | {f"best_{i:04d}": value for i, value in enumerate(self.best_weights + self.best_head)}
+        arrays |= {"best": np.array(self.best), "judged": np.array([self.judged[name] for name in JUDGED])} | to_arrays(self.proposals)
         write_arrays(self.out / STATE, arrays)
 
     def _restore(self) -> None:
@@ -229,20 +267,26 @@ class _Run:
             return
         try:
             self.state.restore(arrays)
-            self.best, self.best_weights = float(arrays["best"]), named(arrays, "best")
+            self.best, kept, count = float(arrays["best"]), named(arrays, "best"), len(self.state.average)
+            self.best_weights, self.best_head = kept[:count], kept[count:]
             self.judged = dict(zip(JUDGED, arrays["judged"].tolist(), strict=True))
+            self.proposals = from_arrays(arrays)
             if self.best_weights:
                 self.judge_model.set_weights(self.best_weights)
         except (KeyError, ValueError) as error:
             raise damaged(self.out, error) from None
         if self.best_weights:
-            write(self.out / BEST, pack_weights(get_weights(self.judge_model)))
+            self._write_best()
         else:
-            (self.out / BEST).unlink(missing_ok=True)
+            for name in (BEST, HEAD):
+                (self.out / name).unlink(missing_ok=True)
 
 
 COLUMNS = ["step", "epoch", "loss", "images_per_second", *Statistics.__dataclass_fields__, *JUDGED]
 """The columns of the log."""
+
+MINED = ["mined_active"]
+"""The column more of a run that mines: see ``sampling.Proposals.active``."""
 
 
 def _teaches_itself(recipe: TrainingRecipe) -> bool:

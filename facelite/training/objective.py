@@ -1,4 +1,4 @@
-"""The recipe's losses as Keras trains by them: the weighted sum, the variables that some of them own, and the model that learns both."""
+"""The recipe's losses as Keras trains by them: the weighted sum, and the variables that some of them own."""
 
 from __future__ import annotations
 
@@ -76,19 +76,3 @@ class Objective(keras.layers.Layer):  # type: ignore[misc]
         loss = centre_loss(*batch, people=self.people, centres=centres)
         self.centres.assign(moved_centres(*batch, people=self.people, centres=centres, rate=self.terms.centre_rate))
         return loss
-
-
-class Trainer(keras.Model):  # type: ignore[misc]
-    """``network`` and ``objective`` as one model that Keras can take steps with; it embeds as the network does."""
-
-    def __init__(self, network: Any, objective: Objective, /) -> None:
-        super().__init__(name="trainer")
-        self.network, self.objective = network, objective
-        self.built = True
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        return self.network(x, training=training)
-
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:  # noqa: ARG002
-        """What Keras asks for in each step, with ``y`` the packed labels and ``y_pred`` the embeddings."""
-        return self.objective(y, y_pred)

@@ -15,13 +15,23 @@ from facelite.training.augment import vary
 from facelite.training.dataset import FaceSet, Integers
 from facelite.training.recipe import TrainingRecipe
 from facelite.training.run import sized_network
-from facelite.training.sampling import Sampler
+from facelite.training.sampling import Proposals, Sampler
 
 
-def batches(recipe: TrainingRecipe, faces: FaceSet, /, *, steps: range, workers: int) -> Generator[tuple[Floats, Floats], None, None]:
-    """The batches (inputs, labels) of ``steps`` in their order, made by ``workers`` threads ahead of their use."""
+def batches(
+    recipe: TrainingRecipe, faces: FaceSet, /, *, steps: range, workers: int, proposals: Proposals | None = None
+) -> Generator[tuple[Floats, Floats], None, None]:
+    """The batches (inputs, labels) of ``steps`` in their order, made by ``workers`` threads ahead of their use; all by the same ``proposals``."""
     schedule = recipe.schedule
-    sampler = Sampler(faces, batch=schedule.batch, labelled=schedule.labelled, pictures=schedule.pictures, seed=schedule.seed)
+    sampler = Sampler(
+        faces,
+        batch=schedule.batch,
+        labelled=schedule.labelled,
+        pictures=schedule.pictures,
+        seed=schedule.seed,
+        proposals=proposals,
+        follow=recipe.mining.follow,
+    )
     pool = ThreadPoolExecutor(workers)
     ahead: deque[Future[tuple[Floats, Floats]]] = deque()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from facelite.distance import PairForm
 from facelite.networks import NETWORKS
 from facelite.split import Set
 from facelite.training.augment import Augmentation
@@ -17,8 +18,8 @@ LEAST_STEPS = 1000
 
 
 FINE_STEPS, FINE_RATE, FINE_AVERAGE, FINE_TRIPLET = 150, 3e-4, 0.99, 0.2
-"""Of a run that begins with trained weights: least steps, rate, decay of the average, and weight of the triplets beside what those weights make
-of the pictures.
+"""Of a run that begins with trained weights, by AdamW: least steps, rate, decay of the average, and weight of the triplets beside what
+those weights make of the pictures.
 
 The released NNS2 on 729 pictures of 32 held-out people, batches of 128: VAL at FMR 1e-2 / 1e-3 on other pictures of the same people
 71.4 / 43.7 -> 83.3 / 61.4 %, on 600 other people 62.9 / 35.5 -> 62.3 / 33.4 %. With triplets of weight 1 beside the embeddings alone, 300
@@ -56,9 +57,6 @@ class Teacher:
 
 Mining = Literal["semi-hard", "batch-hard", "batch-all"]
 """Which of a batch's triplets count: see ``losses.triplet_loss``."""
-
-PairForm = Literal["absolute", "chi-square"]
-"""What the Siamese head is told of two embeddings: see ``siamese.features``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +100,22 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast: AdamW, a linear warm-up and a cosine to zero.
+    """How long and how fast: the ``optimizer`` (see ``muon``), a linear warm-up and a cosine to zero.
 
     ``batch`` pictures a step: about ``labelled`` of them as people with up to ``pictures`` each, the rest drawn from all.
     An epoch is as many pictures as there are in the training part. ``average``: decay per step of the averaged weights, which are what is
     judged and released. ``judge``: epochs between two looks at the held-out people.
+
+    ``chunk``: pictures that the network takes at a time, 0: the whole batch. It needs the memory of so many pictures, and about a third more
+    work, one more look at each; the loss stays that of the whole batch, with its labelled x labelled x batch distances, but BatchNorm sees
+    chunks: see ``trainer.Trainer``.
     """
 
     epochs: float = 20.0
     batch: int = 256
     labelled: int = 96
     pictures: int = 6
+    optimizer: Literal["muon", "adamw"] = "muon"
     rate: float = 3e-3
     warmup: float = 0.5
     decay: float = 0.05
@@ -120,12 +123,15 @@ class Schedule:
     judge: float = 1.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "mixed_bfloat16"
     seed: int = 1
+    chunk: int = 0
 
     def __post_init__(self) -> None:
         if not (0 < self.labelled <= self.batch and self.pictures >= 2 and self.epochs > 0 and self.judge > 0):
             raise ValueError(f"expected 0 < labelled <= batch, pictures >= 2, epochs and judge > 0, got {self}")
         if not (self.rate > 0 and self.warmup >= 0 and self.decay >= 0 and 0 <= self.average < 1):
             raise ValueError(f"expected rate > 0, warmup and decay >= 0, 0 <= average < 1, got {self}")
+        if self.chunk < 0 or (self.chunk and self.batch % self.chunk):
+            raise ValueError(f"expected a chunk that divides the batch, or 0, got {self}")
 
     def steps_an_epoch(self, pictures: int, /) -> int:
         return max(1, pictures // self.batch)
@@ -133,6 +139,26 @@ class Schedule:
     def steps(self, pictures: int, /) -> int:
         """Of the whole run, on a training part of so many ``pictures``."""
         return max(1, round(self.epochs * self.steps_an_epoch(pictures)))
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineMining:
+    """Hard pictures and people found by a look at the data, beside those that the loss finds in a batch.
+
+    ``every``: steps between two looks, 0: none. A look embeds up to ``pictures`` pictures of labelled people and keeps for each the nearest
+    picture of each of the ``people`` nearest others. In a batch up to ``follow`` of these come behind a person.
+    """
+
+    every: int = 0
+    pictures: int = 5000
+    people: int = 8
+    follow: int = 3
+
+    def __post_init__(self) -> None:
+        if self.every < 0 or self.pictures < 4:
+            raise ValueError(f"expected every >= 0, and pictures >= 4, which are two people with two each, got {self}")
+        if min(self.people, self.follow) < 1:
+            raise ValueError(f"expected people and follow >= 1, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +172,7 @@ class TrainingRecipe:
     loss: Loss = field(default_factory=Loss)
     schedule: Schedule = field(default_factory=Schedule)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    mining: OfflineMining = field(default_factory=OfflineMining)
 
     def __post_init__(self) -> None:
         folders = [one.folder for one in self.data]
@@ -174,7 +201,8 @@ def default_recipe(
         schedule = _stretched(schedule, pictures, FINE_STEPS if fine else LEAST_STEPS)
     loss, teacher = Loss(), Teacher() if fine or numbers else None
     if fine:
-        loss, schedule = Loss(triplet=FINE_TRIPLET, embedding=1.0, pairwise=10.0), replace(schedule, rate=FINE_RATE, average=FINE_AVERAGE)
+        loss = Loss(triplet=FINE_TRIPLET, embedding=1.0, pairwise=10.0)
+        schedule = replace(schedule, optimizer="adamw", rate=FINE_RATE, average=FINE_AVERAGE)
     if numbers:
         fits = numbers == (NETWORKS[network].embedding if network in NETWORKS else 0)
         loss = Loss(triplet=0.5, embedding=float(fits), pairwise=10.0)

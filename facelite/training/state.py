@@ -13,11 +13,13 @@ from facelite.networks import build, set_weights
 from facelite.networks.weights import Weights
 from facelite.training.dataset import Integers
 from facelite.training.judging import unit_rows
-from facelite.training.objective import Objective, Trainer
+from facelite.training.muon import Muon
+from facelite.training.objective import Objective
 from facelite.training.pipeline import unpack
 from facelite.training.recipe import Schedule, TrainingRecipe
 from facelite.training.run import sized_network
 from facelite.training.statistics import Statistics, statistics
+from facelite.training.trainer import Trainer
 
 Arrays = dict[str, np.ndarray]
 
@@ -26,7 +28,8 @@ class TrainingState:
     """Owns the Keras model, what its losses learn besides it, and the optimizer of both.
 
     ``people`` (c, 2) are the training part's, by numbering and subject. ``average`` are the averaged weights in the order of
-    ``model.get_weights()``; what the losses learn is not averaged and is no part of a released network.
+    ``model.get_weights()``, and ``head`` is the Siamese head averaged with them, weights and bias, empty without one: a bundle may decide by it.
+    What else the losses learn is not averaged and is no part of anything released.
     """
 
     def __init__(self, recipe: TrainingRecipe, people: Integers, /, *, per_epoch: int, steps: int) -> None:
@@ -38,16 +41,20 @@ class TrainingState:
         try:
             self.model = build(network, keras=keras)
             self.objective = Objective(recipe.loss, people, embedding=network.embedding, anchors=schedule.labelled, seed=schedule.seed)
-            self.trainer = Trainer(self.model, self.objective)
+            self.trainer = Trainer(self.model, self.objective, chunk=schedule.chunk)
         finally:
             keras.config.set_dtype_policy(before)
-        optimizer = keras.optimizers.AdamW(schedule.rate, weight_decay=schedule.decay)
+        if schedule.optimizer == "muon":
+            optimizer = Muon(schedule.rate, weight_decay=schedule.decay, adamw=(self.objective.name,))
+        else:
+            optimizer = keras.optimizers.AdamW(schedule.rate, weight_decay=schedule.decay)
         optimizer.exclude_from_weight_decay(var_list=self.objective.trainable_variables, var_names=["gamma", "beta", "bias"])
         compiled = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
         self.trainer.compile(optimizer=optimizer, **compiled)
         self.optimizer = self.trainer.optimizer  # in mixed_float16 Keras wraps it
         self.optimizer.build(self.trainer.trainable_variables)
         self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
+        self.head = self._head()
 
     def begin_with(self, weights: Weights) -> None:
         """Take ``weights`` by layer name in place of the random ones. Raises InputError for another network's."""
@@ -66,18 +73,19 @@ class TrainingState:
         if not isfinite(loss):
             raise self._not_finite(f"a loss of {loss}")
         decay = min(self.recipe.schedule.average, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(self.average, self.model.get_weights(), strict=True):
+        for mean, value in zip(self.average + self.head, self.model.get_weights() + self._head(), strict=True):
             mean += np.float32(1 - decay) * (np.asarray(value, np.float32) - mean)
         return loss
 
     def check_finite(self) -> None:
         """Raises TrainingCollapsed when a weight is or was not finite: the average remembers. To be called before anything is kept."""
-        if not all(np.isfinite(mean).all() for mean in self.average):
+        if not all(np.isfinite(mean).all() for mean in self.average + self.head):
             raise self._not_finite("weights that are not")
 
     def measure(self, x: Floats, y: Floats) -> Statistics:
         """What the current weights make of a batch."""
-        vectors = unit_rows(np.asarray(self.trainer.predict_on_batch(x), np.float32))
+        parts = np.split(x, range(size, len(x), size)) if (size := self.recipe.schedule.chunk) else [x]
+        vectors = unit_rows(np.concatenate([np.asarray(self.trainer.predict_on_batch(part), np.float32) for part in parts]))
         _, _, subjects, numbering = unpack(y)
         return statistics(vectors, subjects, numbering, anchors=self.recipe.schedule.labelled, margin=self.recipe.loss.margin)
 
@@ -85,6 +93,7 @@ class TrainingState:
         """Everything that the next step depends on."""
         arrays = {f"weights_{i:04d}": value for i, value in enumerate(self.model.get_weights())}
         arrays |= {f"average_{i:04d}": value for i, value in enumerate(self.average)}
+        arrays |= {f"head_{i:04d}": value for i, value in enumerate(self.head)}
         arrays |= {f"optimizer_{i:04d}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(self.optimizer.variables)}
         arrays |= {f"objective_{variable.name}": keras.ops.convert_to_numpy(variable) for variable in self.objective.variables}
         return arrays | {"step": np.array(self.step)}
@@ -100,7 +109,13 @@ class TrainingState:
             variable.assign(value)
         for variable in self.objective.variables:
             variable.assign(arrays[f"objective_{variable.name}"])
+        self.head = named(arrays, "head") or self._head()  # a state of before there was the average
         self.step = int(arrays["step"])
+
+    def _head(self) -> list[Floats]:
+        """The Siamese head as the last step has left it."""
+        learned = (self.objective.siamese_weights, self.objective.siamese_bias) if self.recipe.loss.siamese else ()
+        return [np.array(keras.ops.convert_to_numpy(variable), np.float32) for variable in learned]
 
     def _not_finite(self, what: str) -> TrainingCollapsed:
         return TrainingCollapsed(

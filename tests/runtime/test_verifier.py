@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import facelite
-from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, Bundle, load_bundle, pack_bundle
+from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, HEAD, Bundle, load_bundle, pack_bundle
+from facelite.distance import pack_head, scaled
 from facelite.errors import BundleError, GalleryError, ImageError, SelfTestError, SpaceMismatch, UnsupportedRate
 from facelite.face import Embedding, Outcome
 from facelite.gallery import Gallery
@@ -266,3 +267,26 @@ def test_templates_of_another_embedder_are_refused_even_in_the_same_space(verifi
     ):
         with pytest.raises(GalleryError, match="expected templates of the bundle's embedder"):
             use()
+
+
+# a bundle that decides by a Siamese head
+
+
+def test_a_head_decides_between_pictures_and_against_a_gallery(verifier, bundle, astronaut, hopper, tmp_path):
+    """One that sees nothing but the number in which two people are most alike takes one for the other; squared L2 does not."""
+    a, b = (verifier.look(picture).embedding.vector for picture in (astronaut, hopper))
+    blind = scaled(np.eye(len(a))[np.argmin(np.abs(a - b))], form="absolute")
+    seeing = scaled(np.random.default_rng(0).random(len(a)), form="chi-square")
+    for head, accepted in ((blind, True), (seeing, None)):
+        by_head = Verifier(load_bundle(pack_bundle(replace(bundle.manifest, decide="siamese"), {**bundle.files, HEAD: pack_head(head)})))
+        expected = float(head.pairs(a, b))
+        with Gallery(tmp_path / f"{head.form}.db", space=verifier.manifest.space, create=True) as gallery:
+            verifier.enrol("Grace", [hopper], gallery)  # templates are the same, whatever decides
+            decisions = [by_head.verify(astronaut, hopper), by_head.verify_subject(astronaut, "Grace", gallery), by_head.identify(astronaut, gallery)]
+            by_squared_l2 = [verifier.verify(astronaut, hopper), verifier.identify(astronaut, gallery)]
+        for decision in decisions:
+            assert decision.distance == pytest.approx(expected, abs=1e-6)
+            assert decision.accepted is (decision.distance <= decision.threshold.distance) is (accepted or decision.accepted)
+        for decision in by_squared_l2:
+            assert not decision.accepted
+            assert abs(decision.distance - expected) > 0.1

@@ -33,7 +33,7 @@ def weights(tmp_path_factory, tiny, small, recipe):
     patch = pytest.MonkeyPatch()
     patch.setitem(NETWORKS, "small", small)
     patch.setattr(fit, "LOG_SECONDS", math.inf)
-    result = fit.train(recipe(epochs=10.0), load(tiny, (Set("."),), None), tmp_path_factory.mktemp("first") / "out")
+    result = fit.train(recipe(epochs=10.0, optimizer="adamw"), load(tiny, (Set("."),), None), tmp_path_factory.mktemp("first") / "out")
     patch.undo()
     return read_weights(result.weights.parent)
 
@@ -60,7 +60,7 @@ def test_a_hold_keeps_the_embeddings_near(tmp_path, faces, weights, small, recip
     """The mean distance that the embeddings of held-out people have moved."""
     before, moved = embed(weights, faces[1], small), {}
     for name, options in (("held", HOLD), ("free", {})):
-        fit.train(recipe(epochs=8.0, average=0.0, **options), faces, tmp_path / name, init=weights)
+        fit.train(recipe(epochs=8.0, average=0.0, optimizer="adamw", **options), faces, tmp_path / name, init=weights)
         with np.load(tmp_path / name / STATE) as state:
             model = build(small, keras=keras)
             model.set_weights([state[key] for key in sorted(state.files) if key.startswith("average_")])

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
 from math import exp
 
+import keras
 import numpy as np
 import pytest
 
@@ -176,18 +172,46 @@ def test_the_scale_is_the_recipe_s_or_the_least():
 
 @pytest.mark.usefixtures("small_network")
 def test_what_the_terms_own_is_in_the_state_alone(tmp_path, faces, recipe, arrays):
-    """Not among the averaged weights, the best ones, or the network's."""
+    """Not among the averaged weights, or the network's; of the Siamese head there is an average of its own, which is kept with the best weights."""
     fit.train(recipe(epochs=1.0), faces, tmp_path / "without")
     fit.train(recipe(epochs=1.0, loss=Loss(softmax=1, centre=1, siamese=1, siamese_form="chi-square")), faces, tmp_path / "with")
     without, own = (arrays(tmp_path / name / STATE) for name in ("without", "with"))
     names = {"objective_classifier", "objective_centres", "objective_siamese_weights", "objective_siamese_bias"}
     assert {name for name in own if name.startswith("objective_")} == names and own["objective_centres"].shape == (12, 16)
-    assert {name for name in without if not name.startswith("optimizer")} == {name for name in own if not name.startswith("optimizer")} - names
+    count = sum(name.startswith("average_") for name in without)
+    kept = {"head_0000", "head_0001", f"best_{count:04d}", f"best_{count + 1:04d}"}
+    assert {name for name in without if not name.startswith("optimizer")} == {name for name in own if not name.startswith("optimizer")} - names - kept
     assert set(read_weights(tmp_path / "with")) == set(read_weights(tmp_path / "without"))
     head = siamese_head(tmp_path / "with")
-    assert head.form == "chi-square" and head.weights.shape == (16,) and head.bias == own["objective_siamese_bias"] != 5
+    assert head.form == "chi-square" and head.weights.shape == (16,)
+    for value, name, learned in ((head.weights, "head_0000", "siamese_weights"), (head.bias, "head_0001", "siamese_bias")):
+        assert (value == own[name]).all() and (value != own[f"objective_{learned}"]).all()
+    assert (own[f"best_{count:04d}"] == head.weights).all() and own[f"best_{count + 1:04d}"] == head.bias  # there was one judgement, the last step's
     with pytest.raises(InputError, match="expected a Siamese head, got none"):
         siamese_head(tmp_path / "without")
+
+
+def test_the_head_is_averaged_as_the_weights_are(state):
+    """Both by one loop over the steps: the decay is that of the schedule once so many steps are behind it."""
+    one = state(Loss(siamese=1))
+    own = [one.objective.siamese_weights, one.objective.siamese_bias]
+    expected = [np.array(keras.ops.convert_to_numpy(value), np.float64) for value in (*one.model.get_weights(), *own)]
+    for step in range(1, 6):
+        one.take_step(*batch(step))
+        decay = min(one.recipe.schedule.average, (1 + step) / (10 + step))
+        for mean, value in zip(expected, (*one.model.get_weights(), *map(keras.ops.convert_to_numpy, own)), strict=True):
+            mean[...] = decay * mean + (1 - decay) * value
+    for value, mean in zip([*one.average, *one.head], expected, strict=True):
+        np.testing.assert_allclose(value, mean, rtol=1e-4, atol=1e-6)
+    assert not np.allclose(one.head[0], keras.ops.convert_to_numpy(own[0]))
+    assert state(Loss()).head == []
+
+
+def test_a_state_of_before_there_was_an_average_of_the_head_is_taken_up(state):
+    one, other = state(Loss(siamese=1)), state(Loss(siamese=1))
+    one.take_step(*batch(0))
+    other.restore({name: value for name, value in one.arrays().items() if not name.startswith("head_")})
+    assert (other.head[0] == one.arrays()["objective_siamese_weights"]).all()
 
 
 def test_a_state_is_restored_with_what_the_terms_own(state):
@@ -229,43 +253,3 @@ def test_an_old_recipe_reads_as_it_did():
     assert loss == Loss(triplet=0.5, margin=0.3, embedding=1, pairwise=10)
     assert loss.mining == "semi-hard" and loss.positives == 1
     assert not any((loss.contrastive, loss.verification, loss.softmax, loss.centre, loss.siamese))
-
-
-# on JAX
-
-
-EVERYTHING = {"mining": "batch-hard", "contrastive": 1, "verification": 1, "softmax": 1, "centre": 1, "siamese": 1}
-
-ON_JAX = """
-import json, sys
-import numpy as np
-from facelite.networks import NETWORKS, Network
-from facelite.networks.table import Flatten
-from facelite.split import Set
-from facelite.training.recipe import Loss, NetworkChoice, Schedule, TrainingRecipe
-from facelite.training.state import TrainingState
-
-NETWORKS["linear"] = Network("linear", 8, 8, (Flatten("flatten"),), 16)
-schedule = Schedule(batch=40, labelled=32, pictures=4, rate=0.01, precision="float32")
-recipe = TrainingRecipe(NetworkChoice("linear"), (Set("."),), "linear", loss=Loss(**json.loads(sys.argv[3])), schedule=schedule)
-state = TrainingState(recipe, np.array([(0, i) for i in range(30)]), per_epoch=10, steps=100)
-with np.load(sys.argv[1]) as given:
-    state.restore({name: given[name] for name in given.files})
-    losses = [state.take_step(x, y) for x, y in zip(given["x"], given["y"], strict=True)]
-np.savez(sys.argv[2], losses=losses, **state.arrays())
-"""
-
-
-@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
-def test_jax_takes_the_same_steps(state, tmp_path, arrays):
-    begun = state(Loss(**EVERYTHING))
-    x, y = zip(*(batch(step) for step in range(5)), strict=True)
-    np.savez(tmp_path / "begun.npz", x=np.stack(x), y=np.stack(y), **begun.arrays())
-    losses = [begun.take_step(*batch(step)) for step in range(5)]
-    command = [sys.executable, "-c", ON_JAX, tmp_path / "begun.npz", tmp_path / "jax.npz", json.dumps(EVERYTHING)]
-    subprocess.run(command, env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}, check=True, timeout=300)
-    there = arrays(tmp_path / "jax.npz")
-    assert there["losses"] == pytest.approx(np.array(losses), rel=1e-4)
-    for name, value in begun.arrays().items():
-        if not name.startswith("optimizer"):
-            np.testing.assert_allclose(there[name], value, atol=1e-3)

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 from facelite.networks.weights import BEST
-from facelite.training.run import STATE
+from facelite.training.run import HEAD, STATE
+from facelite.training.siamese import siamese_head
 
 RUN = """
 import os, signal, sys
@@ -54,7 +55,8 @@ def test_a_killed_run_goes_on_with_what_its_losses_own(tiny, tmp_path, arrays):
     assert arrays(killed / STATE)["step"] == 3 and arrays(whole / STATE)["step"] == 9
     then = {name: value for name, value in arrays(killed / STATE).items() if name.startswith("objective_")}
     subprocess.run([sys.executable, "-c", RUN, tiny, killed], check=True, timeout=300)
-    for name in (BEST, STATE):
+    for name in (BEST, HEAD, STATE):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
     now = arrays(killed / STATE)
+    assert (siamese_head(killed).weights == siamese_head(whole).weights).all()
     assert len(then) == 6 and all((now[name] != value).any() for name, value in then.items())
