@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import FrozenInstanceError, asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,6 +11,7 @@ from typing import Literal
 import pytest
 
 from facelite.errors import RecipeError
+from facelite.export.recipe import Recipe
 from facelite.recipe import parse, read_recipe
 from facelite.split import Set
 from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe, default_recipe
@@ -146,3 +149,25 @@ def test_the_default_recipe_trains_on_one_folder_by_triplets_alone():
     assert recipe.data == (Set("."),) and recipe.teacher is None and recipe.loss == Loss() and recipe.schedule == Schedule()
     with pytest.raises(FrozenInstanceError):
         recipe.space = "other"
+
+
+# the page of recipes
+
+PAGE = (Path(__file__).parents[1] / "docs/recipes.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("place", "cls"), [(0, TrainingRecipe), (1, Recipe)])
+def test_the_page_names_every_key_and_its_value(place, cls):
+    """Its recipes name all keys, and are those that one gets by the needed ones alone."""
+    block = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[place]
+    told = tomllib.loads(block)
+    whole = parse(told, cls)
+    assert keys(told) == keys(asdict(whole))
+    needed = [line for line in block.splitlines() if "# needed" in line or line.startswith(("[", "folder", "weights"))]
+    assert parse(tomllib.loads("\n".join(needed)), cls) == whole
+
+
+def keys(table):
+    """The names of all keys, of tables inside it too."""
+    tables = [inner for value in table.values() for inner in (value if isinstance(value, list | tuple) else [value]) if isinstance(inner, dict)]
+    return set(table).union(*map(keys, tables))
