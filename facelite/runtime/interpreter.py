@@ -22,9 +22,9 @@ MAX_THREADS = 64
 """No cheap device has more cores; LiteRT 2.1 crashes the process when it is asked for 100,000."""
 
 GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
-"""What LiteRT writes to standard error with the first model of a process. No variable and no function of its Python package stops it."""
+"""What LiteRT writes to standard error once, with the first model of a process. No variable and no function of its Python package stops it."""
 
-_greeting = threading.Lock()
+_greeting, _greeted = threading.Lock(), threading.Event()
 
 
 def runtime_name() -> str:
@@ -77,8 +77,16 @@ class Interpreter:
 
 @contextmanager
 def _ungreeted() -> Iterator[None]:
-    """Holds back what comes to file descriptor 2 meanwhile, from whatever thread, and then passes all of it on but the greeting."""
-    with _greeting, ExitStack() as stack:
+    """Until the greeting has come: holds back what comes to file descriptor 2, from whatever thread, and then passes all of it on but that.
+
+    What a thread is writing just while the descriptor is set back may be lost: so this is done no more often than it must be.
+    """
+    with ExitStack() as stack:
+        if not _greeted.is_set():
+            stack.enter_context(_greeting)
+        if _greeted.is_set():
+            yield
+            return
         try:
             held = stack.enter_context(tempfile.TemporaryFile())
             stderr = stack.enter_context(os.fdopen(os.dup(2), "wb", buffering=0))
@@ -91,6 +99,8 @@ def _ungreeted() -> Iterator[None]:
         finally:
             os.dup2(stderr.fileno(), 2)
             written = os.pread(held.fileno(), os.fstat(held.fileno()).st_size, 0)  # seeking would move what a thread just now writes
+            if GREETING in written:
+                _greeted.set()
             with suppress(OSError):  # a full disk, a closed pipe
                 stderr.write(written.replace(GREETING, b""))
 
