@@ -1,4 +1,4 @@
-"""One TFLite model in one interpreter: ai-edge-litert where it is installed, else tflite-runtime."""
+"""One TFLite model in one interpreter: ai-edge-litert where it is installed, else tflite-runtime, else NumPy alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.errors import BundleError, FaceliteError
+from facelite.errors import BundleError
 from facelite.face import Floats
 
-RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "facelite.runtime.reference")
+"""Modules with an Interpreter, the first that can be imported being used; the last always can."""
 
 MAX_THREADS = 64
 """No cheap device has more cores; LiteRT 2.1 crashes the process when it is asked for 100,000."""
@@ -28,7 +29,7 @@ _greeting, _greeted = threading.Lock(), threading.Event()
 
 
 def runtime_name() -> str:
-    """The module of the TFLite runtime in use. Raises FaceliteError when none is installed."""
+    """The package whose runtime is in use; "facelite" where none is installed and models run in NumPy."""
     return str(_load_runtime().__name__).partition(".")[0]
 
 
@@ -106,9 +107,8 @@ def _ungreeted() -> Iterator[None]:
 
 
 def _load_runtime() -> Any:
-    for name in RUNTIMES:
-        try:
+    *installed, ours = RUNTIMES
+    for name in installed:
+        with suppress(ImportError):
             return importlib.import_module(name)
-        except ImportError:
-            continue
-    raise FaceliteError("expected a TFLite runtime, found none; install one: pip install ai-edge-litert")
+    return importlib.import_module(ours)
