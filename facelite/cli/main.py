@@ -19,6 +19,7 @@ MODULES = {
     "calibrate": "calibrate",
     "clean": "clean",
     "cluster": "cluster",
+    "conformance": "workstation",
     "embed": "device",
     "enrol": "device",
     "enroll": "device",

@@ -1,0 +1,570 @@
+"""A whole port in plain NumPy and LiteRT: what devices/README.md says, section by section, and nothing else. It imports nothing of facelite."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import sqlite3
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+
+class Refused(Exception):
+    """No decision."""
+
+
+def refuse(unless, why):
+    if not unless:
+        raise Refused(why)
+
+
+# 2, 3: the bundle
+
+
+def open_bundle(data):
+    """(manifest, files) of a bundle's bytes."""
+    refuse(len(data) <= 256 * 2**20, "too large")
+    files = unzip(data)
+    try:
+        manifest = json.loads(files.pop("manifest.json"))
+        decide = manifest.setdefault("decide", "squared-l2")
+        refuse(manifest["format"][0] == {"squared-l2": 1, "siamese": 2}[decide], "another format")
+        listed, size = manifest["files"], manifest["preprocessing"]
+        manifest.setdefault("template_thresholds", {})
+        for name, default in (("mean", 127.5), ("std", 128.0), ("colours", "RGB")):
+            size.setdefault(name, default)
+        refuse(set(size) == {"height", "width", "mean", "std", "colours"} and size["colours"] in ("RGB", "BGR"), "unknown preprocessing")
+        refuse(min(size["height"], size["width"]) >= 32 and size["std"] > 0, "impossible preprocessing")
+        for table in (manifest["thresholds"], *manifest["template_thresholds"].values()):
+            check_thresholds(table, manifest["fmr"])
+        refuse(isinstance(manifest["space"], str) and isinstance(manifest["embedding"], int), "no space or no size")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refused(f"no manifest: {error}") from None
+    refuse(set(listed) == set(files) >= {"embedder.tflite", "detector.tflite", "golden.json"}, "files missing or too many")
+    for name, content in files.items():
+        refuse(hashlib.sha256(content).hexdigest() == listed[name], f"{name} is damaged")
+    return manifest, files
+
+
+def unzip(data):
+    files, at = {}, 0
+    while data[at : at + 4] == b"PK\3\4":
+        refuse(len(data) >= at + 30, "truncated")
+        (method,) = struct.unpack_from("<H", data, at + 8)
+        checksum, _, size, length = struct.unpack_from("<IIIH", data, at + 14)
+        start = at + 30 + length
+        name, content = data[at + 30 : start].decode(), data[start : start + size]
+        refuse(method == 0 and len(content) == size and zlib.crc32(content) == checksum and name not in files, "damaged")
+        files[name], at = content, start + size
+    return files
+
+
+def check_thresholds(table, default):
+    rates = [one["fmr"] for one in table]
+    refuse(rates == sorted(set(rates), reverse=True) and default in rates, "thresholds out of order")
+    keys = {"distance", "fmr", "fmr_upper", "fnmr", "genuine_pairs", "impostor_pairs", "people_pairs"}
+    refuse(all(set(one) == keys and -0.001 <= one["distance"] <= 4 and 0 < one["fmr"] < 1 for one in table), "impossible threshold")
+
+
+# 4: sampling
+
+
+def sample(image, matrix, height, width):
+    (a, b, c), (d, e, f) = np.asarray(matrix, np.float64).tolist()
+    scale = max(math.sqrt(abs(a * e - b * d)), 0.001)
+    while scale < 0.5 and min(image.shape[:2]) >= 2:
+        image = halve(image)
+        c, f = c + 0.5 * a + 0.5 * b, f + 0.5 * d + 0.5 * e
+        a, b, d, e, scale = 2 * a, 2 * b, 2 * d, 2 * e, 2 * scale
+    y, x = np.mgrid[:height, :width]
+    determinant = a * e - b * d
+    inverse = 1 / determinant if determinant else 0.0
+    u = (e * (x - c) - b * (y - f)) * inverse
+    v = (-d * (x - c) + a * (y - f)) * inverse
+    return np.floor(interpolate(image, u, v) + 0.5).astype(np.uint8)
+
+
+def halve(image):
+    rows, columns = image.shape[0] // 2, image.shape[1] // 2
+    p = image[: 2 * rows, : 2 * columns].astype(np.int32)
+    return ((p[::2, ::2] + p[::2, 1::2] + p[1::2, ::2] + p[1::2, 1::2] + 2) >> 2).astype(np.uint8)
+
+
+def interpolate(image, u, v):
+    i, j = np.floor(u).astype(int), np.floor(v).astype(int)
+    s, t = (u - i)[..., None], (v - j)[..., None]
+    return (
+        (1 - s) * (1 - t) * pixel(image, i, j)
+        + s * (1 - t) * pixel(image, i + 1, j)
+        + (1 - s) * t * pixel(image, i, j + 1)
+        + s * t * pixel(image, i + 1, j + 1)
+    )
+
+
+def pixel(image, column, row):
+    inside = (column >= 0) & (column < image.shape[1]) & (row >= 0) & (row < image.shape[0])
+    return image[np.where(inside, row, 0), np.where(inside, column, 0)] * inside[..., None].astype(np.float64)
+
+
+# 5: one look of the detector
+
+
+class Model:
+    """A TFLite file with one input."""
+
+    def __init__(self, data):
+        self.interpreter = Interpreter(model_content=data, num_threads=1)
+        self.interpreter.allocate_tensors()
+        (self.entry,) = self.interpreter.get_input_details()
+        self.exits = sorted(self.interpreter.get_output_details(), key=lambda one: one["name"])
+        refuse(all(one["dtype"] == np.float32 for one in (self.entry, *self.exits)), "not float32")
+
+    def __call__(self, values):
+        refuse(tuple(self.entry["shape"]) == values.shape, "another input")
+        self.interpreter.set_tensor(self.entry["index"], values.astype(np.float32))
+        self.interpreter.invoke()
+        return [self.interpreter.get_tensor(one["index"]) for one in self.exits]
+
+
+def see(frame, view, turns):
+    """What the model sees (128, 128, 3)."""
+    x, y, side = view
+    s = 128 / side
+    pixels = sample(frame, [(s, 0, s * (0.5 - x) - 0.5), (0, s, s * (0.5 - y) - 0.5)], 128, 128)
+    for _ in range(turns):
+        pixels = pixels[:, ::-1].swapaxes(0, 1)
+    return pixels
+
+
+def anchors():
+    centres = []
+    for n, per_cell in ((16, 2), (8, 6)):
+        for row in range(n):
+            for column in range(n):
+                centres += [((column + 0.5) / n, (row + 0.5) / n)] * per_cell
+    return np.array(centres)
+
+
+def decode(logits, regressors, min_score):
+    """Boxes (n, 4), keypoints (n, 6, 2), scores (n,) in shares of the side."""
+    scores = 1 / (1 + np.exp(-np.clip(logits[:, 0].astype(np.float64), -80, 80)))
+    kept = (scores >= min_score) & (regressors[:, 2] > 0) & (regressors[:, 3] > 0)
+    centres, r = anchors()[kept], regressors[kept].astype(np.float64) / 128
+    corners = centres + r[:, :2] - r[:, 2:4] / 2
+    return np.hstack([corners, r[:, 2:4]]), centres[:, None] + r[:, 4:].reshape(-1, 6, 2), scores[kept]
+
+
+def turn_back(boxes, keypoints, turns):
+    centres, sizes = boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:]
+    for _ in range(turns):
+        centres = np.stack([1 - centres[:, 1], centres[:, 0]], axis=-1)
+        keypoints = np.stack([1 - keypoints[..., 1], keypoints[..., 0]], axis=-1)
+        sizes = sizes[:, ::-1]
+    return np.hstack([centres - sizes / 2, sizes]), keypoints
+
+
+def overlap(one, other):
+    shared = [max(0.0, min(one[i] + one[i + 2], other[i] + other[i + 2]) - max(one[i], other[i])) for i in (0, 1)]
+    area = shared[0] * shared[1]
+    return area / max(one[2] * one[3] + other[2] * other[3] - area, 1e-9)
+
+
+def faces_of(logits, regressors, min_score, view, turns):
+    """Faces (box, keypoints, score) in pixels of the frame."""
+    boxes, keypoints, scores = decode(logits, regressors, min_score)
+    boxes, keypoints = turn_back(boxes, keypoints, turns)
+    (x, y, side), faces = view, []
+    left = sorted(range(len(scores)), key=lambda i: -scores[i])
+    while left:
+        first = left[0]
+        group = [i for i in left if i == first or overlap(boxes[first], boxes[i]) > 0.3]
+        left = [i for i in left if i not in group]
+        weights = scores[group] / scores[group].sum()
+        box, points = np.tensordot(weights, boxes[group], 1), np.tensordot(weights, keypoints[group], 1)
+        origin = np.array([x - 0.5, y - 0.5])
+        faces.append((np.concatenate([box[:2] * side + origin, box[2:] * side]), points * side + origin, float(scores[first])))
+    return faces
+
+
+# 6: the faces of a frame
+
+
+def size_of(face):
+    return max(face[0][2], face[0][3])
+
+
+def around(face):
+    (x, y, width, height), size = face[0], size_of(face)
+    return x + width / 2 + 0.5 - size, y + height / 2 + 0.5 - size, 2 * size
+
+
+def passes(height, width):
+    """(side, views) of each pass; the second one is the border."""
+    longer, shorter = max(height, width), min(height, width)
+    for side in (float(longer), 1.6 * longer):
+        yield side, [((width - side) / 2, (height - side) / 2, side)]
+    for share in (1.0, 0.5, 0.25):
+        side = share * shorter
+        if side >= 128 and not (share == 1.0 and longer < 1.2 * shorter):
+            yield side, [(x, y, side) for y in places(height, side) for x in places(width, side)]
+
+
+def places(extent, side):
+    n = 1 + math.ceil((extent - side) / (side / 2))
+    return [0.0] if n == 1 else [i * (extent - side) / (n - 1) for i in range(n)]
+
+
+def suppress(faces):
+    kept = []
+    for face in sorted(faces, key=lambda face: -face[2]):
+        if all(overlap(face[0], other[0]) <= 0.3 for other in kept):
+            kept.append(face)
+    return kept
+
+
+class Detector:
+    """``looks`` are the (view, turns) that were looked at."""
+
+    def __init__(self, data):
+        self.model, self.looks = Model(data), []
+
+    def look(self, frame, view, min_score, turns):
+        self.looks.append((view, turns))
+        logits, regressors = self.model(detector_input(see(frame, view, turns)))
+        return faces_of(logits[0], regressors[0], min_score, view, turns)
+
+    def detect(self, frame):
+        faces = []
+        for number, (side, views) in enumerate(passes(*frame.shape[:2])):
+            if number == 1 and faces:
+                continue
+            found = suppress([face for view in views for face in self.look(frame, view, 0.5, 0)])
+            second = [self.look_again(frame, face, side, number) for face in found]
+            faces = suppress(faces + [face for face in second if face])
+            if faces and min(map(size_of, faces)) >= 0.12 * side:
+                break
+        return faces
+
+    def look_again(self, frame, face, side, number):
+        if number <= 1 and size_of(face) >= 0.4 * side and face[2] >= 0.65:
+            return face
+        again = self.look(frame, around(face), 0.55 if number <= 1 else 0.7, 0)
+        same = max(again, key=lambda one: overlap(one[0], face[0]), default=None)
+        if same is None or overlap(same[0], face[0]) < 0.3:
+            return None
+        return same[0], same[1], max(same[2], face[2])
+
+    def upright(self, frame, face):
+        if face[2] >= 0.85:
+            return face
+        found = [one for k in (1, 2, 3) for one in self.look(frame, around(face), face[2] + 0.05, k)]
+        return max((one for one in found if overlap(one[0], face[0]) >= 0.3), key=lambda one: one[2], default=face)
+
+
+def detector_input(pixels):
+    return (pixels.astype(np.float32) / 127.5 - 1)[None]
+
+
+# 7, 8, 9: the face that is meant, its crop, its quality
+
+
+def choose(boxes, rule, height, width):
+    """The index of the face, None for several."""
+    if rule == "only":
+        return 0 if len(boxes) == 1 else None
+    if rule == "largest":
+        return max(range(len(boxes)), key=lambda i: max(boxes[i][2:]))
+    return min(
+        range(len(boxes)), key=lambda i: math.hypot(boxes[i][0] + boxes[i][2] / 2 - (width - 1) / 2, boxes[i][1] + boxes[i][3] / 2 - (height - 1) / 2)
+    )
+
+
+TEMPLATE = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (56.1396, 92.2848)])
+
+
+def template(height, width):
+    s = height / 112
+    return s * TEMPLATE + [(width - 1) / 2 - 55.5 * s, (height - 1) / 2 - 55.5 * s]
+
+
+def similarity(landmarks, points):
+    p, q = np.asarray(landmarks, np.float64), points
+    (px, py), (qx, qy) = p.mean(0), q.mean(0)
+    p, q = p - (px, py), q - (qx, qy)
+    n = (p**2).sum()
+    refuse(n >= 1e-9, "one point")
+    a = (p * q).sum() / n
+    b = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / n
+    return np.array([(a, -b, qx - a * px + b * py), (b, a, qy - b * px - a * py)])
+
+
+def luma(pixels):
+    r, g, b = (pixels[..., i].astype(np.int64) for i in range(3))
+    return (9798 * r + 19235 * g + 3735 * b + 16384) >> 15
+
+
+def quality(box, pixels):
+    """None for a crop that is good enough."""
+    if max(box[2], box[3]) < 24:
+        return "too small"
+    grey = luma(pixels)
+    if grey.mean() < 20:
+        return "too dark"
+    framed = np.pad(grey, 1, mode="reflect")
+    laplacian = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:] - 4 * grey
+    return "blurred" if laplacian.std() < 3 else None
+
+
+# 10, 11, 12: embedding and distance
+
+
+def network_input(pixels, mean, std, colours):
+    ordered = pixels if colours == "RGB" else pixels[..., ::-1]
+    return ((ordered.astype(np.float32) - np.float32(mean)) / np.float32(std))[None]
+
+
+def unit(values):
+    length = float(np.linalg.norm(np.asarray(values, np.float64)))
+    refuse(math.isfinite(length) and length >= 1e-6, "no direction")
+    return (np.asarray(values) / length).astype(np.float32)
+
+
+def check_head(head, size):
+    weights = np.asarray(head["weights"], np.float64)
+    refuse(head["form"] in ("absolute", "chi-square") and weights.shape == (size,), "another head")
+    refuse(weights.max() > 0 and np.linalg.norm(weights) <= 2 * (1 + 1e-6), "impossible head")
+
+
+def distance(head, a, b):
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if head is None:
+        return float(((a - b) ** 2).sum())
+    f = np.abs(a - b) if head["form"] == "absolute" else (a - b) ** 2 / (np.abs(a) + np.abs(b) + 1e-6)
+    return max(0.0, float(f @ np.asarray(head["weights"])))
+
+
+# 13, 14: threshold and decision
+
+
+def threshold(manifest, question="pictures", rate=None, templates=1, artefacts=()):
+    """The threshold, a table as in the manifest."""
+    if question == "gallery":
+        return strictest(manifest, max(templates, 1), 0.01 if rate is None else rate, artefacts)
+    wanted = manifest["fmr"] if rate is None else rate
+    same = [one for one in manifest["thresholds"] if abs(one["fmr"] - wanted) <= 1e-9 + 1e-6 * wanted]
+    refuse(same, "a rate that was not measured")
+    return same[0] if question == "pictures" else strictest(manifest, templates, same[0]["fmr"], artefacts)
+
+
+def strictest(manifest, templates, rate, artefacts):
+    wanted = 1 - (1 - rate) ** (1 / templates)
+    tables = [manifest["template_thresholds"].get(one, manifest["thresholds"]) for one in artefacts] or [manifest["thresholds"]]
+    fitting = [next((one for one in table if one["fmr"] <= wanted * (1 + 1e-6)), None) for table in tables]
+    refuse(all(fitting), "no FMR as small was measured")
+    return min(fitting, key=lambda one: one["distance"])
+
+
+def decide(first, second, measured, limit):
+    """The outcome of two looks, each None where it gave an embedding."""
+    return first or second or ("accepted" if measured <= limit else "rejected")
+
+
+class Port:
+    """A bundle that decides."""
+
+    def __init__(self, data):
+        self.manifest, files = open_bundle(data)
+        self.size = self.manifest["preprocessing"]
+        self.artefact = self.manifest["files"]["embedder.tflite"]
+        self.detector, self.embedder = Detector(files["detector.tflite"]), Model(files["embedder.tflite"])
+        self.head = None
+        if self.manifest["decide"] == "siamese":
+            self.head = json.loads(files.get("head.json", b"null"))
+            refuse(self.head, "no head")
+            check_head(self.head, self.manifest["embedding"])
+        self.self_test(json.loads(files["golden.json"]))
+
+    def crop(self, frame, landmarks):
+        height, width = self.size["height"], self.size["width"]
+        return sample(frame, similarity(landmarks, template(height, width)), height, width)
+
+    def embed(self, pixels):
+        values = self.embedder(network_input(pixels, self.size["mean"], self.size["std"], self.size["colours"]))[0].ravel()
+        refuse(len(values) == self.manifest["embedding"], "another output")
+        return unit(values)
+
+    def look(self, frame, rule="only"):
+        """(outcome or None, embedding or None)"""
+        faces = self.detector.detect(frame)
+        if not faces:
+            return "no face", None
+        index = choose([face[0] for face in faces], rule, *frame.shape[:2])
+        if index is None:
+            return "several faces", None
+        face = self.detector.upright(frame, faces[index])
+        pixels = self.crop(frame, face[1][:4])
+        outcome = quality(face[0], pixels)
+        return outcome, None if outcome else self.embed(pixels)
+
+    def verify(self, first, second, rule="only", rate=None):
+        """(outcome, distance or None) of two frames."""
+        limit = threshold(self.manifest, rate=rate)["distance"]
+        (one, a), (other, b) = self.look(first, rule), self.look(second, rule)
+        measured = None if one or other else distance(self.head, a, b)
+        return decide(one, other, measured, limit), measured
+
+    def identify(self, frame, gallery, rule="only", rate=None, subject=None):
+        """(outcome, subject or None, distance or None) of a frame against the templates of ``subject``, of everybody where that is None."""
+        rows = [row for row in gallery if subject in (None, row[0])]
+        refuse(rows, "nobody of that name")
+        artefacts = {row[2] for row in gallery}
+        refuse(artefacts <= {self.artefact, *self.manifest["template_thresholds"]}, "templates of another embedder")
+        limit = threshold(self.manifest, "gallery" if subject is None else "subject", rate, len(rows), artefacts)["distance"]
+        outcome, vector = self.look(frame, rule)
+        if outcome:
+            return outcome, None, None
+        distances = [distance(self.head, vector, row[1]) for row in rows]
+        best = min(range(len(rows)), key=distances.__getitem__)
+        return decide(None, None, distances[best], limit), rows[best][0], distances[best]
+
+    def self_test(self, goldens):
+        """15"""
+        refuse(len(goldens) >= 2, "too few golden vectors")
+        for golden in goldens:
+            frame, crop = read_png(base64.b64decode(golden["frame"])), read_png(base64.b64decode(golden["crop"]))
+            landmarks = np.array(golden["landmarks"])
+            side = np.linalg.norm(landmarks[3] - landmarks[:2].mean(0))
+            errors = [np.abs(face[1][:4] - landmarks).max() / side for face in self.detector.detect(frame)]
+            refuse(min(errors, default=1) <= 0.02, "the detector")
+            ours = self.crop(frame, landmarks).astype(float)
+            refuse(ours.shape == crop.shape and np.abs(ours - crop).mean() <= 2.0, "the crop")
+            refuse(((self.embed(crop) - np.array(golden["embedding"])) ** 2).sum() <= 0.02, "the embedding")
+
+
+def read_png(data):
+    """8-bit RGB, not interlaced: what a device's own decoder does."""
+    at, packed = 8, b""
+    while at < len(data):
+        (length,), kind = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
+        content = data[at + 8 : at + 8 + length]
+        if kind == b"IHDR":
+            width, height, *form = struct.unpack(">IIBBBBB", content)
+            refuse(form == [8, 2, 0, 0, 0], "another PNG")
+        packed += content if kind == b"IDAT" else b""
+        at += 12 + length
+    lines = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, 1 + 3 * width)
+    out = np.zeros((height + 1, 3 * width + 3), np.int64)  # a black row above, a black pixel at the left
+    for y, line in enumerate(lines.astype(np.int64), start=1):
+        for x, value in enumerate(line[1:], start=3):
+            left, above, corner = out[y, x - 3], out[y - 1, x], out[y - 1, x - 3]
+            nearest = min((left, above, corner), key=lambda one: abs(left + above - corner - one))
+            out[y, x] = (value + (0, left, above, (left + above) // 2, nearest)[line[0]]) % 256
+    return out[1:, 3:].reshape(height, width, 3).astype(np.uint8)
+
+
+# 18: the gallery
+
+
+def read_gallery(path, manifest):
+    """(subject, vector, artefact) of each template."""
+    refuse(Path(path).exists(), "no gallery")
+    db = sqlite3.connect(path)
+    try:
+        refuse(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone(), "no gallery")
+        refuse(db.execute("SELECT format, space FROM gallery").fetchall() == [(1, manifest["space"])], "another format or space")
+        rows = [(subject, np.frombuffer(blob, "<f4"), artefact)
+                for subject, blob, artefact in db.execute("SELECT subject, vector, artefact FROM template ORDER BY id")]  # fmt: skip
+    finally:
+        db.close()
+    refuse(all(len(vector) == manifest["embedding"] for _, vector, _ in rows), "vectors of another length")
+    return [(subject, unit(vector), artefact) for subject, vector, artefact in rows]
+
+
+# 17: a case of each stage
+
+
+def read_vectors(folder):
+    """The table of vectors.json with arrays and frames in their places."""
+    table, binary = json.loads((Path(folder) / "vectors.json").read_text()), (Path(folder) / "vectors.bin").read_bytes()
+    refuse(table["format"] == 1 and hashlib.sha256(binary).hexdigest() == table["binary"]["sha256"], "other vectors")
+
+    def fill(value):
+        if isinstance(value, list):
+            return [fill(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        value = {name: fill(one) for name, one in value.items()}
+        if set(value) == {"dtype", "shape", "at"}:
+            kind = {"uint8": "u1", "float32": "<f4"}[value["dtype"]]
+            return np.frombuffer(binary, kind, math.prod(value["shape"]), value["at"]).reshape(value["shape"])
+        if set(value) == {"height", "width", "colour", "pictures"}:
+            frame = np.empty((value["height"], value["width"], 3), np.uint8)
+            frame[:] = value["colour"]
+            for one in value["pictures"]:
+                x, y, pixels = one["x"], one["y"], one["pixels"]
+                frame[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
+            return frame
+        return value
+
+    return fill(table)
+
+
+def answer(port, stage, given):
+    """What ``port`` makes of a case's input: the fields of its ``expected``, None where it refuses."""
+    try:
+        return STAGES[stage](port, **given)
+    except Refused:
+        return None
+
+
+def table_of(faces, looks=None):
+    found = dict(zip(("boxes", "keypoints", "scores"), ([face[i] for face in faces] for i in range(3)), strict=True))
+    return found if looks is None else {**found, "views": [view for view, _ in looks], "turns": [turns for _, turns in looks]}
+
+
+def detect_stage(port, frame):
+    port.detector.looks.clear()
+    return table_of(port.detector.detect(frame), port.detector.looks)
+
+
+def upright_stage(port, frame, boxes, keypoints, scores):
+    port.detector.looks.clear()
+    face = np.array(boxes[0]), np.array(keypoints[0]), scores[0]
+    return table_of([port.detector.upright(frame, face)], port.detector.looks)
+
+
+def matrix_stage(port, landmarks, height, width):
+    points = template(height, width)
+    matrix = similarity(landmarks, points)
+    return {"template": points, "matrix": matrix, "aligned": np.array(landmarks) @ matrix[:, :2].T + matrix[:, 2]}
+
+
+def threshold_stage(port, question, rate, templates, artefacts, **manifest):
+    found = threshold(manifest, question, rate, templates, artefacts)
+    return {"fmr": found["fmr"], "distance": found["distance"]}
+
+
+STAGES = {
+    "view": lambda port, frame, view, turns: {"pixels": see(frame, view, turns)},
+    "decode": lambda port, **given: dict(zip(("boxes", "keypoints", "scores"), decode(**given), strict=True)),
+    "faces": lambda port, **given: table_of(faces_of(**given)),
+    "detect": detect_stage,
+    "upright": upright_stage,
+    "choose": lambda port, **given: {"face": choose(**given)},
+    "matrix": matrix_stage,
+    "crop": lambda port, frame, matrix, height, width: {"pixels": sample(frame, matrix, height, width)},
+    "quality": lambda port, **given: {"outcome": quality(**given)},
+    "input": lambda port, **given: {"tensor": network_input(**given)},
+    "embedding": lambda port, pixels: {"vector": port.embed(pixels)},
+    "unit": lambda port, values: {"vector": unit(values)},
+    "distance": lambda port, **given: {"distance": distance(**given)},
+    "threshold": threshold_stage,
+    "decision": lambda port, first, second, distance, threshold: {"outcome": decide(first, second, distance, threshold)},
+    "verify": lambda port, **given: dict(zip(("outcome", "distance"), port.verify(**given), strict=True)),
+}

@@ -1,0 +1,505 @@
+"""devices/README.md is enough: a port that follows it alone meets every conformance vector, as facelite itself does; one with a fault does not."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import zipfile
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from facelite.bundle import pack_bundle
+from facelite.distance import SQUARED_L2, Siamese, pack_head, scaled
+from facelite.errors import FaceliteError
+from facelite.export.conformance import write_vectors
+from facelite.export.conformance.decision import APART
+from facelite.face import Detection, Embedding, FaceCrop, Outcome, Threshold
+from facelite.gallery import Gallery
+from facelite.preprocess import TEMPLATE_112, Preprocessing, sample, similarity, template, to_input
+from facelite.runtime.choice import choose
+from facelite.runtime.detector import SIDE, Detector, anchors, decode
+from facelite.runtime.look import Look
+from facelite.runtime.quality import judge_quality
+from facelite.runtime.verifier import Verifier
+
+HERE = Path(__file__).parent
+SPECIFICATION = (HERE.parent / "devices/README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def port():
+    """The port's module."""
+    spec = importlib.util.spec_from_file_location("port", HERE / "port.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def written(bundle, tmp_path_factory):
+    """The folder of the vectors, and what was said of them."""
+    folder = tmp_path_factory.mktemp("vectors")
+    return folder, write_vectors(bundle, folder)
+
+
+@pytest.fixture(scope="session")
+def stages(written, port):
+    return port.read_vectors(written[0])["stages"]
+
+
+@pytest.fixture(scope="session")
+def verifier(bundle):
+    return Verifier(bundle)
+
+
+@pytest.fixture(scope="session")
+def device(port, bundle_file):
+    """The port with the released bundle, self-tested."""
+    return port.Port(bundle_file.read_bytes())
+
+
+MEASURES = {
+    "largest": lambda difference: np.abs(difference).max(initial=0),
+    "mean": lambda difference: np.abs(difference).mean() if difference.size else 0,
+    "squared_l2": lambda difference: (difference**2).sum(),
+}
+
+
+def failures(cases, answer):
+    """The names of the cases in which ``answer`` of the input is not what is expected."""
+    return [case["name"] for case in cases if not meets(case, answer(case["input"]))]
+
+
+def meets(case, got):
+    expected = case["expected"]
+    if got is None or expected is None:
+        return got is None and expected is None
+    return set(got) == set(expected) and all(near(got[name], expected[name], case["tolerance"].get(name)) for name in expected)
+
+
+def near(got, expected, tolerance):
+    if got is None or expected is None or tolerance is None:
+        return got is expected or (got is not None and expected is not None and np.array_equal(got, expected))
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    if got.size == expected.size == 0:
+        return True
+    return got.shape == expected.shape and all(MEASURES[name](got - expected) <= limit for name, limit in tolerance.items())
+
+
+# the vectors
+
+
+NAMES = ("view", "decode", "faces", "detect", "upright", "choose", "matrix", "crop",
+         "quality", "input", "embedding", "unit", "distance", "threshold", "decision", "verify")  # fmt: skip
+
+
+def test_the_files_are_small_whole_and_say_what_is_in_them(written, bundle, stages):
+    folder, said = written
+    table = json.loads((folder / "vectors.json").read_text())
+    assert said.bytes == sum(path.stat().st_size for path in folder.iterdir()) < 2e6
+    assert (said.digest, table["bundle"]) == (bundle.digest, {"name": bundle.manifest.name, "digest": bundle.digest})
+    assert said.cases == {name: len(cases) for name, cases in stages.items()}
+    assert tuple(stages) == NAMES
+    assert sorted(path.name for path in folder.iterdir()) == ["vectors.bin", "vectors.json"]
+    for cases in stages.values():
+        names = [case["name"] for case in cases]
+        assert len(set(names)) == len(names) >= 2
+    offsets = [int(place) for place in re.findall(r'"at": (\d+)', (folder / "vectors.json").read_text())]
+    assert offsets and not any(offset % 8 for offset in offsets)
+
+
+def test_the_same_bundle_gives_the_same_bytes(written, bundle, tmp_path):
+    write_vectors(bundle, tmp_path)
+    for name in ("vectors.json", "vectors.bin"):
+        assert (tmp_path / name).read_bytes() == (written[0] / name).read_bytes()
+
+
+def test_the_specification_names_each_field_of_each_stage(stages):
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| [\w, ]+ \|$", SPECIFICATION, re.MULTILINE)}
+    assert tuple(name for name in rows if name in NAMES) == NAMES
+    for name, cases in stages.items():
+        given = rows[name][0].replace("as `decode`", rows["decode"][0])
+        expected = rows[name][1]
+        for case in cases:
+            assert {field for field in case["input"] if f"`{field}`" not in given.replace("as in a manifest", "")} == set(), name
+            assert {field for field in case["expected"] or () if f"`{field}`" not in expected} == set(), name
+
+
+def test_the_cases_tell_every_outcome_apart(stages):
+    outcomes = {case["expected"]["outcome"] for case in stages["verify"]}
+    assert outcomes == {outcome.value for outcome in Outcome}
+    assert [len(case["expected"]["scores"]) for case in stages["detect"]] == [1, 0, 2, 1, 1, 1, 1, 3, 1]
+    for name in ("matrix", "unit", "threshold"):
+        assert any(case["expected"] is None for case in stages[name])
+
+
+# the port
+
+
+def test_the_port_imports_neither_facelite_nor_opencv():
+    tree = ast.parse((HERE / "port.py").read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert names == {"__future__", "ai_edge_litert.interpreter", "base64", "hashlib", "json", "math", "numpy", "pathlib", "sqlite3", "struct", "zlib"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_port_meets_the_vectors(port, device, stages, name):
+    assert failures(stages[name], lambda given: port.answer(device, name, given)) == []
+
+
+@pytest.mark.parametrize("name", ["view", "crop"])
+def test_a_plain_loop_samples_to_one_grey_level(port, stages, name):
+    for case in stages[name]:
+        got = port.answer(None, name, case["input"])["pixels"]
+        difference = np.abs(got.astype(int) - case["expected"]["pixels"])
+        assert difference.max() <= 1, case["name"]
+        assert difference.mean() <= 0.13, case["name"]
+
+
+def test_the_port_decides_about_photographs_as_facelite_does(device, verifier, astronaut, hopper):
+    small, turned = hopper[::2, ::2], np.rot90(astronaut)
+    for first, second in ((astronaut, astronaut[20:, 30:]), (astronaut, hopper), (turned, astronaut), (small, hopper), (hopper // 16, hopper)):
+        decision = verifier.verify(first, second)
+        outcome, distance = device.verify(first, second)
+        assert outcome == decision.outcome.value
+        assert distance == decision.distance or abs(distance - decision.distance) < APART
+
+
+def test_the_port_reads_a_gallery(port, device, verifier, astronaut, hopper, tmp_path):
+    path = tmp_path / "people.db"
+    with Gallery(path, space=verifier.manifest.space, create=True) as gallery:
+        verifier.enrol("Eileen", [astronaut, astronaut[20:, 30:]], gallery)
+        verifier.enrol("Grace", [hopper], gallery)
+        rows = port.read_gallery(path, device.manifest)
+        assert [(name, artefact) for name, _, artefact in rows] == [(one.subject, one.artefact) for one in gallery.templates]
+        for picture in (astronaut[:, ::-1], hopper[::2, ::2]):
+            decision = verifier.identify(picture, gallery)
+            outcome, subject, distance = device.identify(picture, rows)
+            assert (outcome, subject) == (decision.outcome.value, decision.subject)
+            assert distance == pytest.approx(decision.distance, abs=APART)
+        decision = verifier.verify_subject(hopper, "Eileen", gallery)
+        outcome, _, distance = device.identify(hopper, rows, subject="Eileen")
+        assert outcome == decision.outcome.value == "rejected"
+        assert distance == pytest.approx(decision.distance, abs=APART)
+    with pytest.raises(port.Refused, match="another format or space"):
+        port.read_gallery(path, device.manifest | {"space": "elsewhere"})
+
+
+def test_the_port_decides_by_a_head_where_the_bundle_does(port, bundle, astronaut, hopper):
+    head = scaled(np.random.default_rng(0).random(bundle.manifest.embedding), form="chi-square")
+    data = pack_bundle(replace(bundle.manifest, decide="siamese"), {**bundle.files, "head.json": pack_head(head)})
+    device = port.Port(data)
+    vectors = [device.look(picture)[1] for picture in (astronaut, hopper)]
+    assert device.verify(astronaut, hopper)[1] == pytest.approx(float(head.pairs(*vectors)), abs=1e-5)
+
+
+@pytest.mark.parametrize("damage", [
+    pytest.param(lambda data: data[:5000], id="truncated"),
+    pytest.param(lambda data: data[:900_000] + bytes([data[900_000] ^ 1]) + data[900_001:], id="one bit"),
+    pytest.param(lambda data: b"PK\5\6" + bytes(18), id="empty"),
+])  # fmt: skip
+def test_the_port_refuses_a_damaged_bundle(port, bundle_file, damage):
+    with pytest.raises(port.Refused):
+        port.Port(damage(bundle_file.read_bytes()))
+
+
+@pytest.mark.parametrize("changes, why", [
+    ({"format": [1, 9], "newer": True}, None),
+    ({"format": [3, 0]}, "another format"),
+    ({"format": [2, 0]}, "another format"),
+    ({"decide": "siamese"}, "another format"),
+    ({"decide": "siamese", "format": [2, 0]}, "no head"),
+    ({"decide": "otherwise"}, "no manifest"),
+    ({"fmr": 0.5}, "thresholds out of order"),
+    ({"preprocessing": {"height": 112, "width": 96, "crop": 1}}, "unknown preprocessing"),
+    ({"preprocessing": {"height": 112, "width": 96, "mean": 0, "std": 255}}, "the embedding"),
+    ({"preprocessing": {"height": 112, "width": 96, "colours": "BGR"}}, "the embedding"),
+    ({"preprocessing": {"height": 96, "width": 96}}, "the crop"),
+    ({"files": {}}, "files missing or too many"),
+])  # fmt: skip
+def test_the_port_heeds_the_manifest(port, bundle_file, tmp_path, changes, why):
+    """The bundle written anew with another manifest, by a ZIP library."""
+    path = tmp_path / "changed.facelite"
+    with zipfile.ZipFile(bundle_file) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, json.dumps(json.loads(content) | changes) if name == "manifest.json" else content)
+    with pytest.raises(port.Refused, match=why) if why else nullcontext():
+        port.Port(path.read_bytes())
+
+
+# facelite itself
+
+
+class Stub:
+    """In the place of the detector's interpreter: keeps what it is given, gives ``outputs``."""
+
+    def __init__(self, outputs):
+        self.outputs = outputs
+
+    def run(self, values):
+        self.values = values
+        return self.outputs
+
+
+def own_view(verifier, frame, view, turns):
+    detector = Detector(verifier.bundle.files["detector.tflite"])
+    detector._interpreter = Stub([np.full((1, 896, 1), -80, np.float32), np.zeros((1, 896, 16), np.float32)])
+    detector._look(frame, np.array(view, np.float32), 0.5, turns=turns)
+    return {"pixels": (detector._interpreter.values[0] + 1) * 127.5}
+
+
+def own_decode(verifier, logits, regressors, min_score):
+    boxes, keypoints, scores = decode(regressors, logits, anchors(), min_score=min_score)
+    return {"boxes": boxes, "keypoints": keypoints, "scores": scores}
+
+
+def own_faces(verifier, logits, regressors, min_score, view, turns):
+    detector = Detector(verifier.bundle.files["detector.tflite"])
+    detector._interpreter = Stub([logits[None], regressors[None]])
+    return table_of(detector._look(np.zeros((SIDE, SIDE, 3), np.uint8), np.array(view, np.float32), min_score, turns=turns))
+
+
+def table_of(faces):
+    return {"boxes": [face.box for face in faces], "keypoints": [face.keypoints for face in faces], "scores": [face.score for face in faces]}
+
+
+class Watched(Detector):
+    def __init__(self, model):
+        super().__init__(model)
+        self.looks = []
+
+    def _look(self, frame, view, min_score, *, turns=0):
+        self.looks.append((view, turns))
+        return super()._look(frame, view, min_score, turns=turns)
+
+
+def own_detect(verifier, frame, **face):
+    detector = Watched(verifier.bundle.files["detector.tflite"])
+    found = [detector.upright(frame, Detection(*(values[0] for values in face.values())))] if face else detector.detect(frame)
+    return {**table_of(found), "views": [view for view, _ in detector.looks], "turns": [turns for _, turns in detector.looks]}
+
+
+def own_matrix(verifier, landmarks, height, width):
+    points = template(height, width)
+    matrix = similarity(np.array(landmarks, np.float32), points)
+    return {"template": points, "matrix": matrix, "aligned": np.array(landmarks) @ matrix[:, :2].T + matrix[:, 2]}
+
+
+def own_choose(verifier, boxes, rule, height, width):
+    faces = [Detection(np.array(box), np.zeros((6, 2)), 1.0) for box in boxes]
+    chosen = choose(faces, (height, width, 3), rule=rule)
+    return {"face": None if chosen is None else faces.index(chosen)}
+
+
+def own_quality(verifier, box, pixels):
+    poor = judge_quality(Detection(np.array(box), np.zeros((6, 2)), 1.0), FaceCrop(pixels, TEMPLATE_112))
+    return {"outcome": poor and poor[0].value}
+
+
+def own_distance(verifier, head, a, b):
+    decides = Siamese(np.array(head["weights"], np.float32), head["form"]) if head else SQUARED_L2
+    table = decides.table(np.float32([a]), np.float32([b]))
+    assert np.clip(table, 0, 4)[0, 0] == pytest.approx(float(decides.pairs(np.float32(a), np.float32(b))), abs=1e-5)
+    return {"distance": float(decides.pairs(np.float32(a), np.float32(b)))}
+
+
+def own_threshold(verifier, thresholds, template_thresholds, fmr, question, rate, templates, artefacts):
+    def measured(table):
+        return tuple(Threshold(one["distance"], one["fmr"], one["fmr"], 0.1, 9, 9, 9) for one in table)
+
+    others = {name: measured(table) for name, table in template_thresholds.items()}
+    manifest = replace(verifier.manifest, thresholds=measured(thresholds), template_thresholds=others, fmr=fmr)
+    asked = {
+        "pictures": lambda: manifest.threshold(rate),
+        "subject": lambda: manifest.threshold_for_subject(templates, rate, artefacts=artefacts),
+        "gallery": lambda: manifest.threshold_for_gallery(templates, rate, artefacts=artefacts),
+    }
+    found = asked[question]()
+    return {"fmr": found.fmr, "distance": found.distance}
+
+
+class Told(Verifier):
+    """A verifier that is told what its looks gave, and their distance."""
+
+    def __init__(self, bundle, first, second, distance, threshold):
+        embedding = Embedding(np.ones(1), "any")
+        self.looks = [Look(outcome=Outcome(word)) if word else Look(embedding=embedding) for word in (first, second)]
+        self.bundle = replace(bundle, distance=SimpleNamespace(pairs=lambda a, b: distance))
+        self.manifest = replace(bundle.manifest, thresholds=(Threshold(threshold, 0.01, 0.01, 0, 9, 9, 9),), fmr=0.01)
+
+    def look(self, picture, *, rule="only"):
+        return self.looks.pop(0)
+
+
+def own_decision(verifier, **given):
+    return {"outcome": Told(verifier.bundle, **given).verify("", "").outcome.value}
+
+
+def own_verify(verifier, first, second, rule):
+    decision = verifier.verify(first, second, rule=rule)
+    return {"outcome": decision.outcome.value, "distance": decision.distance}
+
+
+OWN = {
+    "view": own_view,
+    "decode": own_decode,
+    "faces": own_faces,
+    "detect": own_detect,
+    "upright": own_detect,
+    "choose": own_choose,
+    "matrix": own_matrix,
+    "crop": lambda _, frame, matrix, height, width: {"pixels": sample(frame, np.array(matrix), height, width)},
+    "quality": own_quality,
+    "input": lambda _, pixels, **how: {"tensor": to_input(pixels, Preprocessing(*pixels.shape[:2], **how))},
+    "embedding": lambda verifier, pixels: {"vector": verifier.embedder.embed(FaceCrop(pixels, TEMPLATE_112)).vector},
+    "unit": lambda _, values: {"vector": Embedding(np.array(values, np.float32), "any").vector},
+    "distance": own_distance,
+    "threshold": own_threshold,
+    "decision": own_decision,
+    "verify": own_verify,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facelite_meets_the_vectors(verifier, stages, name):
+    def answer(given):
+        try:
+            return OWN[name](verifier, **given)
+        except (ValueError, FaceliteError):
+            return None
+
+    assert failures(stages[name], answer) == []
+
+
+# faults: each is caught by the cases of its own stage
+
+
+def swapped(port, old):
+    return lambda pixels, *rest, **named: old(pixels[..., ::-1], *rest, **named)
+
+
+def nearest(port, old):
+    return lambda image, u, v: port.pixel(image, np.floor(u + 0.5).astype(int), np.floor(v + 0.5).astype(int))
+
+
+def the_best_of_each(port, old):
+    """Anchors that overlap a better one are dropped, not averaged with it."""
+
+    def decode(*given):
+        boxes, keypoints, scores = old(*given)
+        kept = []
+        for i in np.argsort(-scores):
+            if all(port.overlap(boxes[i], boxes[j]) <= 0.3 for j in kept):
+                kept.append(i)
+        return boxes[kept], keypoints[kept], scores[kept]
+
+    return decode
+
+
+def corners_of_boxes(port, old):
+    return lambda boxes, rule, **shape: old([[*box[:2], 0, 0] for box in boxes] if rule == "centre" else boxes, rule, **shape)
+
+
+def transposed(port, old):
+    def similarity(landmarks, points):
+        matrix = old(landmarks, points)
+        return np.array([(matrix[0, 0], matrix[1, 0], matrix[0, 2]), (matrix[0, 1], matrix[1, 1], matrix[1, 2])])
+
+    return similarity
+
+
+SAMPLING = (
+    ("half a pixel on", "interpolate", lambda port, old: lambda image, u, v: old(image, u + 0.5, v + 0.5)),
+    ("the nearest pixel", "interpolate", nearest),
+    ("every second pixel", "halve", lambda port, old: lambda image: image[: len(image) // 2 * 2 : 2, : image.shape[1] // 2 * 2 : 2]),
+    ("the border repeated", "pixel", lambda port, old: lambda image, i, j: old(image, i.clip(0, image.shape[1] - 1), j.clip(0, len(image) - 1))),
+    ("BGR", "sample", swapped),
+)
+
+FAULTS = (
+    *(("view", *fault) for fault in SAMPLING),
+    ("view", "corners for centres", "see", lambda port, old: lambda frame, view, turns: old(frame, (view[0] + 0.5, view[1] + 0.5, view[2]), turns)),
+    ("view", "turned to the right", "see", lambda port, old: lambda frame, view, turns: old(frame, view, -turns % 4)),
+    ("decode", "anchors by columns", "anchors", lambda port, old: lambda: old()[:, ::-1]),
+    ("decode", "the small grid first", "anchors", lambda port, old: lambda: np.roll(old(), 384, axis=0)),
+    ("decode", "corners of cells", "anchors", lambda port, old: lambda: old() - 1 / 32),
+    ("decode", "pixels", "decode", lambda port, old: lambda **given: [128 * one for one in old(**given)]),
+    ("decode", "raw logits", "decode", lambda port, old: lambda logits, **given: (*old(logits, **given)[:2], logits[:, 0])),
+    ("decode", "beyond 1/2", "decode", lambda port, old: lambda logits, regressors, min_score: old(logits, regressors, min_score + 1e-6)),
+    ("decode", "no size", "decode", lambda port, old: lambda logits, regressors, min_score: old(logits, np.abs(regressors) + 1e-9, min_score)),
+    ("faces", "the best anchor", "decode", the_best_of_each),
+    ("faces", "corners for centres", "faces_of", lambda port, old: lambda view, **given: old(view=(view[0] + 0.5, view[1] + 0.5, view[2]), **given)),
+    ("faces", "turned on", "turn_back", lambda port, old: lambda boxes, keypoints, turns: old(boxes, keypoints, -turns % 4)),
+    ("faces", "every anchor", "overlap", lambda port, old: lambda a, b: 0.0),
+    ("detect", "no second look", "Detector.look_again", lambda port, old: lambda self, frame, face, side, number: face),
+    ("detect", "the first find", "Detector.look_again", lambda port, old: lambda self, *given: old(self, *given) and given[1]),
+    ("detect", "no tiles", "passes", lambda port, old: lambda *shape: list(old(*shape))[:2]),
+    ("detect", "no border", "passes", lambda port, old: lambda *shape: [views for i, views in enumerate(old(*shape)) if i != 1]),
+    ("detect", "the first pass with a face", "passes", lambda port, old: lambda *shape: list(old(*shape))[:1]),
+    ("detect", "every tile's face", "suppress", lambda port, old: list),
+    ("detect", "0 to 1", "detector_input", lambda port, old: lambda pixels: (pixels / np.float32(255))[None]),
+    ("detect", "BGR", "detector_input", swapped),
+    ("upright", "never", "Detector.upright", lambda port, old: lambda self, frame, face: face),
+    ("upright", "turned to the right", "see", lambda port, old: lambda frame, view, turns: old(frame, view, -turns % 4)),
+    ("upright", "without a lead", "Detector.upright", lambda port, old: lambda self, frame, face: old(self, frame, (*face[:2], face[2] - 0.2))),
+    ("choose", "corners of boxes", "choose", corners_of_boxes),
+    ("choose", "the first of several", "choose", lambda port, old: lambda *given, **named: old(*given, **named) or 0),
+    ("choose", "the widest", "choose", lambda port, old: lambda boxes, **named: old([[*box[:3], 0] for box in boxes], **named)),
+    ("matrix", "another template", "TEMPLATE", lambda port, old: old + np.array([0, 1])),
+    ("matrix", "lips for mouth", "TEMPLATE", lambda port, old: np.vstack([old[:3], (41.5493, 92.3655)])),
+    ("matrix", "stretched", "template", lambda port, old: lambda height, width: port.TEMPLATE * (width / 112, height / 112)),
+    ("matrix", "cut at the left", "template", lambda port, old: lambda height, width: port.TEMPLATE * (height / 112)),
+    ("matrix", "corners for centres", "template", lambda port, old: lambda height, width: old(height, width) + 0.5 - height / 224),
+    ("matrix", "turned the other way", "similarity", transposed),
+    *(("crop", *fault) for fault in SAMPLING),
+    ("quality", "BGR", "luma", swapped),
+    ("quality", "mean of the colours", "luma", lambda port, old: lambda pixels: pixels.mean(-1)),
+    ("quality", "small is the last", "quality", lambda port, old: lambda box, pixels: old((0, 0, 99, 99), pixels) or old(box, pixels)),
+    ("quality", "at the limit", "quality", lambda port, old: lambda box, pixels: old([one - 1e-6 for one in box], pixels)),
+    ("input", "always RGB", "network_input", lambda port, old: lambda pixels, mean, std, colours: old(pixels, mean, std, "RGB")),
+    ("input", "always BGR", "network_input", lambda port, old: lambda pixels, mean, std, colours: old(pixels, mean, std, "BGR")),
+    ("input", "0 to 1 before", "network_input", lambda port, old: lambda pixels, *rest, **named: old(pixels / 255, *rest, **named)),
+    ("input", "colours first", "network_input", lambda port, old: lambda *given, **named: old(*given, **named).transpose(0, 3, 1, 2)),
+    ("embedding", "BGR", "network_input", swapped),
+    ("embedding", "0 to 1 before", "network_input", lambda port, old: lambda pixels, *rest: old(pixels / 255, *rest)),
+    ("embedding", "0 to 1", "network_input", lambda port, old: lambda pixels, *rest: old(pixels, 0, 255, "RGB")),
+    ("embedding", "always the same", "network_input", lambda port, old: lambda pixels, *rest: old(pixels * 0 + 90, *rest)),
+    ("embedding", "columns for rows", "network_input", lambda port, old: lambda pixels, *rest: old(pixels[::-1], *rest)),
+    ("embedding", "any length", "unit", lambda port, old: np.asarray),
+    ("unit", "any length", "unit", lambda port, old: np.asarray),
+    ("unit", "L1", "unit", lambda port, old: lambda values: np.asarray(values) / max(np.abs(values).sum(), 1e-9)),
+    ("distance", "Euclidean", "distance", lambda port, old: lambda head, a, b: old(head, a, b) if head else old(head, a, b) ** 0.5),
+    ("distance", "1 - cosine", "distance", lambda port, old: lambda head, a, b: old(head, a, b) if head else old(head, a, b) / 2),
+    ("distance", "the other form", "distance", lambda port, old: lambda head, a, b: old(head and {**head, "form": "absolute"}, a, b)),
+    ("distance", "no head", "distance", lambda port, old: lambda head, a, b: old(None, a, b)),
+    ("distance", "squares in a head", "distance", lambda port, old: lambda head, a, b: old(head, *(np.square([a, b]) if head else (a, b)))),
+    ("threshold", "whatever the number", "strictest", lambda port, old: lambda manifest, templates, *rest: old(manifest, 1, *rest)),
+    ("threshold", "own thresholds for all", "strictest", lambda port, old: lambda *given: old(*given[:3], ())),
+    ("threshold", "the next rate", "threshold", lambda port, old: lambda *given: old(*given[:2], {5e-3: 1e-3}.get(given[2], given[2]), *given[3:])),
+    ("decision", "below", "decide", lambda port, old: lambda first, second, measured, limit: old(first, second, measured, limit and limit - 1e-9)),
+    ("decision", "the second counts", "decide", lambda port, old: lambda first, second, *rest: old(second, first, *rest)),
+    ("decision", "poor is rejected", "decide", lambda port, old: lambda *given: "rejected" if any(given[:2]) else old(*given)),
+    ("verify", "the rule passed over", "choose", lambda port, old: lambda boxes, *rest: 0),
+    ("verify", "no quality", "quality", lambda port, old: lambda box, pixels: None),
+    ("verify", "Euclidean", "distance", lambda port, old: lambda head, a, b: old(head, a, b) ** 0.5),
+    ("verify", "never upright", "Detector.upright", lambda port, old: lambda self, frame, face: face),
+    ("verify", "BGR", "sample", swapped),
+)  # fmt: skip
+"""Stage, fault, what of the port is replaced, by what."""
+
+
+@pytest.mark.parametrize("stage, name, make", [pytest.param(stage, name, make, id=f"{stage}: {fault}") for stage, fault, name, make in FAULTS])
+def test_a_port_with_a_fault_fails_at_its_stage(port, device, stages, monkeypatch, stage, name, make):
+    *owner, name = name.split(".")
+    owner = getattr(port, owner[0]) if owner else port
+    monkeypatch.setattr(owner, name, make(port, getattr(owner, name)))
+    assert failures(stages[stage], lambda given: port.answer(device, stage, given)) != []
