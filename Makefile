@@ -6,7 +6,7 @@ BIN = .venv/bin
 BUNDLE = build/nns1-int8.facelite
 PHOTOS ?=
 
-.PHONY: demo demo-device test test-all test-pythons lint bench wheel clean
+.PHONY: demo demo-device test test-all test-runtimes test-pythons lint bench wheel clean
 
 .venv/.installed: setup.cfg constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "facelite: expected Python 3.11 for training, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
@@ -43,12 +43,17 @@ lint: .venv/.installed
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: lint test-pythons
 	tests/install_tools.sh
 	$(MAKE) --no-print-directory build/jax/.installed || echo 'SKIPPED Keras on JAX: build/jax could not be installed, as said above'
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest -m '' -rs
+
+# those of test-all that ask other runtimes and, emulated, other processors, on their own
+test-runtimes: .venv/.installed
+	tests/install_tools.sh
+	$(BIN)/python -m pytest -m '' -rs tests/runtimes
 
 # the device half on every Python that it is offered for; a Python that is not here is skipped with a line that says so
 test-pythons: $(BUNDLE)

@@ -2,9 +2,15 @@
 # The Debian packages that slow tests need: installed where we may, else one line says what is missing. Never fails: without them tests skip.
 set -u
 missing=
-for package in chromium; do
-    command -v "$package" >/dev/null || missing="$missing $package"
-done
+while read -r package command; do
+    command -v "$command" >/dev/null || missing="$missing $package"
+done <<END
+chromium chromium
+qemu-user-static qemu-aarch64-static
+binfmt-support update-binfmts
+mmdebstrap mmdebstrap
+arch-test arch-test
+END
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     # shellcheck disable=SC2086 - several words; fonts: a page without any shows no text

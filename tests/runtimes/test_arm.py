@@ -1,0 +1,240 @@
+"""The models, and facelite's device half, on the processors of Raspberry Pis: real Debian packages and wheels, emulated by qemu.
+
+aarch64: ai-edge-litert gives int8 to XNNPACK, as here, and so gives the same bits, if XNNPACK is in use; which it is only where it can read
+from /proc and /sys what the processor is. armv7: tflite-runtime 2.14, whose kernels for int8 give the bits of the reference.
+
+The emulated processor must be named. Otherwise qemu 7.2 offers all that it knows, and int8 is computed with instructions that it gets wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import pytest
+
+from facelite.export.synthetic import draw_face
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]  # two minutes alone on two cores, many times that beside a training
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+XNNPACK = "Created TensorFlow Lite XNNPACK delegate"
+"""What a runtime says on standard error when it uses it."""
+
+DISTANCE = 0.03
+"""Of a pair's distance there to here, where 0.011 was measured.
+
+From the same landmarks came the same crop and the same embedding, to the bit. But the detector's floats are rounded in another way, landmarks
+moved by 0.004 of a pixel, 4 % of a crop's numbers by 1 of 255, and the embedding by a squared distance of 0.0008.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What qemu calls it, and what /proc/cpuinfo says on it."""
+
+    name: str
+    part: str
+    features: str
+    architecture: int = 8
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def cpuinfo(self) -> str:
+        core = f"Features\t: {self.features}\nCPU implementer\t: 0x41\nCPU architecture: {self.architecture}\nCPU part\t: {self.part}\n"
+        return "".join(f"processor\t: {number}\n{core}CPU variant\t: 0x0\nCPU revision\t: 3\n\n" for number in range(4))
+
+
+PI_3 = Processor("cortex-a53", "0xd03", "fp asimd evtstrm crc32 cpuid")
+PI_4 = Processor("cortex-a72", "0xd08", "fp asimd evtstrm crc32 cpuid")
+PI_5 = Processor("cortex-a76", "0xd0b", "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp")
+PI_2 = Processor("cortex-a7", "0xc07", "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm", 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A root with the cases in it."""
+
+    root: Path
+
+    def run(self, processor, *words, emulated=None):
+        """Python with ``words`` on ``processor``; ``emulated`` in its place is what qemu emulates, which takes it for ``processor``."""
+        (self.root / "proc/cpuinfo").write_text(processor.cpuinfo)
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "/opt/site:/opt/facelite", "QEMU_CPU": emulated or processor.name}
+        command = ["chroot", self.root, "/usr/bin/python3.11", *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def ask(self, processor, *options, emulated=None):
+        """(the folder of answer.py's answers, how it ended)"""
+        out = self.root / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        return out, self.run(processor, "/answer.py", "/cases", "/out", *options, emulated=emulated)
+
+
+def make_machine(name, cases):
+    """The root of arm_root.sh with the cases, answer.py, and of /sys what tells how many processors there are; skips where it cannot be made."""
+    root = ROOT / "build/runtimes" / name
+    if platform.machine() != "x86_64":
+        pytest.skip(f"expected an x86-64 to hold ARM to, got {platform.machine()}")
+    run_or_skip(HERE / "arm_root.sh", name, root)
+    copy(cases, root / "cases")
+    shutil.copy(HERE / "answer.py", root)
+    for folder in ("proc", "sys/devices/system/cpu"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for file in ("possible", "present", "online"):
+        (root / "sys/devices/system/cpu" / file).write_text("0-3\n")
+    return Machine(root)
+
+
+def run_or_skip(*command):
+    ended = subprocess.run(command, env=os.environ | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        pytest.skip(f"{' '.join(map(str, command))}: {ended.stdout}{ended.stderr}")
+
+
+def copy(source, target):
+    """In place of what an earlier run left."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.facelite"))
+
+
+@pytest.fixture(scope="module")
+def aarch64(cases):
+    return make_machine("aarch64", cases)
+
+
+@pytest.fixture(scope="module")
+def armv7(cases):
+    return make_machine("armv7", cases)
+
+
+# the models
+
+
+@pytest.mark.parametrize("processor", [PI_3, PI_4, PI_5], ids=str)
+def test_aarch64_gives_the_same_bits_for_int8(aarch64, cases, names, closeness, processor):
+    out, ended = aarch64.ask(processor)
+    assert ended.returncode == 0, ended.stderr
+    assert XNNPACK in ended.stderr
+    told = json.loads((out / "answer.json").read_text())
+    assert not told["refused"] and told["runtime"] == "ai_edge_litert.interpreter"
+    for name in names("int8"):
+        assert closeness(out / f"{name}.default", cases / f"{name}.default").equal, name
+    for name in names("float32", "float16"):
+        found = closeness(out / f"{name}.default", cases / f"{name}.default")
+        assert found.by_rounding, (name, found)
+
+
+def test_the_reference_kernels_give_the_same_bits_for_int8(aarch64, cases, names, closeness):
+    out, ended = aarch64.ask(PI_4, "--reference", "--only", *names("int8"))
+    assert ended.returncode == 0, ended.stderr
+    for name in names("int8"):
+        assert closeness(out / f"{name}.reference", cases / f"{name}.reference").equal, name
+
+
+def test_armv7_gives_the_reference_s_bits_for_int8(armv7, cases, names, closeness):
+    out, ended = armv7.ask(PI_2)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads((out / "answer.json").read_text())
+    assert not told["refused"] and told["runtime"] == "tflite_runtime.interpreter"
+    for name in names("int8"):
+        assert closeness(out / f"{name}.default", cases / f"{name}.reference").equal, name
+    for name in names("float32", "float16"):
+        found = closeness(out / f"{name}.default", cases / f"{name}.default")
+        assert found.by_rounding, (name, found)
+
+
+# that an emulation which is none of a Raspberry Pi would be noticed
+
+
+def test_a_processor_with_everything_that_qemu_knows_gives_numbers_that_are_noticed(aarch64, cases, closeness):
+    version = subprocess.run(["qemu-aarch64-static", "--version"], capture_output=True, text=True, check=True).stdout
+    if "version 7.2" not in version:
+        pytest.skip(f"qemu-aarch64-static --version: expected 7.2, of which this is known, got {version.splitlines()[0]}")
+    out, ended = aarch64.ask(PI_5, "--only", "nns2-int8", emulated="max")
+    assert ended.returncode == 0, ended.stderr
+    found = closeness(out / "nns2-int8.default", cases / "nns2-int8.default")
+    assert not found.by_kernels, found
+
+
+def test_a_processor_that_says_more_than_it_can_ends_the_program(aarch64):
+    _, ended = aarch64.ask(PI_5, "--only", "nns2-int8", emulated=PI_4.name)
+    assert ended.returncode == -signal.SIGILL
+
+
+def test_a_processor_that_says_nothing_goes_without_xnnpack(aarch64, cases, closeness):
+    """By one step in a number here and there: close enough for a decision, but not the bits."""
+    told, hidden = aarch64.root / "sys", aarch64.root / "sys.hidden"
+    told.rename(hidden)
+    try:
+        out, ended = aarch64.ask(PI_4, "--only", "nns2-int8")
+    finally:
+        hidden.rename(told)
+    assert ended.returncode == 0, ended.stderr
+    assert XNNPACK not in ended.stderr
+    found = closeness(out / "nns2-int8.default", cases / "nns2-int8.default")
+    assert not found.equal and found.by_kernels, found
+
+
+# facelite itself
+
+
+@pytest.fixture(scope="module")
+def device(aarch64, tmp_path_factory):
+    """The machine with facelite installed from the working tree, and its tests in /house."""
+    sources, root = tmp_path_factory.mktemp("sources"), aarch64.root  # a copy: building leaves files behind
+    copy(ROOT / "facelite", sources / "facelite")
+    for file in (*ROOT.glob("export/*/LICENSE-weights.md"), *(ROOT / name for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"))):
+        (sources / file.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, sources / file.relative_to(ROOT))
+    shutil.rmtree(root / "opt/facelite", ignore_errors=True)
+    run_or_skip(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", root / "opt/facelite", sources)
+    for folder in ("tests", "export/nns2"):
+        copy(ROOT / folder, root / "house" / folder)
+    shutil.copy(ROOT / "setup.cfg", root / "house")
+    return aarch64
+
+
+def test_verify_decides_as_here(device, bundle_file, astronaut, hopper):
+    folder = device.root / "pictures"
+    folder.mkdir(exist_ok=True)
+    for name, pixels in {"drawn": draw_face(0), "other": draw_face(1), "astronaut": astronaut, "hopper": hopper}.items():
+        cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    shutil.copy(bundle_file, folder / "nns2.facelite")
+
+    def verify(place, pair):
+        return ["-m", "facelite", "verify", *(f"{place}/{name}.png" for name in pair), "--bundle", f"{place}/nns2.facelite", "--json"]
+
+    for pair in (("drawn", "other"), ("astronaut", "hopper")):
+        here = subprocess.run([sys.executable, *verify(folder, pair)], capture_output=True, text=True, check=False)
+        there = device.run(PI_4, *verify("/pictures", pair))
+        assert there.returncode == here.returncode, there.stderr
+        decided, expected = json.loads(there.stdout), json.loads(here.stdout)
+        assert decided.pop("distance") == pytest.approx(expected.pop("distance"), abs=DISTANCE)
+        assert decided == expected
+
+
+@pytest.mark.parametrize(
+    "file, chosen",
+    [
+        ("test_embedder.py", ""),
+        ("test_verifier.py", ""),
+        ("test_detector.py", "not (large_frame or several or texture or blobs or noise or argument)"),  # those look thousands of times
+    ],
+)
+def test_its_own_tests_pass(device, file, chosen):
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/house/setup.cfg", "--rootdir", "/house", "-k", chosen]
+    ended = device.run(PI_4, *words, f"/house/tests/runtime/{file}")
+    assert ended.returncode == 0, ended.stdout
