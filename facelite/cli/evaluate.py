@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--all-pairs", is_flag=True, help="Compare every picture with every other; DATA has one folder per person.")
 @held_out_option
 @click.option("--against", type=click.Path(), help="A second model on the same crops; the difference gets an interval.")
+@click.option("--cross", type=click.Path(), help="As --against; and MODEL's probes on a gallery that this bundle of the same space has enrolled.")
 @click.option("--preprocess", help="Of a bare .tflite: rgb:MEAN,STD or bgr:MEAN,STD.  [default: rgb:127.5,128]")
 @click.option(
     "--crop", type=click.Choice(["aligned", "centre"]), default="aligned", show_default=True, help="Align the face found, or cut the middle."
@@ -43,6 +44,7 @@ def evaluate(
     all_pairs: bool,
     held_out: bool,
     against: str | None,
+    cross: str | None,
     preprocess: str | None,
     crop: str,
     frames: int,
@@ -61,15 +63,19 @@ def evaluate(
 
     DATA is a folder or a tar with one folder per person. Rates come with 95 % intervals, drawn by people.
     """
-    from facelite.cli.models import is_bare, is_run, open_model
+    from facelite.cli.models import check_one_space, is_bare, is_run, open_model
     from facelite.evaluation.cache import default_folder
     from facelite.evaluation.crop import CentreCrop, DetectedFace
     from facelite.evaluation.judge import Wish, everybody, judge, listed_pairs
 
     _check_usage(bool(pairs), all_pairs, held_out, show_faces and not report)
-    wish = Wish(_sweep_kinds(sweep), groups, identify)
+    if cross and (pairs or against):
+        raise click.UsageError(f"expected --cross with --all-pairs and without --against, got it with --{'pairs' if pairs else 'against'}")
+    if cross:
+        check_one_space(model, cross)
+    wish = Wish(_sweep_kinds(sweep), groups, identify, cross=bool(cross))
     road = CentreCrop() if crop == "centre" else DetectedFace(rule)
-    names = [model, against] if against else [model]
+    names = [model, *filter(None, (against, cross))]
     bare = [name for name in names if is_bare(name)] or names  # where none is bare, --preprocess is refused
     models = [open_model(name, detector=detector, preprocess=preprocess if name in bare else None) for name in names]
     for name in filter(is_run, names if all_pairs and not held_out else ()):

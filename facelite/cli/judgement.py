@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from facelite.evaluation.identification import Identification
     from facelite.evaluation.judge import Judgement
     from facelite.evaluation.slices import Slices
+    from facelite.evaluation.verification import Cross
 
 
 UNITS = {"jpeg": "", "pixels": " in the face's square", "jitter": " of its side"}
@@ -34,7 +35,7 @@ def judgement_values(judgement: Judgement) -> dict[str, Any]:
     for name, judged in others:
         differences = {rate: asdict(interval) for rate, interval in judgement.differences.items()}
         values["against"] = {"model": name, **asdict(judged.verification), "difference": differences}
-    for name in ("slices", "identification"):
+    for name in ("cross", "slices", "identification"):
         if (found := getattr(judgement, name)) is not None:
             values[name] = asdict(found)
     if judgement.sweeps:
@@ -69,6 +70,7 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
     for rate, change in judgement.differences.items():
         what = {"accuracy": rate, "eer": "EER"}.get(rate, f"VAL at FMR {rate}")
         yield f"difference in {what}: {100 * change.value:+.2f} points (95 %: {100 * change.low:+.2f} to {100 * change.high:+.2f})"
+    yield from _cross_lines(judgement.cross) if judgement.cross else ()
     for measure, values in (judgement.measures or {}).items():
         yield f"{judgement.models[0]} by {measure}: " + ", ".join(f"{name} {percent(value)}" for name, value in values.items())
     yield from _slice_lines(judgement.slices) if judgement.slices else ()
@@ -83,6 +85,14 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
 
 def _by_head(decide: Decide) -> str:
     return "; distances are those of its Siamese head" if decide == "siamese" else ""
+
+
+def _cross_lines(found: Cross) -> Iterator[str]:
+    yield f"{found.templates} enrolled, {found.probes} verifies:"
+    for fmr, val in found.val_at_fmr.items():
+        loss = found.loss[fmr]
+        under = f"{100 * loss.value:+.2f} points under the weaker alone (95 %: {100 * loss.low:+.2f} to {100 * loss.high:+.2f})"
+        yield f"  VAL {percent(val)} at FMR {fmr} ({_ends(found.val_interval_at_fmr[fmr])}), {under}"
 
 
 def _slice_lines(slices: Slices) -> Iterator[str]:

@@ -1,13 +1,17 @@
-"""Commands of the workstation around training: align and export. What needs Keras is imported inside."""
+"""Commands of the workstation around training: align, export and conformance. What needs Keras is imported inside."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from facelite.cli.output import bar, detector_option, json_option, show, stages
+
+if TYPE_CHECKING:
+    from facelite.export.parity import Parity
 
 
 @click.command()
@@ -58,22 +62,40 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
 
     with stages() as progress:
         report = export_bundle(recipe, out, rebuild=rebuild, release=release, weights=weights, faces=faces, detector=detector, progress=progress)
-    parity = report.parity
     lines = [
         f"{Path(out) / report.bundle}: {report.bytes:,} bytes, sha256 {report.digest}",
         f"embedder {report.precision}: {report.embedder_bytes:,} bytes, {report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds",
-        *(
-            [
-                f"parity with float32 on {parity.crops} crops: cosine min {parity.cosine_min:.4f}, median {parity.cosine_median:.4f}; "
-                f"VAL {parity.val_float32:.4f} -> {parity.val_artefact:.4f}"
-            ]
-            if parity
-            else []
-        ),
+        *(_parity(report.parity) if report.parity else []),
         *(["decides by its Siamese head, in whose distance the thresholds are"] if report.decide == "siamese" else []),
         *[f"FMR {t.fmr:g}: distance {t.distance:.4f}, FMR at most {t.fmr_upper:.2g}, FNMR {t.fnmr:.4f}" for t in report.thresholds],
     ]
     show(asdict(report), as_json, lines)
 
 
-COMMANDS: tuple[click.Command, ...] = (align, export)
+def _parity(parity: Parity) -> list[str]:
+    loss = parity.val_loss
+    return [
+        f"parity with float32 on {parity.crops} crops: cosine min {parity.cosine_min:.4f}, median {parity.cosine_median:.4f}",
+        f"VAL at FMR {parity.fmr:g}: {parity.val_float32:.4f} -> {parity.val_artefact:.4f}, a loss of {100 * loss.value:.2f} points "
+        f"({100 * loss.low:.2f} to {100 * loss.high:.2f}); {parity.val_mixed:.4f} on a gallery that float32 has enrolled",
+    ]
+
+
+@click.command()
+@click.argument("bundle", type=click.Path())
+@click.argument("out", type=click.Path(file_okay=False))
+@json_option
+def conformance(bundle: str, out: str, as_json: bool) -> None:
+    """Write into OUT what every stage of BUNDLE gives, with tolerances, for those who write a port of it.
+
+    OUT/vectors.json and OUT/vectors.bin hold drawn faces only. devices/README.md says how to read them, and what a port is.
+    """
+    from facelite.bundle import open_bundle
+    from facelite.export.conformance import write_vectors
+
+    vectors = write_vectors(open_bundle(bundle), out)
+    lines = [f"{stage}: {count} cases" for stage, count in vectors.cases.items()]
+    show(asdict(vectors), as_json, [*lines, f"{Path(out) / 'vectors.json'} and vectors.bin: {vectors.bytes:,} bytes"])
+
+
+COMMANDS: tuple[click.Command, ...] = (align, export, conformance)

@@ -22,7 +22,7 @@ from facelite.evaluation.pairs import PairList, read_pairs
 from facelite.evaluation.people import PREFIX, open_people
 from facelite.evaluation.slices import Slices, find_groups, slice_rates
 from facelite.evaluation.sweeps import ROADS, Kind, Sweep, square_sides, sweep
-from facelite.evaluation.verification import Judged, Measure, by_measure, difference, verify_all, verify_pairs
+from facelite.evaluation.verification import Cross, Judged, Measure, by_measure, difference, verify_all, verify_cross, verify_pairs
 from facelite.evaluation.video import FRAMES, embed_videos, is_video
 from facelite.face import Outcome, Threshold
 from facelite.runtime.detector import Detector
@@ -44,11 +44,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to find out beside verification. ``groups``: a CSV, or "utkface" for what UTKFace's file names say."""
+    """What to find out beside verification. ``groups``: a CSV, or "utkface" for what UTKFace's file names say. ``cross``: the first model's
+    probes against the second's templates.
+    """
 
     sweeps: tuple[Kind, ...] = ()
     groups: str | None = None
     identify: bool = False
+    cross: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +59,8 @@ class Material:
     """Pictures, or videos, to embed; ``person`` (n,) numbers who is on each; ``verify`` judges what an embedder made of them.
 
     ``source`` says where they come from. ``read`` gives the bytes of a picture; it is None for the ``videos`` in a folder, of each of which so
-    many ``frames`` count. ``pairs`` lists what is compared; None means every picture with every other.
+    many ``frames`` count. ``pairs`` lists what is compared; None means every picture with every other, where ``cross`` can judge one embedder's
+    templates with another's probes.
     """
 
     source: str
@@ -68,6 +72,7 @@ class Material:
     videos: Path | None = None
     frames: int = FRAMES
     pairs: PairList | None = None
+    cross: Callable[[tuple[str, Judged], tuple[str, Judged]], Cross] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class Judgement:
     without_a_face: dict[str, str] = field(default_factory=dict)
     measures: dict[Measure, dict[str, float]] | None = None
     differences: dict[str, Interval] = field(default_factory=dict)
+    cross: Cross | None = None
     slices: Slices | None = None
     sweeps: list[Sweep] = field(default_factory=list)
     identification: Identification | None = None
@@ -123,6 +129,8 @@ def judge(
             f"{heads[0]}: expected a model that decides by squared L2, whose mean over all pairs of frames is that of two means, "
             "got one that decides by its Siamese head; judge it on pictures"
         )
+    if wish.cross and (material.cross is None or len(models) != 2):
+        raise ValueError(f"expected two models and all pairs for a cross judgement, got {len(models)} and {material.source}")
     groups = find_groups(wish.groups, material.names) if wish.groups else None
     if wish.identify:
         check_people(material.person)
@@ -161,6 +169,7 @@ def judge(
         deployed=[_deployed(one, threshold) if threshold else None for one, threshold in zip(judged, thresholds, strict=True)],
         measures=material.measures(first) if material.measures else None,
         differences=difference(judged[0], judged[1]) if len(judged) == 2 else {},
+        cross=material.cross((models[1].name, judged[1]), (models[0].name, judged[0])) if wish.cross and material.cross else None,
         slices=slices,
         sweeps=sweeps,
         identification=identification,
@@ -212,7 +221,14 @@ def everybody(data: str | Path, /, *, held_out: bool = False) -> Iterator[Materi
         chosen = people(True if held_out else None)
         person = np.unique(chosen.person, return_inverse=True)[1]
         names = [name.removeprefix(PREFIX) for name in chosen.names]
-        yield Material(f"all pairs in {data}", names, person, partial(verify_all, chosen), read=lambda name: chosen.read(PREFIX + name))
+        yield Material(
+            f"all pairs in {data}",
+            names,
+            person,
+            partial(verify_all, chosen),
+            read=lambda name: chosen.read(PREFIX + name),
+            cross=partial(verify_cross, chosen),
+        )
 
 
 def _embed(

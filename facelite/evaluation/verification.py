@@ -62,6 +62,19 @@ class Judged:
     verification: Verification
 
 
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """One embedder's probes against another's templates: VAL at the FMRs that the comparisons support, each by the threshold that has it, with
+    95 % intervals by people. ``loss`` is the VAL of the weaker of the two, alone, less this.
+    """
+
+    templates: str
+    probes: str
+    val_at_fmr: dict[str, float]
+    val_interval_at_fmr: dict[str, Ends]
+    loss: dict[str, Interval]
+
+
 def verify_pairs(pairs: PairList, embedded: Embedded, /) -> Judged:
     """The protocol of LFW (Huang et al. 2007) on a list of pairs; ``embedded`` has the pictures of ``pairs.images``, in that order.
 
@@ -100,6 +113,29 @@ def difference(one: Judged, other: Judged, /) -> dict[str, Interval]:
 
     found = differences(one.comparisons, other.comparisons, statistics=(statistic(one), statistic(other)))
     return dict(zip(["accuracy", "eer", *names], found, strict=True))
+
+
+def verify_cross(people: People, templates: tuple[str, Judged], probes: tuple[str, Judged], /) -> Cross:
+    """Both embedders, with their names, judged on all pairs of the pictures of ``people``. A picture is not compared with itself.
+
+    The probes' distance decides.
+    """
+    one, other = templates[1], probes[1]
+    comparisons = people.comparisons(one.embedded, probes=other.embedded, distance=other.embedded.distance)
+    names = list(other.verification.val_at_fmr)
+
+    def vals(drawn: Rates) -> list[float]:
+        return _vals(drawn, names)
+
+    found = intervals(comparisons, vals, trials=[comparisons.genuine_people] * len(names))
+    weaker = min(one, other, key=lambda judged: sum(judged.verification.val_at_fmr[name] for name in names))
+    return Cross(
+        templates=templates[0],
+        probes=probes[0],
+        val_at_fmr={name: interval.value for name, interval in zip(names, found, strict=True)},
+        val_interval_at_fmr={name: (interval.low, interval.high) for name, interval in zip(names, found, strict=True)},
+        loss=dict(zip(names, differences(comparisons, weaker.comparisons, statistics=(vals, vals)), strict=True)),
+    )
 
 
 def by_measure(pairs: PairList, embedded: Embedded, /) -> dict[Measure, dict[str, float]]:

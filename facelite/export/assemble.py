@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from facelite.atomic import write_atomically
 from facelite.bundle import CARD, DETECTOR, EMBEDDER, GOLDEN, HEAD, Manifest, load_bundle, pack_bundle
-from facelite.distance import Decide, Distance, Siamese, pack_head
+from facelite.distance import Distance, Siamese, pack_head
 from facelite.errors import ExportError, InputError, RecipeError
 from facelite.export.decide import deciding_distance
 from facelite.export.goldens import choose_goldens
-from facelite.export.rebuild import Parity, Progress, Rebuilt, rebuild_without_faces
+from facelite.export.layers import describe_layers
+from facelite.export.rebuild import Progress, Rebuilt, rebuild_without_faces
 from facelite.export.rebuild import rebuild as rebuild_with_faces
 from facelite.export.recipe import Recipe
 from facelite.export.release import known_thresholds, read_named, write_release
-from facelite.face import Threshold
+from facelite.export.report import Report, make_report
 from facelite.networks import Network, count, total
 from facelite.networks.weights import halved, pack_weights, read_weights
 from facelite.preprocess import Preprocessing
@@ -27,24 +28,6 @@ from facelite.runtime.golden import pack_golden
 from facelite.runtime.verifier import Verifier
 from facelite.training.recipe import NetworkChoice
 from facelite.training.run import RECIPE, run_recipe, sized_network
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What an export did. ``released`` says whether the embedder is the recipe's released file."""
-
-    bundle: str
-    digest: str
-    bytes: int
-    embedder_bytes: int
-    artefact: str
-    precision: str
-    released: bool
-    parameters: int
-    multiply_adds: int
-    decide: Decide
-    thresholds: tuple[Threshold, ...]
-    parity: Parity | None
 
 
 def export_bundle(
@@ -59,7 +42,7 @@ def export_bundle(
     detector: str | Path | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Report:
-    """Write ``out``/<name>.facelite and ``out``/<name>.report.json.
+    """Write ``out``/<name>.facelite and beside it <name>.report.json and <name>.report.html.
 
     A recipe with a released file needs neither TensorFlow nor faces unless ``rebuild``, which holds that file to the same weights by
     parity. ``release`` converts too, and puts the embedder and its thresholds in the place of the released ones, and ``weights`` (a run
@@ -113,8 +96,10 @@ def export_bundle(
         decide=recipe.decide,
         thresholds=made.thresholds,
         parity=made.parity,
+        layers=tuple(made.layers),
     )
     write_atomically(Path(out) / f"{recipe.name}.report.json", json.dumps(asdict(report), indent=1).encode())
+    write_atomically(Path(out) / f"{recipe.name}.report.html", make_report(report, manifest, made.compared).encode())
     write_atomically(Path(out) / f"{recipe.name}.facelite", data)
     if release:
         if weights:
@@ -141,7 +126,7 @@ def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:
     model = read_named(folder / recipe.released)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError(f"{folder / recipe.released}: expected thresholds for its sha256 beside it, got none; measure them: --rebuild --faces DIR")
-    return Rebuilt(model, *known)
+    return Rebuilt(model, *known, layers=describe_layers(model))
 
 
 def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:

@@ -6,42 +6,53 @@ Imports TensorFlow and tf_keras: the workstation only.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from facelite.errors import ExportError
-from facelite.export.recipe import MIN_REPRESENTATIVE, Precision
+from facelite.export.recipe import INTEGER, MIN_REPRESENTATIVE, Precision
 from facelite.face import FaceCrop
 from facelite.networks import Network, build, fold, set_weights
 from facelite.networks.weights import Weights
 from facelite.preprocess import Preprocessing, to_input
+from facelite.quantize.aware import Schedule, train_aware
 
 
-def convert(network: Network, weights: Weights, /, *, precision: Precision, representative: list[FaceCrop] | None = None) -> bytes:
+def convert(
+    network: Network,
+    weights: Weights,
+    /,
+    *,
+    precision: Precision,
+    representative: list[FaceCrop] | None = None,
+    qat: Schedule | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> bytes:
     """The TFLite file of ``network`` with trained ``weights`` (with BatchNorm, by layer name).
 
-    int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops. Raises ExportError.
+    int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops; int8-qat learns from them by ``qat``
+    (by default as a recipe does)
+    and tells ``progress`` of its steps. Raises ExportError.
     """
-    if precision == "int8":
-        _check_representative(representative or [])
+    crops = representative or []
+    if precision in INTEGER:
+        _check_representative(crops)
     if not all(np.isfinite(value).all() for values in weights.values() for value in values):
         raise ExportError("expected finite weights, got some that are not; the training went astray: train again, with a smaller rate")
     with _quiet():
-        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tf.lite takes tf_keras models only with this set before the import
-        try:
-            import tensorflow as tf
-            import tf_keras
-        except ImportError as error:
-            raise ExportError(f"expected {error.name} for the conversion, found none; install it: pip install 'facelite[train]'") from None
-
+        tf, tf_keras = _import_tensorflow()
         model = build(network, keras=tf_keras, folded=True, batch=1)
         try:
             set_weights(model, fold(weights))
         except (ValueError, IndexError):
             size = f"{network.height} x {network.width}, {network.embedding} numbers"
             raise ExportError(f"expected weights of the network {network.name} ({size}), got others; name the network that was trained") from None
+    if precision == "int8-qat":
+        model = train_aware(network, fold(weights), np.stack([crop.pixels for crop in crops]), schedule=qat or Schedule(), progress=progress)
+    with _quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -49,9 +60,21 @@ def convert(network: Network, weights: Weights, /, *, precision: Precision, repr
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
             preprocessing = Preprocessing(network.height, network.width)
-            converter.representative_dataset = lambda: ([to_input(crop.pixels, preprocessing)] for crop in representative or [])
+            converter.representative_dataset = lambda: ([to_input(crop.pixels, preprocessing)] for crop in crops)
+        if precision in INTEGER:
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         return bytes(converter.convert())
+
+
+def _import_tensorflow() -> tuple[Any, Any]:
+    """TensorFlow and the Keras that it converts. Raises ExportError where one is missing."""
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tf.lite takes tf_keras models only with this set before the import
+    try:
+        import tensorflow
+        import tf_keras
+    except ImportError as error:
+        raise ExportError(f"expected {error.name} for the conversion, found none; install it: pip install 'facelite[train]'") from None
+    return tensorflow, tf_keras
 
 
 MIN_DEVIATION = 5.0

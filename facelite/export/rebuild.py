@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from facelite.calibration import calibrate, check_supported, count_people_pairs, supported_fmrs
 from facelite.distance import SQUARED_L2, Distance
-from facelite.errors import BudgetBroken, ExportError, InputError
+from facelite.errors import ExportError, InputError
 from facelite.evaluation.crop import DetectedFace
 from facelite.evaluation.embed import Embedded, crop_picture, embed_pictures
 from facelite.evaluation.people import People, open_people
 from facelite.export.convert import convert
-from facelite.export.recipe import Recipe
+from facelite.export.layers import Layer, describe_layers
+from facelite.export.parity import Compared, Parity, check_parity, compare, parity_of
+from facelite.export.recipe import INTEGER, Recipe
 from facelite.export.release import known_thresholds
 from facelite.face import FaceCrop, Floats, Threshold
 from facelite.networks import Network
 from facelite.networks.weights import Weights
-from facelite.preprocess import Preprocessing
+from facelite.preprocess import Preprocessing, to_input
 from facelite.runtime.detector import Detector
 from facelite.runtime.embedder import Embedder
 
@@ -31,23 +34,15 @@ LEAK = 0.9
 LEAK_PICTURES = 2000
 """Pictures of held-out people that the means are taken from."""
 
+LAYER_INPUTS = 8
+"""Faces on which the error of each layer is measured: of one more or less, no layer's changes its first figure."""
+
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """Cosines between float32 and artefact on ``crops`` crops of held-out people, and their VAL at the recipe's FMR."""
-
-    crops: int
-    cosine_min: float
-    cosine_median: float
-    val_float32: float
-    val_artefact: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rebuilt:
-    """A converted embedder; ``parity`` is None where its thresholds were known and no faces were given.
+    """A converted embedder; ``parity`` and what it was measured on are None where its thresholds were known and no faces were given.
 
     ``template_thresholds`` are for its probes and the templates of the embedders (sha256) that the recipe names.
     """
@@ -55,18 +50,20 @@ class Rebuilt:
     model: bytes
     thresholds: tuple[Threshold, ...]
     template_thresholds: dict[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    layers: Sequence[Layer] = ()
     parity: Parity | None = None
+    compared: Compared | None = None
 
 
 def rebuild_without_faces(recipe: Recipe, folder: Path, network: Network, weights: Weights, distance: Distance, progress: Progress, /) -> Rebuilt:
     """Convert, and look the thresholds up by the sha256 of what came out and of the head that decides, if any. Raises ExportError."""
-    if recipe.precision == "int8":
+    if recipe.precision in INTEGER:
         raise ExportError("expected faces for the integer ranges, got none; give people's pictures: --faces DIR")
     progress("convert", 0, 1)
     model = convert(network, weights, precision=recipe.precision)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
-    return Rebuilt(model, *known)
+    return Rebuilt(model, *known, layers=describe_layers(model))
 
 
 def rebuild(
@@ -99,10 +96,7 @@ def rebuild(
         progress("convert", 0, 1)
         model = float32 = convert(network, weights, precision="float32")
         if recipe.precision != "float32":
-            integer = recipe.precision == "int8"
-            crops = representative(people(False), held_out, detector, embedder(float32), recipe.representative, progress) if integer else None
-            progress("convert", 0, 1)
-            model = convert(network, weights, precision=recipe.precision, representative=crops)
+            model = _quantised(recipe, network, weights, people(False), held_out, detector, embedder(float32), progress)
         embedded = embed_pictures(
             held_out.names,
             held_out.read,
@@ -110,22 +104,45 @@ def rebuild(
             embedders=[*(embedder(one) for one in (float32, model, *([earlier] if earlier else []))), *(foreign(one) for one in templates)],
             progress=lambda done, total: progress("calibrate", done, total),
         )
+        layers = describe_layers(model, float32=float32, inputs=_some_inputs(held_out, detector, network))
     _check_found(embedded[0])
     comparisons = held_out.comparisons(embedded[1], distance=distance)
     fmrs = sorted({recipe.fmr, *(recipe.fmrs or supported_fmrs(comparisons.people_pairs))}, reverse=True)
     thresholds = tuple(calibrate(comparisons, fmrs))
-    reference = calibrate(held_out.comparisons(embedded[0], distance=distance), [recipe.fmr])[0]
-    own = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
-    cosines = _cosines(embedded[0], embedded[1], "the conversion", recipe)
+    compared = compare(held_out, embedded[0], embedded[1], distance=distance)
+    parity = parity_of(compared, fmr=recipe.fmr)
+    check_parity(parity, recipe, "the conversion")
     if earlier:
-        _cosines(embedded[0], embedded[2], "the released file", recipe)
+        check_parity(parity_of(compare(held_out, embedded[0], embedded[2], distance=distance), fmr=recipe.fmr), recipe, "the released file")
     enrolled = zip(templates, embedded[len(embedded) - len(templates) :], strict=True)
     crossed = {
         hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1], distance=distance), fmrs))
         for one, other in enrolled
     }
-    return Rebuilt(
-        model, thresholds, crossed, Parity(len(cosines), float(cosines.min()), float(np.median(cosines)), 1 - reference.fnmr, 1 - own.fnmr)
+    return Rebuilt(model, thresholds, crossed, layers, parity, compared)
+
+
+def _quantised(
+    recipe: Recipe,
+    network: Network,
+    weights: Weights,
+    others: People,
+    held_out: People,
+    detector: bytes,
+    make: Callable[[], Embedder],
+    progress: Progress,
+) -> bytes:
+    """The model in the recipe's precision, its ranges and its quantisation-aware training by crops of the ``others``."""
+    wanted = {"int8": recipe.representative, "int8-qat": max(recipe.representative, recipe.qat.pictures)}.get(recipe.precision)
+    crops = representative(others, held_out, detector, make, wanted, progress) if wanted else None
+    progress("convert", 0, 1)
+    return convert(
+        network,
+        weights,
+        precision=recipe.precision,
+        representative=crops,
+        qat=recipe.qat,
+        progress=lambda done, total: progress("quantisation-aware training", done, total),
     )
 
 
@@ -150,6 +167,13 @@ def representative(
     return crops
 
 
+def _some_inputs(held_out: People, detector: bytes, network: Network) -> list[Floats]:
+    """What the network is given for the first faces found in pictures of held-out people, each (1, height, width, 3)."""
+    finder, size = Detector(detector), Preprocessing(network.height, network.width)
+    found = (crop for name in held_out.names for crop in crop_picture(held_out.read(name), finder, [size], DetectedFace()) or [])
+    return [to_input(crop.pixels, size) for crop in islice(found, LAYER_INPUTS)]
+
+
 def _check_people(held_out: People, recipe: Recipe) -> None:
     """Refuse rates that so few people cannot support before the long work, even if a face is found in every picture."""
     numbering = [numbering for numbering, _ in set(zip(held_out.numbering, held_out.person, strict=True))]
@@ -170,14 +194,3 @@ def _centres(held_out: People, detector: bytes, make: Callable[[], Embedder]) ->
     _check_found(embedded)
     centres, numbering = part.centres(embedded)
     return {one: centres[np.array(numbering) == one] for one in set(numbering)}
-
-
-def _cosines(float32: Embedded, other: Embedded, what: str, recipe: Recipe) -> Floats:
-    """Cosines (n,) of the embeddings of each face. Raises BudgetBroken."""
-    cosines: Floats = np.sum(float32.vectors[float32.found] * other.vectors[float32.found], axis=1)
-    if not cosines.min() >= recipe.min_cosine:
-        raise BudgetBroken(
-            f"expected a cosine of {recipe.min_cosine:g} or more between float32 and {what}, got {cosines.min():.4f}; "
-            "give more varied --faces, or allow it: min_cosine in the recipe"
-        )
-    return cosines

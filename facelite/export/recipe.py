@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from facelite.distance import Decide
+from facelite.quantize.aware import Schedule
 from facelite.split import Set
 
-Precision = Literal["float32", "float16", "int8"]
+Precision = Literal["float32", "float16", "dynamic", "int8", "int8-qat"]
+"""dynamic: weights int8, activations float, quantised as they come. int8: both, after training. int8-qat: both, trained with it."""
+
+INTEGER = ("int8", "int8-qat")
+"""Precisions whose ranges of activations come from representative images."""
 
 MIN_REPRESENTATIVE = 50
 """Fewest representative images: ranges from fewer would cut off what the device sees."""
@@ -27,7 +32,9 @@ class Recipe:
     ``card`` and ``licence`` (of the weights) are files that the bundle carries.
     ``decide``: "siamese" by the head that was trained with the weights, where these are a run of loss.siamese; ``head`` is the file that a release
     keeps it in, beside its weights.
-    ``min_cosine``: the budget, the least cosine of an embedding to the float one. ``height``, ``width``, ``embedding``: 0 is the network's own.
+    ``qat``: how int8-qat is trained, from crops of people who are not held out.
+    The budget: ``min_cosine``, the least cosine of an embedding to the float one, and ``max_loss``, how much VAL at ``fmr`` may be below the
+    float network's (0.02: two points). ``height``, ``width``, ``embedding``: 0 is the network's own.
     """
 
     name: str
@@ -49,6 +56,8 @@ class Recipe:
     fmr: float = 1e-3
     fmrs: tuple[float, ...] = ()
     min_cosine: float = 0.97
+    max_loss: float = 0.02
+    qat: Schedule = field(default_factory=Schedule)
     height: int = 0
     width: int = 0
     embedding: int = 0
@@ -62,10 +71,10 @@ class Recipe:
             raise ValueError(f'expected head with decide = "siamese" only, got it with {self.decide!r}')
         if self.decide == "siamese" and self.released and not self.head:
             raise ValueError("expected head, the file that a release keeps its Siamese head in, got none")
-        if not -1 <= self.min_cosine <= 1 or self.representative < MIN_REPRESENTATIVE:
-            raise ValueError(
-                f"expected min_cosine from -1 to 1 and representative >= {MIN_REPRESENTATIVE}, got {self.min_cosine:g} and {self.representative}"
-            )
+        if not -1 <= self.min_cosine <= 1 or not 0 <= self.max_loss <= 1:
+            raise ValueError(f"expected min_cosine from -1 to 1 and max_loss from 0 to 1, got {self.min_cosine:g} and {self.max_loss:g}")
+        if self.representative < MIN_REPRESENTATIVE:
+            raise ValueError(f"expected representative >= {MIN_REPRESENTATIVE}, got {self.representative}")
         if any(side and side < 32 for side in (self.height, self.width)) or self.embedding < 0:
             raise ValueError(
                 f"expected a height and a width of 32 or more and a positive embedding, got {self.height}, {self.width}, {self.embedding}"

@@ -14,6 +14,7 @@ import pytest
 from facelite.bundle import EMBEDDER, pack_bundle
 from facelite.cli import output
 from facelite.cli.models import open_model
+from facelite.export.assemble import export_bundle
 from facelite.export.synthetic import draw_face
 from facelite.face import FaceCrop
 from facelite.networks.weights import BEST
@@ -21,7 +22,8 @@ from facelite.runtime.verifier import open_verifier
 from facelite.training.recipe import default_recipe
 from facelite.training.run import RECIPE
 
-RELEASED = Path(__file__).parents[2] / "export/nns2"
+EXPORT = Path(__file__).parents[2] / "export"
+RELEASED = EXPORT / "nns2"
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -261,6 +263,35 @@ def test_a_second_model_is_set_against_the_first(facelite, evaluate, bundle_file
     assert "difference in VAL at FMR 1e-2: +0.00 points (95 %: +0.00 to +0.00)\n" in out
 
 
+@pytest.fixture(scope="module")
+def nns1(tmp_path_factory, detector_file):
+    """The released bundle of the other network, in the same space."""
+    out = tmp_path_factory.mktemp("nns1")
+    export_bundle(EXPORT / "nns1/int8.toml", out)
+    return out / "nns1-int8.facelite"
+
+
+def test_a_gallery_of_another_network_is_judged_beside_both_alone(facelite, evaluate, bundle_file, nns1, crowd):
+    data = crowd / "people"
+    values = evaluate("--cross", nns1, data=data)
+    cross = values["cross"]
+    assert (cross["templates"], cross["probes"]) == (str(nns1), str(bundle_file))
+    assert set(cross["val_at_fmr"]) == set(values["val_at_fmr"])
+    weaker = min((values, values["against"]), key=lambda one: sum(one["val_at_fmr"].values()))
+    for fmr, val in cross["val_at_fmr"].items():
+        low, high = cross["val_interval_at_fmr"][fmr]
+        assert low <= val <= high
+        assert cross["loss"][fmr]["value"] == pytest.approx(weaker["val_at_fmr"][fmr] - val)
+    out = facelite("evaluate", bundle_file, data, "--all-pairs", "--cross", nns1).out
+    assert f"{nns1} enrolled, {bundle_file} verifies:\n  VAL " in out
+    assert " points under the weaker alone (95 %: " in out
+
+
+def test_crossed_with_itself_nothing_is_lost(evaluate, bundle_file, crowd):
+    cross = evaluate("--cross", bundle_file, data=crowd / "people")["cross"]
+    assert {number for one in cross["loss"].values() for number in one.values()} == {0}
+
+
 def test_a_sweep_has_a_point_for_each_setting(facelite, evaluate, bundle_file, people):
     (jitter,) = evaluate("--sweep", "jitter")["sweeps"]
     assert [(point["setting"], point["road"]) for point in jitter["points"]] == [(sigma, "aligned") for sigma in (0, 0.01, 0.02, 0.04, 0.08)]
@@ -313,6 +344,8 @@ def test_a_wish_that_cannot_be_met_is_refused(refused, bundle_file, people, tmp_
     (["--all-pairs", "--pairs", "x"], "expected --pairs FILE or --all-pairs"),
     (["--pairs", "x", "--held-out"], "expected --held-out with --all-pairs only, got it with --pairs"),
     (["--all-pairs", "--show-faces"], "expected --show-faces with --report only, got it alone"),
+    (["--pairs", "x", "--cross", "y"], "expected --cross with --all-pairs and without --against, got it with --pairs"),
+    (["--all-pairs", "--against", "x", "--cross", "y"], "expected --cross with --all-pairs and without --against, got it with --against"),
     (["--all-pairs", "--sweep", "jpeg,blur"], "expected --sweep out of jpeg, pixels, jitter, got 'blur'"),
     (["--all-pairs", "--crop", "left"], "Invalid value for '--crop'"),
     (["--all-pairs", "--face", "left"], "Invalid value for '--face'"),

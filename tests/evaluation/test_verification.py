@@ -13,7 +13,7 @@ from facelite.evaluation.accuracy import accuracy, folds_of_people
 from facelite.evaluation.embed import Embedded
 from facelite.evaluation.pairs import PairList
 from facelite.evaluation.people import People
-from facelite.evaluation.verification import by_measure, difference, measured, verify_all, verify_pairs
+from facelite.evaluation.verification import by_measure, difference, measured, verify_all, verify_cross, verify_pairs
 
 
 def protocol(seed=0, folds=5, each=40, found=None, noise=0.9):
@@ -212,3 +212,23 @@ def test_perfect_embeddings_of_few_people_are_not_said_to_be_perfect():
     assert (result.val_at_fmr["1e-2"], result.val_interval_at_fmr["1e-2"]) == (1, (1 - 3 / 40, 1))
     assert (result.eer, result.eer_interval) == (0, (0, 3 / 40))
     assert result.accuracy_interval == (1 - 3 / 40, 1)
+
+
+def test_templates_of_one_embedder_and_probes_of_another_are_compared_as_by_a_plain_loop(few_draws):
+    subjects, vectors = random_people(seed=3, count=20, pictures=3, spread=0.6)
+    rng = np.random.default_rng(4)
+    other = vectors + 0.15 * rng.normal(size=vectors.shape)
+    other = (other / np.linalg.norm(other, axis=1, keepdims=True)).astype(np.float32)
+    people, templates = folders(subjects, vectors)
+    _, probes = folders(subjects, other)
+    found = verify_cross(people, ("A", verify_all(people, templates)), ("B", verify_all(people, probes)))
+    assert (found.templates, found.probes) == ("A", "B")
+    distances = ((vectors[:, None] - other[None]) ** 2).sum(-1)
+    same = subjects[:, None] == subjects[None]
+    genuine, impostor = distances[same & ~np.eye(len(subjects), dtype=bool)], np.sort(distances[~same])
+    for fmr, val in found.val_at_fmr.items():
+        beyond = impostor[int(float(fmr) * len(impostor) + 1e-9)]
+        assert val == pytest.approx(np.mean(genuine < beyond - 1e-4), abs=2 / len(genuine))
+    alone = [verify_all(people, one).verification.val_at_fmr for one in (templates, probes)]
+    weaker = min(alone, key=lambda vals: sum(vals.values()))
+    assert {fmr: one.value for fmr, one in found.loss.items()} == pytest.approx({fmr: weaker[fmr] - val for fmr, val in found.val_at_fmr.items()})

@@ -113,4 +113,4 @@ def recipe(tmp_path):
 @pytest.fixture
 def quick(monkeypatch, models):
     """Conversions are looked up instead of made."""
-    monkeypatch.setattr("facelite.export.rebuild.convert", lambda network, weights, *, precision, representative=None: models[precision])
+    monkeypatch.setattr("facelite.export.rebuild.convert", lambda network, weights, *, precision, **_: models[precision])

@@ -46,7 +46,8 @@ def write_report(judgement: Judgement, folder: str | Path, /, *, models: Sequenc
     ]
     sections = [section for section in wanted if section]
     plates = [part for section in sections for part in section.parts if isinstance(part, Plate)]
-    page = make_page(" and ".join(names), headline(judgement, names, material), sections)
+    title = " and ".join(names)
+    page = make_page(title, heading=f"How well people are told apart by {title}", lead=headline(judgement, names, material), sections=sections)
     _remove_others(Path(folder), {plate.name for plate in plates})
     for plate in plates:
         write_atomically(Path(folder) / f"{plate.name}.svg", plate.drawing.svg)

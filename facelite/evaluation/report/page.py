@@ -76,10 +76,11 @@ def definitions(entries: Iterable[tuple[str, str]], /) -> Html:
     return Html(f"<dl>{''.join(f'<dt>{_escaped(term)}</dt><dd>{_escaped(text)}</dd>' for term, text in entries)}</dl>")
 
 
-def make_page(title: str, lead: Sequence[str], sections: Sequence[Section], /) -> str:
+def make_page(title: str, /, *, heading: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
     """The page: title, the result in plain words, a line of links, the sections."""
     return _PAGE.substitute(
         title=escape(title),
+        heading=escape(heading),
         style=_STYLE,
         lead="".join(paragraph(text) for text in lead),
         links=" ".join(f'<a href="#s{number}">{escape(section.title)}</a>' for number, section in enumerate(sections)),
@@ -156,7 +157,7 @@ _PAGE = Template("""<!doctype html>
 </head>
 <body>
 <main>
-<h1>How well people are told apart by $title</h1>
+<h1>$heading</h1>
 <div class="lead">$lead</div>
 <nav aria-label="Sections">$links</nav>
 $sections

@@ -1,0 +1,156 @@
+"""What an export did: a report for scripts, and the same as one page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelite import __version__
+from facelite.bundle import Manifest
+from facelite.calibration import rates
+from facelite.distance import Decide
+from facelite.evaluation.report.page import Html, Plate, Section, folded, inline_image, make_page, paragraph, table
+from facelite.evaluation.report.words import percent, points
+from facelite.export.graph import draw_graph
+from facelite.export.layers import Layer
+from facelite.export.parity import Compared, Parity
+from facelite.face import Threshold
+from facelite.plots import COLOURS, GREY, Axis, Drawing, Line, draw_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``released`` says whether the embedder is the recipe's released file; ``parity`` is None where nothing was measured."""
+
+    bundle: str
+    digest: str
+    bytes: int
+    embedder_bytes: int
+    artefact: str
+    precision: str
+    released: bool
+    parameters: int
+    multiply_adds: int
+    decide: Decide
+    thresholds: tuple[Threshold, ...]
+    parity: Parity | None
+    layers: tuple[Layer, ...]
+
+
+def make_report(report: Report, manifest: Manifest, compared: Compared | None, /) -> str:
+    """The page as HTML; the same input gives the same page. Drawings of ``compared`` need matplotlib."""
+    lead = [
+        f"{manifest.network} in {report.precision}: an embedder of {report.embedder_bytes:,} bytes in a bundle of {report.bytes:,}, "
+        f"{report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds."
+    ]
+    sections = [_thresholds(report), _layers(report.layers), _made(report, manifest)]
+    if report.parity and compared:
+        loss, spread = points(report.parity.val_loss)
+        lead.append(f"VAL at FMR {report.parity.fmr:g} lies {loss.lstrip('+')} below float32's ({spread}).")
+        sections.insert(0, _parity(report.parity, compared, report.precision))
+    return make_page(manifest.name, heading=f"The export of {manifest.name}", lead=lead, sections=sections)
+
+
+def _parity(parity: Parity, compared: Compared, precision: str) -> Section:
+    loss, spread = points(parity.val_loss)
+    rows = [
+        ["Held-out crops", f"{parity.crops:,}"],
+        ["Cosine of the two embeddings of a crop, least", f"{parity.cosine_min:.4f}"],
+        ["The same, median", f"{parity.cosine_median:.4f}"],
+        [f"VAL at FMR {parity.fmr:g}, float32", percent(parity.val_float32)],
+        [f"The same, {precision}", percent(parity.val_artefact)],
+        [f"The same, {precision} probes of a gallery that float32 has enrolled", percent(parity.val_mixed)],
+        ["Loss of VAL, and its 95 % interval by drawing the people again", f"{loss} ({spread})"],
+    ]
+    told = f"{precision} {percent(parity.val_artefact)}, float32 {percent(parity.val_float32)} at FMR {parity.fmr:g}"
+    return Section(
+        "Parity with float32",
+        [
+            table("On people held out of every training.", ["", ""], rows),
+            Plate(
+                "val",
+                _val(compared, precision),
+                f"Genuine pairs accepted (VAL) against impostor pairs accepted (FMR): {told}.",
+                f"Two curves: {told}.",
+            ),
+            Plate(
+                "cosines",
+                _cosines(compared),
+                "How many crops have an embedding whose cosine to float32's is at or below a value.",
+                f"A rising curve, from {parity.cosine_min:.4f} through the median {parity.cosine_median:.4f}.",
+            ),
+        ],
+    )
+
+
+def _val(compared: Compared, precision: str) -> Drawing:
+    curves = []
+    for label, comparisons, colour, dash in (("float32", compared.float32, GREY, "-"), (precision, compared.artefact, COLOURS[0], "--")):
+        found = rates(comparisons)
+        fmrs = np.geomspace(1 / max(comparisons.impostor_pairs, 1), 1, 200)
+        curves.append(Line(label, fmrs, [found.val_at(fmr) for fmr in fmrs], colour, dash))
+    return draw_lines(curves, x=Axis("FMR", log=True, high=1), y=Axis("VAL = 1 - FNMR", low=0, high=1.02, ticks="%"))
+
+
+def _cosines(compared: Compared) -> Drawing:
+    ordered = np.sort(compared.cosines).astype(np.float64)
+    share = np.arange(1, len(ordered) + 1) / len(ordered)
+    return draw_lines([Line("", ordered, share)], x=Axis("cosine to float32"), y=Axis("share of crops", low=0, high=1.02, ticks="%"))
+
+
+def _thresholds(report: Report) -> Section:
+    rows = [
+        [f"{one.fmr:g}", f"{one.distance:.4f}", f"{one.fmr_upper:.2g}", percent(one.fnmr), f"{one.genuine_pairs:,}", f"{one.impostor_pairs:,}"]
+        for one in report.thresholds
+    ]
+    header = ["FMR", "Distance", "FMR at most", "FNMR", "Genuine pairs", "Impostor pairs"]
+    return Section("Thresholds", [table("Measured on this very file.", header, rows)])
+
+
+def _layers(layers: Sequence[Layer]) -> Section:
+    if not layers:
+        return Section("Layers", [paragraph("The file has operators that facelite does not read.")])
+    note = (
+        "Error: how far what a layer gives is from what it gives in float32, root mean square, as a share of it. All that went wrong before is in it."
+    )
+    header = ["Layer", "Operator", "Output", "Parameters", "Multiply-adds", "Bytes", "Error"]
+    rows = [
+        [
+            layer.name,
+            layer.operator,
+            " x ".join(map(str, layer.output)),
+            f"{layer.parameters:,}",
+            f"{layer.multiply_adds:,}",
+            f"{layer.bytes:,}",
+            "" if layer.error is None else percent(layer.error),
+        ]
+        for layer in layers
+    ]
+    sums = [
+        "All",
+        "",
+        "",
+        *(f"{sum(numbers):,}" for numbers in zip(*((one.parameters, one.multiply_adds, one.bytes) for one in layers), strict=True)),
+        "",
+    ]
+    picture = inline_image("svg+xml", draw_graph(layers), f"{len(layers)} layers, each below those whose outputs it takes.")
+    parts: list[Html | Plate] = [
+        paragraph(note),
+        folded("The picture", picture),
+        folded("The table", table("In the order they run.", header, [*rows, sums])),
+    ]
+    return Section("Layers", parts)
+
+
+def _made(report: Report, manifest: Manifest) -> Section:
+    rows = [
+        ["Bundle, sha256", report.digest],
+        ["Embedder, sha256", report.artefact],
+        ["Embedding space", manifest.space],
+        ["Trained on", manifest.training_data],
+        *([f"Licence of {what}", licence] for what, licence in manifest.licences.items()),
+        ["facelite", __version__],
+    ]
+    return Section("How it was made", [table("Of this bundle.", ["", ""], rows)])

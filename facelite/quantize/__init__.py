@@ -1,0 +1,1 @@
+"""Quantisation-aware training, pruning and clustering by tfmot; the only folder that names it."""

@@ -1,0 +1,165 @@
+"""Quantisation-aware training: each of tfmot's faults that gives wrong embeddings without an error is met, and what comes out is int8."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+from facelite.errors import ExportError
+from facelite.networks import build, fold, get_weights
+from facelite.networks.table import Conv, Flatten, Inception, Network
+from facelite.quantize.aware import Schedule, quantised, set_ranges, train_aware
+
+NETWORK = Network(
+    "small",
+    height=32,
+    width=32,
+    rows=(
+        Conv("conv1", 3, 8, stride=2),
+        Inception("mixed", 0, (8, 8), (4, 8), "max", stride=2, five_as=(3, 3)),
+        Inception("added", 8, (8, 8), None, "average", 8, residual=True),
+        Inception("rooted", 8, None, None, "L2", 8),
+        Flatten("flatten"),
+    ),
+    embedding=16,
+)
+
+
+@pytest.fixture(scope="module")
+def tf_keras():
+    return pytest.importorskip("tf_keras")
+
+
+@pytest.fixture(scope="module")
+def weights(tf_keras):
+    """Of the network before training, folded; the block that starts as nothing is given something to add."""
+    tf_keras.utils.set_random_seed(0)
+    values = get_weights(build(NETWORK, keras=tf_keras))
+    values["added_linear_bn"][0] += 0.5
+    return fold(values)
+
+
+@pytest.fixture(scope="module")
+def crops():
+    """Smooth pictures of many kinds (40, 32, 32, 3)."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (40, 4, 4, 3)).astype(np.uint8)
+    return small.repeat(8, axis=1).repeat(8, axis=2)
+
+
+@pytest.fixture(scope="module")
+def model(tf_keras, weights):
+    made = build(NETWORK, keras=tf_keras, folded=True)
+    for name, values in weights.items():
+        made.get_layer(name).set_weights(values)
+    return made
+
+
+def cosine(a, b):
+    return float((a * b).sum(1).mean() / np.linalg.norm(a, axis=1).mean() / np.linalg.norm(b, axis=1).mean())
+
+
+def inputs(crops):
+    return (crops.astype(np.float32) - 127.5) / 128
+
+
+def test_without_ranges_the_embeddings_are_wrong_and_with_them_they_are_not(model, crops):
+    x = inputs(crops)
+    student, floats = quantised(model), model.predict(x, verbose=0)
+    before = student.predict(x, verbose=0)
+    set_ranges(student, model, x)
+    after = student.predict(x, verbose=0)
+    assert np.abs(before - floats).max() > 5 * np.abs(after - floats).max()
+    assert cosine(after, floats) > 0.99
+
+
+def test_inputs_of_a_concatenation_that_change_places_are_refused(tf_keras):
+    """tfmot makes the layers of a convolution with BatchNorm and ReLU anew, so that a bare pooling beside them comes to stand first."""
+    layers = tf_keras.layers
+    x = layers.Input((8, 8, 4), name="input")
+    y = layers.ReLU(name="last")(layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same", use_bias=False)(x)))
+    mixed = layers.Concatenate(name="mixed")([y, layers.MaxPooling2D(3, 1, "same", name="pool")(x)])
+    with pytest.raises(ExportError, match=r"expected the inputs of mixed in the order \['last', 'pool'\], got \['quant_pool', 'quant_last'\]"):
+        quantised(tf_keras.Model(x, layers.Conv2D(2, 1, name="end")(mixed)))
+
+
+@pytest.fixture(scope="module")
+def trained(weights, crops):
+    """The file after a few steps, and how many it said it made."""
+    import tensorflow as tf
+
+    seen = []
+    model = train_aware(NETWORK, weights, crops, schedule=Schedule(steps=3, batch=8), progress=lambda done, total: seen.append((done, total)))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    with pytest.warns(UserWarning, match="Statistics for quantized inputs"):
+        return converter.convert(), seen
+
+
+def test_each_step_is_told(trained):
+    assert trained[1] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_everything_between_input_and_output_is_integer_but_the_roots(trained):
+    """L2 pooling squares and takes roots in float, which every runtime has; integer ones old runtimes do not load."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    bare = Interpreter(model_content=trained[0], experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    bare.allocate_tensors()
+    kinds = {tensor["index"]: np.dtype(tensor["dtype"]).name for tensor in bare.get_tensor_details()}
+    made = {operator["op_name"]: set() for operator in bare._get_ops_details()}
+    for operator in bare._get_ops_details():
+        made[operator["op_name"]] |= {kinds[output] for output in operator["outputs"]}
+    assert {made[name] == {"int8"} for name in ("CONV_2D", "CONCATENATION", "MAX_POOL_2D", "FULLY_CONNECTED")} == {True}
+    assert made["SQRT"] == {"float32"}
+    scales = [len(tensor["quantization_parameters"]["scales"]) for tensor in bare.get_tensor_details() if "conv1" in tensor["name"]]
+    assert 8 in scales  # one for each channel
+
+
+def test_the_file_gives_the_float_network_s_embeddings(trained, model, crops):
+    from facelite.runtime.interpreter import Interpreter
+
+    x = inputs(crops)
+    interpreter = Interpreter(trained[0])
+    ours = np.concatenate([interpreter.run(one[None])[0] for one in x])
+    assert cosine(ours, model.predict(x, verbose=0)) > 0.97
+
+
+def test_training_brings_a_disturbed_network_nearer_to_its_targets(tf_keras, model, weights, crops, monkeypatch):
+    """The student begins with noise on its kernels: after training it is nearer to the float network than before."""
+    rng = np.random.default_rng(0)
+    x, floats = inputs(crops), model.predict(inputs(crops), verbose=0)
+    start = []
+
+    def disturbed(one):
+        student = quantised(one)
+        for variable in student.trainable_variables:
+            if "kernel" in variable.name and "embedding" in variable.name:
+                variable.assign(variable.numpy() + 0.1 * variable.numpy().std() * rng.normal(size=variable.shape))
+        set_ranges(student, model, x)
+        start.append(cosine(student.predict(x, verbose=0), floats))
+        return student
+
+    monkeypatch.setattr("facelite.quantize.aware.quantised", disturbed)
+    monkeypatch.setattr("facelite.quantize.aware.MIN_COSINE", 0.9)
+    made = train_aware(NETWORK, weights, crops, schedule=Schedule(steps=60, batch=16, rate=1e-3))
+    student = quantised(build(NETWORK, keras=tf_keras, folded=True))
+    student.set_weights(made.get_weights())
+    assert cosine(student.predict(x, verbose=0), floats) > start[0] + 0.5 * (1 - start[0])
+
+
+def test_what_tfmot_did_not_keep_is_refused_before_training(weights, crops, monkeypatch):
+    monkeypatch.setattr("facelite.quantize.aware.set_ranges", lambda *_: None)
+    with pytest.raises(ExportError, match=r"expected a mean cosine of 0\.99 or more to the float network before training, got"):
+        train_aware(NETWORK, weights, crops, schedule=Schedule(steps=1))
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch": 0}, {"rate": 0.0}, {"pictures": -1}])
+def test_a_schedule_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValueError, match="expected steps, batch, pictures of at least 1 and a positive rate"):
+        Schedule(**wrong)
