@@ -334,7 +334,7 @@ def test_templates_of_another_embedder_have_thresholds_of_their_own(tmp_path, re
     ('min_cosine = 97', "expected min_cosine from -1 to 1"),
     ('height = 12', "expected a height and a width of 32 or more"),
     ('embedding = -1', "positive embedding"),
-    ('precision = "int4"', "expected precision to be one of float32, float16, int8, got 'int4'"),
+    ('precision = "int4"', "expected precision to be one of float32, float16, dynamic, int8, int8-qat, got 'int4'"),
     ('surprise = 1', "expected the keys .*, got 'surprise'; correct it"),
 ])  # fmt: skip
 def test_an_impossible_recipe_is_refused(tmp_path, recipe, detector_file, change, match):

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelite.runtime.golden import DISTANCE_TOLERANCE
+
 HERE = Path(__file__).parent
 
 
@@ -28,21 +30,21 @@ class Closeness:
 
     @property
     def by_rounding(self) -> bool:
-        """Floats added in another order, or multiplied and added in one: no more than 2.5e-6 was measured, on x86-64, aarch64 and armv7.
+        """Floats added in another order, or multiplied and added in one: no more than 9e-6 was measured, on x86-64, aarch64 and armv7.
 
         The weights' rounding to float16 alone moves an embedding by 7e-4 or more.
         """
-        return self.length <= 1e-5
+        return self.length <= 5e-5
 
     @property
     def by_kernels(self) -> bool:
         """int8 by kernels that round a layer's sums in another way, which all later layers then carry on.
 
-        Between XNNPACK's and the reference kernels a cosine of 0.9970 or more was measured, and no more than 5 steps: on both released networks,
-        for the cases and another 40 drawn faces, 16 photographs and 20 pictures of noise. int8 is not much nearer to float32 (0.9983).
-        A cosine of 0.995 is a squared distance of 0.01, half of what the self-test of a bundle allows.
+        A cosine of 0.994 or more was measured, and no more than 5 steps: between XNNPACK's kernels, the reference's and those of tflite-runtime 2.14,
+        on both released networks, for the cases and another 40 drawn faces, 16 photographs and 20 pictures of noise. int8 is not much nearer
+        to float32 (0.996). What is let pass is no more than the self-test of a bundle lets pass, a cosine of 0.99; swapped colours give 0.975.
         """
-        return self.cosine >= 0.995 and self.steps <= 8
+        return 2 - 2 * self.cosine <= DISTANCE_TOLERANCE and self.steps <= 8
 
 
 @pytest.fixture(scope="session")
