@@ -90,9 +90,9 @@ def _by_head(decide: Decide) -> str:
 def _cross_lines(found: Cross) -> Iterator[str]:
     yield f"{found.templates} enrolled, {found.probes} verifies:"
     for fmr, val in found.val_at_fmr.items():
-        loss = found.loss[fmr]
-        under = f"{100 * loss.value:+.2f} points under the weaker alone (95 %: {100 * loss.low:+.2f} to {100 * loss.high:+.2f})"
-        yield f"  VAL {percent(val)} at FMR {fmr} ({_ends(found.val_interval_at_fmr[fmr])}), {under}"
+        gain = found.gain[fmr]
+        over = f"{100 * gain.value:+.2f} points over the weaker alone (95 %: {100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
+        yield f"  VAL {percent(val)} at FMR {fmr} ({_ends(found.val_interval_at_fmr[fmr])}), {over}"
 
 
 def _slice_lines(slices: Slices) -> Iterator[str]:

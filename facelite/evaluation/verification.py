@@ -65,14 +65,14 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class Cross:
     """One embedder's probes against another's templates: VAL at the FMRs that the comparisons support, each by the threshold that has it, with
-    95 % intervals by people. ``loss`` is the VAL of the weaker of the two, alone, less this.
+    95 % intervals by people. ``gain`` is this VAL less that of the weaker of the two alone.
     """
 
     templates: str
     probes: str
     val_at_fmr: dict[str, float]
     val_interval_at_fmr: dict[str, Ends]
-    loss: dict[str, Interval]
+    gain: dict[str, Interval]
 
 
 def verify_pairs(pairs: PairList, embedded: Embedded, /) -> Judged:
@@ -134,7 +134,7 @@ def verify_cross(people: People, templates: tuple[str, Judged], probes: tuple[st
         probes=probes[0],
         val_at_fmr={name: interval.value for name, interval in zip(names, found, strict=True)},
         val_interval_at_fmr={name: (interval.low, interval.high) for name, interval in zip(names, found, strict=True)},
-        loss=dict(zip(names, differences(comparisons, weaker.comparisons, statistics=(vals, vals)), strict=True)),
+        gain=dict(zip(names, differences(weaker.comparisons, comparisons, statistics=(vals, vals)), strict=True)),
     )
 
 

@@ -281,15 +281,15 @@ def test_a_gallery_of_another_network_is_judged_beside_both_alone(facelite, eval
     for fmr, val in cross["val_at_fmr"].items():
         low, high = cross["val_interval_at_fmr"][fmr]
         assert low <= val <= high
-        assert cross["loss"][fmr]["value"] == pytest.approx(weaker["val_at_fmr"][fmr] - val)
+        assert cross["gain"][fmr]["value"] == pytest.approx(val - weaker["val_at_fmr"][fmr])
     out = facelite("evaluate", bundle_file, data, "--all-pairs", "--cross", nns1).out
     assert f"{nns1} enrolled, {bundle_file} verifies:\n  VAL " in out
-    assert " points under the weaker alone (95 %: " in out
+    assert " points over the weaker alone (95 %: " in out
 
 
 def test_crossed_with_itself_nothing_is_lost(evaluate, bundle_file, crowd):
     cross = evaluate("--cross", bundle_file, data=crowd / "people")["cross"]
-    assert {number for one in cross["loss"].values() for number in one.values()} == {0}
+    assert {number for one in cross["gain"].values() for number in one.values()} == {0}
 
 
 def test_a_sweep_has_a_point_for_each_setting(facelite, evaluate, bundle_file, people):

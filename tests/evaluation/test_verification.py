@@ -231,4 +231,4 @@ def test_templates_of_one_embedder_and_probes_of_another_are_compared_as_by_a_pl
         assert val == pytest.approx(np.mean(genuine < beyond - 1e-4), abs=2 / len(genuine))
     alone = [verify_all(people, one).verification.val_at_fmr for one in (templates, probes)]
     weaker = min(alone, key=lambda vals: sum(vals.values()))
-    assert {fmr: one.value for fmr, one in found.loss.items()} == pytest.approx({fmr: weaker[fmr] - val for fmr, val in found.val_at_fmr.items()})
+    assert {fmr: one.value for fmr, one in found.gain.items()} == pytest.approx({fmr: val - weaker[fmr] for fmr, val in found.val_at_fmr.items()})
