@@ -12,11 +12,7 @@ step took 1.2 times as long.
 
 from __future__ import annotations
 
-from facelite.networks.table import Conv, Flatten, Inception, Network
-
-
-def _residual(name: str, one: int, three: int) -> Inception:
-    return Inception(name, one, (three, three), None, None, residual=True)
+from facelite.networks.table import Conv, Flatten, Inception, Network, residual
 
 
 NNS1 = Network(
@@ -28,13 +24,13 @@ NNS1 = Network(
         Conv("conv2", 3, 64, stride=2),
         #          name          1x1  3x3       5x5       pool
         Inception("inception3a", 0, (64, 128), (16, 32), "max", stride=2, five_as=(3, 3)),
-        _residual("inception3b", 32, 96),
-        _residual("inception3c", 32, 96),
-        _residual("inception3d", 32, 96),
-        _residual("inception3e", 32, 96),
+        residual("inception3b", 32, 96),
+        residual("inception3c", 32, 96),
+        residual("inception3d", 32, 96),
+        residual("inception3e", 32, 96),
         Inception("inception4a", 0, (96, 192), (32, 64), "max", stride=2, five_as=(3, 3)),
-        _residual("inception4b", 64, 160),
-        _residual("inception4c", 64, 160),
+        residual("inception4b", 64, 160),
+        residual("inception4c", 64, 160),
         Flatten("flatten"),
     ),
 )

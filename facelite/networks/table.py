@@ -61,6 +61,11 @@ class Inception:
             raise ValueError(f"expected stride 1 where the input is added, got {self}")
 
 
+def residual(name: str, one: int, three: int, /) -> Inception:
+    """The block that is added to its input: ``one`` filters of the 1x1 branch beside ``three`` of the 3x3 branch."""
+    return Inception(name, one, (three, three), None, None, residual=True)
+
+
 @dataclass(frozen=True, slots=True)
 class AveragePool:
     """The mean over all places: (h, w, c) -> (c,)."""
