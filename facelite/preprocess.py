@@ -9,7 +9,7 @@ pixel centres: the first pixel's centre is (0, 0).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -35,6 +35,19 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.height < 32 or self.width < 32 or not 0 < self.std < math.inf or not math.isfinite(self.mean):
             raise ValueError(f"expected an input of 32 x 32 or more, a finite mean and std > 0, got {self}")
+
+
+def parse_preprocessing(text: str, height: int, width: int, /) -> Preprocessing:
+    """What "rgb:127.5,128" (colours, mean, std) says of an input of ``height`` x ``width``. Raises ValueError."""
+    usual, (colours, _, numbers) = Preprocessing(height, width), text.lower().partition(":")
+    try:
+        mean, std = (float(number) for number in numbers.split(",")) if numbers else (usual.mean, usual.std)
+        return replace(usual, mean=mean, std=std, colours=_COLOURS[colours])
+    except (ValueError, KeyError):
+        raise ValueError(f"expected rgb:MEAN,STD or bgr:MEAN,STD, such as rgb:127.5,128, got {text!r}") from None
+
+
+_COLOURS: dict[str, Literal["RGB", "BGR"]] = {"rgb": "RGB", "bgr": "BGR"}
 
 
 def template(height: int, width: int, /) -> Floats:

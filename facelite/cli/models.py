@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 from facelite.bundle import DETECTOR, open_bundle
 from facelite.errors import InputError, SpaceMismatch
 from facelite.evaluation.judge import Model
 from facelite.networks.weights import BEST
-from facelite.preprocess import Preprocessing
+from facelite.preprocess import Preprocessing, parse_preprocessing
 from facelite.runtime.detector import find_detector
 from facelite.runtime.embedder import Embedder
-
-_COLOURS: dict[str, Literal["RGB", "BGR"]] = {"rgb": "RGB", "bgr": "BGR"}
 
 
 def open_model(name: str, /, *, detector: str | None = None, preprocess: str | None = None) -> Model:
@@ -86,9 +82,7 @@ def _of_run(path: Path, detector: str | None) -> Model:
 def _preprocessing(text: str, model: bytes) -> Preprocessing:
     """What "rgb:127.5,128" says, for the input size in the file."""
     size = Embedder(model, space="").preprocessing
-    colours, _, numbers = text.partition(":")
     try:
-        mean, std = (float(number) for number in numbers.split(",")) if numbers else (size.mean, size.std)
-        return replace(size, mean=mean, std=std, colours=_COLOURS[colours.lower()])
-    except (ValueError, KeyError):
-        raise InputError(f"--preprocess: expected rgb:MEAN,STD or bgr:MEAN,STD, such as rgb:127.5,128, got {text!r}; correct it") from None
+        return parse_preprocessing(text, size.height, size.width)
+    except ValueError as error:
+        raise InputError(f"--preprocess: {error}; correct it") from None

@@ -12,7 +12,8 @@ from facelite.distance import Distance, Siamese, pack_head
 from facelite.errors import ExportError, InputError, RecipeError
 from facelite.export.decide import deciding_distance
 from facelite.export.goldens import choose_goldens
-from facelite.export.layers import describe_layers
+from facelite.export.layers import describe_layers, total_layers
+from facelite.export.master import Master, keras_model, trained
 from facelite.export.rebuild import Progress, Rebuilt, rebuild_without_faces
 from facelite.export.rebuild import rebuild as rebuild_with_faces
 from facelite.export.recipe import Recipe
@@ -20,7 +21,7 @@ from facelite.export.release import known_thresholds, read_named, write_release
 from facelite.export.report import Report, make_report
 from facelite.networks import Network, count, total
 from facelite.networks.weights import halved, pack_weights, read_weights
-from facelite.preprocess import Preprocessing
+from facelite.preprocess import parse_preprocessing
 from facelite.recipe import read_recipe
 from facelite.runtime.detector import Detector, find_detector
 from facelite.runtime.embedder import Embedder
@@ -51,28 +52,26 @@ def export_bundle(
     Raises RecipeError, InputError, BudgetBroken, UnsupportedRate, ExportError; then nothing is written.
     """
     recipe, folder = read_recipe(recipe_path, Recipe), Path(recipe_path).parent
-    network = _network(recipe, recipe_path)
+    network = None if recipe.is_keras else _network(recipe, recipe_path)
     source = Path(weights) if weights else folder / recipe.weights
     if release and weights and (folder / recipe.weights).is_dir():
         raise RecipeError(f"{recipe_path}: expected weights to be a file where they are released, got a run folder; name a file")
-    distance = deciding_distance(recipe, folder, network, source if weights or source.is_dir() else None)
+    distance = deciding_distance(recipe, folder, network.embedding if network else 0, source if weights or source.is_dir() else None)
     detector_file = find_detector(detector)
     released = bool(recipe.released) and not rebuild and not release and not weights
     if released:
         made = _released(recipe, folder, distance)
     else:
         _check_space(recipe, source)
-        trained = read_weights(source)
-        trained = halved(trained) if release else trained
+        master, kept = _master(recipe, network, source, release)
         if faces is None:
-            made = rebuild_without_faces(recipe, folder, network, trained, distance, progress)
+            made = rebuild_without_faces(recipe, folder, master, distance, progress)
         else:
             earlier = read_named(folder / recipe.released) if recipe.released and not release and not weights else None
             templates = [read_named(folder / name) for name in recipe.templates]
             made = rebuild_with_faces(
                 recipe,
-                network,
-                trained,
+                master,
                 progress,
                 faces=faces,
                 detector=detector_file,
@@ -90,6 +89,7 @@ def export_bundle(
         embedder_bytes=len(made.model),
         artefact=bundle.artefact,
         precision=recipe.precision,
+        io=recipe.io,
         released=released,
         parameters=manifest.parameters,
         multiply_adds=manifest.multiply_adds,
@@ -103,7 +103,7 @@ def export_bundle(
     write_atomically(Path(out) / f"{recipe.name}.facelite", data)
     if release:
         if weights:
-            write_atomically(folder / recipe.weights, pack_weights(trained, half=True))
+            write_atomically(folder / recipe.weights, kept)
         write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance)
     return report
 
@@ -113,6 +113,14 @@ def _network(recipe: Recipe, path: str | Path) -> Network:
         return sized_network(NetworkChoice(recipe.network, recipe.height, recipe.width, recipe.embedding))
     except InputError as error:
         raise RecipeError(f"{path}: {error}") from None
+
+
+def _master(recipe: Recipe, network: Network | None, source: Path, release: bool) -> tuple[Master, bytes]:
+    """What ``source`` holds, a Keras model where there is no ``network`` of ours, and the file in which a release keeps it."""
+    if network is None:
+        return keras_model(recipe, source), read_named(source)
+    weights = read_weights(source)
+    return trained(network, halved(weights) if release else weights), pack_weights(weights, half=True)
 
 
 def _check_space(recipe: Recipe, source: Path) -> None:
@@ -129,9 +137,11 @@ def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:
     return Rebuilt(model, *known, layers=describe_layers(model))
 
 
-def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:
+def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:
     """The bundle's bytes, with golden vectors that this machine has made."""
-    embedder = Embedder(made.model, space=recipe.space, preprocessing=Preprocessing(network.height, network.width))
+    size = Embedder(made.model, space=recipe.space).preprocessing
+    preprocessing = parse_preprocessing(recipe.preprocess, size.height, size.width)
+    embedder = Embedder(made.model, space=recipe.space, preprocessing=preprocessing)
     goldens = choose_goldens(Detector(detector_file), embedder)
     files = {EMBEDDER: made.model, DETECTOR: detector_file, GOLDEN: pack_golden(goldens)}
     if isinstance(distance, Siamese):
@@ -140,16 +150,16 @@ def _pack(recipe: Recipe, folder: Path, network: Network, made: Rebuilt, distanc
         files[CARD] = read_named(folder / recipe.card)
     if recipe.licence:
         files["LICENSE-weights.md"] = read_named(folder / recipe.licence)
-    parameters, multiply_adds = total(count(network))
+    parameters, multiply_adds = total(count(network)) if network else total_layers(made.layers)
     if recipe.fmr not in [threshold.fmr for threshold in made.thresholds]:
         raise ExportError(f"expected a threshold measured at the recipe's fmr of {recipe.fmr:g}, found none; measure it: --rebuild --faces DIR")
     manifest = Manifest(
         name=recipe.name,
-        network=recipe.network,
+        network=recipe.network or recipe.weights,
         precision=recipe.precision,
         space=recipe.space,
-        embedding=network.embedding,
-        preprocessing=embedder.preprocessing,
+        embedding=embedder.size,
+        preprocessing=preprocessing,
         thresholds=made.thresholds,
         template_thresholds=made.template_thresholds,
         fmr=recipe.fmr,

@@ -1,19 +1,20 @@
-"""Float weights -> a TFLite model of one precision, batch 1, float in and out.
+"""Float weights of a network, or a Keras model of one's own -> a TFLite model of one precision, batch 1.
 
-Imports TensorFlow and tf_keras: the workstation only.
+Imports TensorFlow and tf_keras, and Keras for a model of one's own: the workstation only.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from facelite.errors import ExportError
-from facelite.export.recipe import INTEGER, MIN_REPRESENTATIVE, Precision
+from facelite.export.host import import_tensorflow, quiet
+from facelite.export.keras_model import KerasModel, first_line
+from facelite.export.recipe import INTEGER, MIN_REPRESENTATIVE, Io, Precision
 from facelite.face import FaceCrop
 from facelite.networks import Network, build, fold, set_weights
 from facelite.networks.weights import Weights
@@ -27,6 +28,7 @@ def convert(
     /,
     *,
     precision: Precision,
+    io: Io = "float32",
     representative: list[FaceCrop] | None = None,
     qat: Schedule | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -34,16 +36,16 @@ def convert(
     """The TFLite file of ``network`` with trained ``weights`` (with BatchNorm, by layer name).
 
     int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops; int8-qat learns from them by ``qat``
-    (by default as a recipe does)
-    and tells ``progress`` of its steps. Raises ExportError.
+    (by default as a recipe does) and tells ``progress`` of its steps. ``io`` int8: the numbers that go in and come out are integers too.
+    Raises ExportError.
     """
     crops = representative or []
     if precision in INTEGER:
         _check_representative(crops)
     if not all(np.isfinite(value).all() for values in weights.values() for value in values):
         raise ExportError("expected finite weights, got some that are not; the training went astray: train again, with a smaller rate")
-    with _quiet():
-        tf, tf_keras = _import_tensorflow()
+    with quiet():
+        tf, tf_keras = import_tensorflow()
         model = build(network, keras=tf_keras, folded=True, batch=1)
         try:
             set_weights(model, fold(weights))
@@ -52,29 +54,49 @@ def convert(
             raise ExportError(f"expected weights of the network {network.name} ({size}), got others; name the network that was trained") from None
     if precision == "int8-qat":
         model = train_aware(network, fold(weights), np.stack([crop.pixels for crop in crops]), schedule=qat or Schedule(), progress=progress)
-    with _quiet():
+    with quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        if precision != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if precision == "int8":
-            preprocessing = Preprocessing(network.height, network.width)
-            converter.representative_dataset = lambda: ([to_input(crop.pixels, preprocessing)] for crop in crops)
-        if precision in INTEGER:
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        return bytes(converter.convert())
+        return _converted(tf, converter, precision, io, crops, Preprocessing(network.height, network.width))
 
 
-def _import_tensorflow() -> tuple[Any, Any]:
-    """TensorFlow and the Keras that it converts. Raises ExportError where one is missing."""
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tf.lite takes tf_keras models only with this set before the import
-    try:
-        import tensorflow
-        import tf_keras
-    except ImportError as error:
-        raise ExportError(f"expected {error.name} for the conversion, found none; install it: pip install 'facelite[train]'") from None
-    return tensorflow, tf_keras
+def convert_keras(
+    model: KerasModel,
+    preprocessing: Preprocessing,
+    /,
+    *,
+    precision: Precision,
+    io: Io = "float32",
+    representative: list[FaceCrop] | None = None,
+) -> bytes:
+    """The TFLite file of a Keras ``model`` of one's own, which takes what ``preprocessing`` makes of a crop; int8-qat is not offered for it.
+
+    Raises ExportError, with the operators that TFLite has not.
+    """
+    if precision in INTEGER:
+        _check_representative(representative or [])
+    with quiet():
+        tf, _ = import_tensorflow()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([model.frozen(tf)], tf.Module())
+        try:
+            return _converted(tf, converter, precision, io, representative or [], preprocessing)
+        except Exception as error:  # noqa: BLE001 - the converter's own class is private, and others come through it
+            unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
+            what = f"operators that TFLite has, got {', '.join(unknown)}" if unknown else f"one that TFLite can hold, got: {first_line(error)}"
+    raise ExportError(f"{model.path}: expected a model of {what}; put other layers in their place")
+
+
+def _converted(tf: Any, converter: Any, precision: Precision, io: Io, crops: list[FaceCrop], preprocessing: Preprocessing) -> bytes:
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        converter.representative_dataset = lambda: ([to_input(crop.pixels, preprocessing)] for crop in crops)
+    if precision in INTEGER:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if io == "int8":
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
 
 
 MIN_DEVIATION = 5.0
@@ -88,31 +110,3 @@ def _check_representative(crops: list[FaceCrop]) -> None:
     deviation = float(np.stack([crop.pixels for crop in crops]).std(axis=0).mean())
     if deviation < MIN_DEVIATION:
         raise ExportError(f"expected representative images that differ, got a mean deviation of {deviation:.1f} of 255; give other people's too")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """TensorFlow writes progress and advice to both streams from C++, past every logging level; a user should see none of it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import logging
-    import sys
-    import warnings
-
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(1), os.dup(2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    try:
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number, copy in zip((1, 2), saved, strict=True):
-            os.dup2(copy, number)
-            os.close(copy)
-        os.close(nowhere)

@@ -8,11 +8,10 @@ from facelite.distance import SQUARED_L2, Distance, Siamese, scaled, unpack_head
 from facelite.errors import InputError, RecipeError
 from facelite.export.recipe import Recipe
 from facelite.export.release import read_named
-from facelite.networks import Network
 
 
-def deciding_distance(recipe: Recipe, folder: Path, network: Network, run: Path | None, /) -> Distance:
-    """The distance that decides in a bundle of ``recipe``, a file in ``folder``.
+def deciding_distance(recipe: Recipe, folder: Path, embedding: int, run: Path | None, /) -> Distance:
+    """The distance that decides in a bundle of ``recipe``, a file in ``folder``, between embeddings of so many numbers.
 
     A head fits the weights that it was trained with: where these come from a ``run``, it is the run's own, else the one in the file that the recipe
     names beside them. Raises RecipeError, InputError.
@@ -26,8 +25,8 @@ def deciding_distance(recipe: Recipe, folder: Path, network: Network, run: Path 
         head = _trained_head(run) if run else unpack_head(read_named(path))
     except ValueError as error:
         raise InputError(f"{path}: expected a Siamese head to decide by, got {error}; train with loss.siamese") from None
-    if len(head.weights) != network.embedding:
-        raise InputError(f"{path}: expected a Siamese head of {network.embedding} numbers, got one of {len(head.weights)}; correct the recipe")
+    if len(head.weights) != embedding:
+        raise InputError(f"{path}: expected a Siamese head of {embedding} numbers, got one of {len(head.weights)}; correct the recipe")
     return head
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,8 @@ class Layer:
     """One operator. ``output`` is the shape of what it makes, without the batch; ``bytes`` those of its weights.
 
     ``error``: the root of the mean square of what it makes less what float32 makes there, over the root of float32's own mean square; all that
-    went wrong before is in it. None where float32 has no such layer. ``sources`` are the places, in the list of layers, of those whose outputs
+    went wrong before is in it. None where float32 has no such layer, or where one of the two has operators that the reference interpreter does
+    not know. ``sources`` are the places, in the list of layers, of those whose outputs
     it takes.
     """
 
@@ -38,13 +40,16 @@ class Layer:
 def describe_layers(model: bytes, /, *, float32: bytes | None = None, inputs: Sequence[Floats] = ()) -> list[Layer]:
     """The layers of ``model`` in the order in which they run, beside those of ``float32``, if given, on ``inputs``, each (1, height, width, 3).
 
-    Counted as ``facelite.networks.count`` does. Empty where ``model`` has operators that the reference interpreter does not know.
+    Counted as ``facelite.networks.count`` does. Empty where ``model`` has tensors of types that facelite does not read.
     """
     try:
-        ours = read_model(model)
-        errors = _errors(ours, read_model(float32), inputs) if float32 else {}
+        ours = read_model(model, foreign=True)
     except BundleError:
         return []
+    errors: dict[int, float] = {}
+    if float32:
+        with suppress(BundleError):
+            errors = _errors(read_model(model), read_model(float32), inputs)
     weights = _weights(ours)
     layers: list[Layer] = []
     place: dict[int, int] = {}
@@ -68,6 +73,11 @@ def describe_layers(model: bytes, /, *, float32: bytes | None = None, inputs: Se
         )
         place[operator.output] = len(layers) - 1
     return layers
+
+
+def total_layers(layers: Sequence[Layer], /) -> tuple[int, int]:
+    """Parameters and multiply-adds of all ``layers`` together."""
+    return sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)
 
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")

@@ -16,14 +16,12 @@ from facelite.errors import ExportError, InputError
 from facelite.evaluation.crop import DetectedFace
 from facelite.evaluation.embed import Embedded, crop_picture, embed_pictures
 from facelite.evaluation.people import People, open_people
-from facelite.export.convert import convert
 from facelite.export.layers import Layer, describe_layers
+from facelite.export.master import Master
 from facelite.export.parity import Compared, Parity, check_parity, compare, parity_of
 from facelite.export.recipe import INTEGER, Recipe
 from facelite.export.release import known_thresholds
 from facelite.face import FaceCrop, Floats, Threshold
-from facelite.networks import Network
-from facelite.networks.weights import Weights
 from facelite.preprocess import Preprocessing, to_input
 from facelite.runtime.detector import Detector
 from facelite.runtime.embedder import Embedder
@@ -36,6 +34,9 @@ LEAK_PICTURES = 2000
 
 LAYER_INPUTS = 8
 """Faces on which the error of each layer is measured: of one more or less, no layer's changes its first figure."""
+
+MIN_PEOPLE = 5
+"""Fewest people of representative images: ranges from one or two faces would cut off what others give."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -55,12 +56,12 @@ class Rebuilt:
     compared: Compared | None = None
 
 
-def rebuild_without_faces(recipe: Recipe, folder: Path, network: Network, weights: Weights, distance: Distance, progress: Progress, /) -> Rebuilt:
+def rebuild_without_faces(recipe: Recipe, folder: Path, master: Master, distance: Distance, progress: Progress, /) -> Rebuilt:
     """Convert, and look the thresholds up by the sha256 of what came out and of the head that decides, if any. Raises ExportError."""
     if recipe.precision in INTEGER:
         raise ExportError("expected faces for the integer ranges, got none; give people's pictures: --faces DIR")
     progress("convert", 0, 1)
-    model = convert(network, weights, precision=recipe.precision)
+    model = master.convert(precision=recipe.precision)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
     return Rebuilt(model, *known, layers=describe_layers(model))
@@ -68,8 +69,7 @@ def rebuild_without_faces(recipe: Recipe, folder: Path, network: Network, weight
 
 def rebuild(
     recipe: Recipe,
-    network: Network,
-    weights: Weights,
+    master: Master,
     progress: Progress,
     /,
     *,
@@ -85,7 +85,7 @@ def rebuild(
     """
 
     def embedder(model: bytes) -> Callable[[], Embedder]:
-        return lambda: Embedder(model, space=recipe.space, preprocessing=Preprocessing(network.height, network.width))
+        return lambda: Embedder(model, space=recipe.space, preprocessing=master.preprocessing)
 
     def foreign(model: bytes) -> Callable[[], Embedder]:
         return lambda: Embedder(model, space=recipe.space)
@@ -94,9 +94,9 @@ def rebuild(
         held_out = people(True)
         _check_people(held_out, recipe)
         progress("convert", 0, 1)
-        model = float32 = convert(network, weights, precision="float32")
+        model = float32 = master.convert(precision="float32")
         if recipe.precision != "float32":
-            model = _quantised(recipe, network, weights, people(False), held_out, detector, embedder(float32), progress)
+            model = _quantised(recipe, master, people(False), held_out, detector, embedder(float32), progress)
         embedded = embed_pictures(
             held_out.names,
             held_out.read,
@@ -104,7 +104,7 @@ def rebuild(
             embedders=[*(embedder(one) for one in (float32, model, *([earlier] if earlier else []))), *(foreign(one) for one in templates)],
             progress=lambda done, total: progress("calibrate", done, total),
         )
-        layers = describe_layers(model, float32=float32, inputs=_some_inputs(held_out, detector, network))
+        layers = describe_layers(model, float32=float32, inputs=_some_inputs(held_out, detector, master.preprocessing))
     _check_found(embedded[0])
     comparisons = held_out.comparisons(embedded[1], distance=distance)
     fmrs = sorted({recipe.fmr, *(recipe.fmrs or supported_fmrs(comparisons.people_pairs))}, reverse=True)
@@ -124,8 +124,7 @@ def rebuild(
 
 def _quantised(
     recipe: Recipe,
-    network: Network,
-    weights: Weights,
+    master: Master,
     others: People,
     held_out: People,
     detector: bytes,
@@ -136,14 +135,13 @@ def _quantised(
     wanted = {"int8": recipe.representative, "int8-qat": max(recipe.representative, recipe.qat.pictures)}.get(recipe.precision)
     crops = representative(others, held_out, detector, make, wanted, progress) if wanted else None
     progress("convert", 0, 1)
-    return convert(
-        network,
-        weights,
-        precision=recipe.precision,
-        representative=crops,
-        qat=recipe.qat,
-        progress=lambda done, total: progress("quantisation-aware training", done, total),
-    )
+    if recipe.precision != "int8-qat":
+        return master.convert(precision=recipe.precision, io=recipe.io, representative=crops)
+
+    def trained(done: int, total: int) -> None:
+        progress("quantisation-aware training", done, total)
+
+    return master.convert(precision=recipe.precision, io=recipe.io, representative=crops, qat=recipe.qat, progress=trained)
 
 
 def representative(
@@ -152,10 +150,11 @@ def representative(
     """Up to ``wanted`` crops of ``others``, spread over all of them.
 
     None looks, to the float embedder of ``make``, like somebody held out of another numbering: inside one, names tell people apart.
+    Raises ExportError where they are of fewer than MIN_PEOPLE people.
     """
     centres = _centres(held_out, detector, make) if len(set(others.numbering)) > 1 else {}
     finder, embedder = Detector(detector), make()
-    crops: list[FaceCrop] = []
+    crops, seen = list[FaceCrop](), set[tuple[str, str]]()
     for i in np.random.default_rng(1).permutation(len(others.names)):
         if len(crops) == wanted:
             break
@@ -163,13 +162,16 @@ def representative(
             foreign = [rows for numbering, rows in centres.items() if numbering != others.numbering[i]]
             if not foreign or (2 - 2 * np.concatenate(foreign) @ embedder.embed(crop).vector).min() >= LEAK:
                 crops.append(crop)
+                seen.add((others.numbering[i], others.person[i]))
                 progress("representative images", len(crops), wanted)
+    if len(seen) < MIN_PEOPLE:
+        raise ExportError(f"expected representative images of at least {MIN_PEOPLE} people, got {len(seen)}; give other people's too: --faces DIR")
     return crops
 
 
-def _some_inputs(held_out: People, detector: bytes, network: Network) -> list[Floats]:
+def _some_inputs(held_out: People, detector: bytes, size: Preprocessing) -> list[Floats]:
     """What the network is given for the first faces found in pictures of held-out people, each (1, height, width, 3)."""
-    finder, size = Detector(detector), Preprocessing(network.height, network.width)
+    finder = Detector(detector)
     found = (crop for name in held_out.names for crop in crop_picture(held_out.read(name), finder, [size], DetectedFace()) or [])
     return [to_input(crop.pixels, size) for crop in islice(found, LAYER_INPUTS)]
 

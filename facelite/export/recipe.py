@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 from facelite.distance import Decide
+from facelite.export.keras_model import SUFFIXES
+from facelite.preprocess import parse_preprocessing
 from facelite.quantize.aware import Schedule
 from facelite.split import Set
 
 Precision = Literal["float32", "float16", "dynamic", "int8", "int8-qat"]
 """dynamic: weights int8, activations float, quantised as they come. int8: both, after training. int8-qat: both, trained with it."""
+
+Io = Literal["float32", "int8"]
+"""Numbers that go into the embedder and come out of it."""
 
 INTEGER = ("int8", "int8-qat")
 """Precisions whose ranges of activations come from representative images."""
@@ -24,7 +29,9 @@ MIN_REPRESENTATIVE = 50
 class Recipe:
     """A bundle to be.
 
-    ``weights``: an .npz as a training run leaves it. ``released``: our own conversion, used unless a rebuild is asked for.
+    ``weights``: an .npz as a training run leaves it, or the run, and ``network`` its network; or a Keras model of one's own (.keras, .h5), which
+    is its network itself and takes what ``preprocess`` (colours, mean, std) makes of a crop. ``io``: int8 for accelerators that take and give
+    nothing else; LiteRT.js and MediaPipe's Task Library refuse it. ``released``: our own conversion, used unless a rebuild is asked for.
     ``thresholds``: measured thresholds keyed by the sha256 of the embedder, used when the embedder is listed there.
     ``faces``: sets of pictures under the folder given as --faces; their held-out people give the thresholds, others the
     representative images. ``fmr`` is the default false match rate, ``fmrs`` are all that get a threshold; none: those that the people support.
@@ -38,12 +45,14 @@ class Recipe:
     """
 
     name: str
-    network: str
     precision: Precision
     space: str
     weights: str
     training_data: str
     licences: dict[str, str]
+    network: str = ""
+    preprocess: str = "rgb:127.5,128"
+    io: Io = "float32"
     released: str = ""
     thresholds: str = ""
     templates: tuple[str, ...] = ()
@@ -67,6 +76,16 @@ class Recipe:
             raise ValueError(f"expected a name that can be a file's, got {self.name!r}")
         if not all(0 < fmr < 1 for fmr in (self.fmr, *self.fmrs)):
             raise ValueError(f"expected fmr and fmrs between 0 and 1, got {[self.fmr, *self.fmrs]}")
+        if self.io == "int8" and self.precision not in INTEGER:
+            raise ValueError(f'expected io = "int8" with a precision out of {", ".join(INTEGER)}, got it with {self.precision}')
+        if self.is_keras:
+            if self.network or self.embedding or self.decide != "squared-l2" or self.precision == "int8-qat":
+                raise ValueError(f"expected neither network, embedding, decide nor int8-qat with a Keras model ({self.weights}), got one of them")
+        elif not self.network:
+            raise ValueError("expected network, the one that was trained, got none")
+        elif self.preprocess != Recipe.__dataclass_fields__["preprocess"].default:
+            raise ValueError("expected preprocess with a Keras model only, got it with a network of facelite's, which knows its own")
+        parse_preprocessing(self.preprocess, 112, 112)
         if self.head and self.decide != "siamese":
             raise ValueError(f'expected head with decide = "siamese" only, got it with {self.decide!r}')
         if self.decide == "siamese" and self.released and not self.head:
@@ -79,3 +98,8 @@ class Recipe:
             raise ValueError(
                 f"expected a height and a width of 32 or more and a positive embedding, got {self.height}, {self.width}, {self.embedding}"
             )
+
+    @property
+    def is_keras(self) -> bool:
+        """Whether ``weights`` names a Keras model."""
+        return self.weights.endswith(SUFFIXES)

@@ -30,6 +30,7 @@ class Report:
     embedder_bytes: int
     artefact: str
     precision: str
+    io: str
     released: bool
     parameters: int
     multiply_adds: int
@@ -111,7 +112,7 @@ def _thresholds(report: Report) -> Section:
 
 def _layers(layers: Sequence[Layer]) -> Section:
     if not layers:
-        return Section("Layers", [paragraph("The file has operators that facelite does not read.")])
+        return Section("Layers", [paragraph("The file has tensors of types that facelite does not read.")])
     note = (
         "Error: how far what a layer gives is from what it gives in float32, root mean square, as a share of it. All that went wrong before is in it."
     )

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from facelite.networks.table import Conv, Flatten, Inception, Network, residual
 
-
 NNS1 = Network(
     "nns1",
     height=112,

@@ -40,12 +40,17 @@ class Embedder:
         self.artefact = hashlib.sha256(model).hexdigest()
         self._batch = shape[0]
 
+    @property
+    def size(self) -> int:
+        """How many numbers an embedding has."""
+        return math.prod(self._interpreter.output_shapes[0][1:])
+
     @classmethod
     def of(cls, bundle: Bundle, /, *, threads: int = 1) -> Embedder:
         """The embedder of a bundle."""
         manifest = bundle.manifest
         embedder = cls(bundle.files[EMBEDDER], space=manifest.space, preprocessing=manifest.preprocessing, threads=threads)
-        if (size := math.prod(embedder._interpreter.output_shapes[0][1:])) != manifest.embedding:
+        if (size := embedder.size) != manifest.embedding:
             raise BundleError(f"expected an embedder of {manifest.embedding} numbers, as the manifest says, got {size}; export the bundle again")
         return embedder
 

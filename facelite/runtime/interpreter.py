@@ -6,8 +6,9 @@ import importlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,9 @@ def runtime_name() -> str:
 
 
 class Interpreter:
-    """A model with one input and one or more outputs, all float32. Raises BundleError for anything else.
+    """A model with one input and one or more outputs, each float32, or int8 with its scale. Raises BundleError for anything else.
 
+    Numbers go in and come out as float32 in any case; where the model takes or gives int8 they are rounded to its steps.
     ``run`` may be called from several threads; calls take turns. The array it returns is the caller's.
     """
 
@@ -52,8 +54,11 @@ class Interpreter:
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = sorted(self._interpreter.get_output_details(), key=lambda output: str(output["name"]))
         kinds = {np.dtype(tensor["dtype"]).name for tensor in (self._input, *self._outputs)}
-        if kinds != {"float32"} or len(self._interpreter.get_input_details()) != 1:
-            raise BundleError(f"expected a TFLite model with one input, float32 in and out, got {', '.join(sorted(kinds))}; export it again so")
+        if not kinds <= {"float32", "int8"} or len(self._interpreter.get_input_details()) != 1:
+            raise BundleError(
+                f"expected a TFLite model with one input, float32 or int8 in and out, got {', '.join(sorted(kinds))}; export it again so"
+            )
+        self._steps = [_steps(tensor) for tensor in (self._input, *self._outputs)]
         self._lock = threading.Lock()
 
     @property
@@ -66,14 +71,40 @@ class Interpreter:
 
     def run(self, values: Floats, /) -> Sequence[Floats]:
         """Outputs in the order of their names for ``values`` of ``input_shape``, float32."""
+        taken, *given = self._steps
+        inputs = np.ascontiguousarray(values, np.float32)
         with self._lock:
-            self._interpreter.set_tensor(self._input["index"], np.ascontiguousarray(values, np.float32))
+            self._interpreter.set_tensor(self._input["index"], taken.quantise(inputs) if taken else inputs)
             self._interpreter.invoke()
-            return [self._tensor(output["index"]) for output in self._outputs]
+            tensors = [self._interpreter.get_tensor(output["index"]) for output in self._outputs]
+        return [steps.real(tensor) if steps else tensor for steps, tensor in zip(given, tensors, strict=True)]
 
-    def _tensor(self, index: int) -> NDArray[np.float32]:
-        tensor: NDArray[np.float32] = self._interpreter.get_tensor(index)
-        return tensor
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What int8 stands for: real = scale * (value - zero point), rounded as TFLite's own QUANTIZE rounds, halves away from zero."""
+
+    scale: np.float32
+    zero_point: int
+
+    def quantise(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
+        steps = values / self.scale
+        whole = np.trunc(steps + np.copysign(np.float32(0.5), steps))
+        rounded: NDArray[np.int8] = np.clip(whole + self.zero_point, -128, 127).astype(np.int8)
+        return rounded
+
+    def real(self, values: NDArray[np.int8]) -> NDArray[np.float32]:
+        return (values.astype(np.float32) - np.float32(self.zero_point)) * self.scale
+
+
+def _steps(tensor: Mapping[str, Any]) -> _Steps | None:
+    """Those of an int8 ``tensor`` that a runtime has described, None of a float one. Raises BundleError where it has no scale."""
+    if np.dtype(tensor["dtype"]) != np.int8:
+        return None
+    scale, zero_point = tensor["quantization"]
+    if not scale > 0:
+        raise BundleError("expected a TFLite model whose int8 input and output have a scale, got one without; export it again")
+    return _Steps(np.float32(scale), int(zero_point))
 
 
 @contextmanager

@@ -88,8 +88,11 @@ class Model:
     outputs: tuple[int, ...]
 
 
-def read_model(data: bytes, /) -> Model:
-    """The model in a .tflite file's content; its constants are views of ``data``. Raises BundleError."""
+def read_model(data: bytes, /, *, foreign: bool = False) -> Model:
+    """The model in a .tflite file's content; its constants are views of ``data``.
+
+    Operators that are not in OPERATORS are refused, or, with ``foreign``, named by their number. Raises BundleError.
+    """
     if data[4:8] != b"TFL3":
         raise _malformed(f"{len(data):,} bytes without the mark TFL3")
     root = _Table(data, _read(data, "<I", 0))
@@ -99,7 +102,7 @@ def read_model(data: bytes, /) -> Model:
     graph, buffers = graphs[0], root.tables(4)
     tensors = tuple(_read_tensor(table, buffers) for table in graph.tables(0))
     codes = [max(code.number(0, _BYTE), code.number(3, _INT)) for code in root.tables(1)]  # 3 is the newer field: 0 has no room above 127
-    operators = tuple(_read_operator(table, codes) for table in graph.tables(3))
+    operators = tuple(_read_operator(table, codes, foreign) for table in graph.tables(3))
     model = Model(tensors, operators, graph.numbers(1), graph.numbers(2))
     _check_order(model)
     return model
@@ -132,12 +135,12 @@ def _read_quantization(table: _Table | None, shape: tuple[int, ...]) -> tuple[ND
     return scales, zero_points, axis
 
 
-def _read_operator(table: _Table, codes: list[int]) -> Operator:
+def _read_operator(table: _Table, codes: list[int], foreign: bool) -> Operator:
     if (number := table.number(0, "<I")) >= len(codes):
         raise _malformed(f"an operator of code {number} of {len(codes)}")
-    if codes[number] not in OPERATORS:
+    if codes[number] not in OPERATORS and not foreign:
         raise _foreign(f"the operators {', '.join(name for name, _ in OPERATORS.values())}", f"number {codes[number]} of TFLite's")
-    name, fields = OPERATORS[codes[number]]
+    name, fields = OPERATORS.get(codes[number], (f"number {codes[number]} of TFLite's", {}))
     given, inputs, outputs = table.table(4), table.numbers(1), table.numbers(2)
     while inputs and inputs[-1] == -1:  # left out, as a bias may be
         inputs = inputs[:-1]

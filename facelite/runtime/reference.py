@@ -59,7 +59,8 @@ class Interpreter:
 
     def _details(self, place: int) -> dict[str, Any]:
         tensor = self._model.tensors[place]
-        return {"name": tensor.name, "index": place, "shape": np.array(tensor.shape, np.int32), "dtype": tensor.dtype.type}
+        steps = (float(tensor.scales[0]), int(tensor.zero_points[0])) if len(tensor.scales) else (0.0, 0)
+        return {"name": tensor.name, "index": place, "shape": np.array(tensor.shape, np.int32), "dtype": tensor.dtype.type, "quantization": steps}
 
 
 @cache

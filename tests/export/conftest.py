@@ -86,13 +86,17 @@ def write_person(folder, picture, count):
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory, astronaut, hopper):
-    """Nine drawn people held out, with three pictures each: 36 pairs of people. Two photographed ones, with 30 pictures each, are not."""
+    """Nine drawn people held out, with three pictures each: 36 pairs of people. Two photographed ones, with 30 pictures each, are not, nor are ten
+    drawn ones with one each.
+    """
     folder = tmp_path_factory.mktemp("people")
     names = [name for name in (f"person{i}" for i in range(500)) if is_held_out(name)][:9]
     for seed, name in enumerate(names):
         write_person(folder / name, draw_face(seed), 3)
     write_person(folder / "astronaut", astronaut[20:276, 90:346], 30)
     write_person(folder / "hopper", cv2.resize(hopper[60:460, 60:460], (256, 256)), 30)
+    for seed, name in enumerate([name for name in (f"other{i}" for i in range(30)) if not is_held_out(name)][:10], 100):
+        write_person(folder / name, draw_face(seed), 1)
     assert not is_held_out("astronaut")
     assert not is_held_out("hopper")
     return folder
@@ -113,4 +117,4 @@ def recipe(tmp_path):
 @pytest.fixture
 def quick(monkeypatch, models):
     """Conversions are looked up instead of made."""
-    monkeypatch.setattr("facelite.export.rebuild.convert", lambda network, weights, *, precision, **_: models[precision])
+    monkeypatch.setattr("facelite.export.master.convert", lambda network, weights, *, precision, **_: models[precision])

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from facelite.export.graph import HIGH, WIDE, draw_graph
-from facelite.export.layers import Layer, describe_layers, layer_name
+from facelite.export.layers import Layer, describe_layers, layer_name, total_layers
 from facelite.networks import count, total
 from facelite.preprocess import Preprocessing, to_input
+from facelite.runtime.model import OPERATORS
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,14 @@ def test_a_file_is_not_off_from_itself_and_int8_is_further_off_than_float16(desc
     assert len(float16) == len(described["float16"])
     assert len(int8) >= len(described["int8"]) - 1  # quantising the input is no layer of float32's
     assert 0 < max(float16) < min(int8) < max(int8) < 0.5
+
+
+def test_a_file_with_operators_that_we_do_not_run_is_counted_but_has_no_errors(models, network, inputs, monkeypatch):
+    monkeypatch.setattr("facelite.runtime.model.OPERATORS", {code: one for code, one in OPERATORS.items() if one[0] != "CONCATENATION"})
+    layers = describe_layers(models["int8"], float32=models["float32"], inputs=inputs)
+    assert total_layers(layers) == total(count(network))
+    assert {layer.error for layer in layers} == {None}
+    assert "number 2 of TFLite's" in {layer.operator for layer in layers}
 
 
 def tensors(model, values):

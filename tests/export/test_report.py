@@ -69,4 +69,4 @@ def test_parity_is_told_first_with_its_interval_and_drawn(report, manifest, comp
 
 
 def test_a_file_that_is_not_read_has_a_page_without_layers(report, manifest):
-    assert "operators that facelite does not read" in text(make_report(replace(report, layers=()), manifest, None))
+    assert "tensors of types that facelite does not read" in text(make_report(replace(report, layers=()), manifest, None))
