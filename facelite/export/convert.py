@@ -19,7 +19,9 @@ from facelite.face import FaceCrop
 from facelite.networks import Network, build, fold, set_weights
 from facelite.networks.weights import Weights
 from facelite.preprocess import Preprocessing, to_input
-from facelite.quantize.aware import Schedule, train_aware
+from facelite.quantize.aware import RANGES, train_aware
+from facelite.quantize.distil import Schedule
+from facelite.quantize.smaller import Smaller, make_smaller
 
 
 def convert(
@@ -30,33 +32,39 @@ def convert(
     precision: Precision,
     io: Io = "float32",
     representative: list[FaceCrop] | None = None,
-    qat: Schedule | None = None,
+    smaller: Smaller | None = None,
+    tuning: Schedule | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> bytes:
     """The TFLite file of ``network`` with trained ``weights`` (with BatchNorm, by layer name).
 
-    int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops; int8-qat learns from them by ``qat``
-    (by default as a recipe does) and tells ``progress`` of its steps. ``io`` int8: the numbers that go in and come out are integers too.
-    Raises ExportError.
+    int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops. int8-qat, and what is made ``smaller``,
+    learn from these by ``tuning`` (by default as a recipe does) and tell ``progress`` of their steps. ``io`` int8: the numbers that go in and
+    come out are integers too. Raises ExportError.
     """
-    crops = representative or []
-    if precision in INTEGER:
+    crops, schedule = representative or [], tuning or Schedule()
+    if precision in INTEGER or smaller:
         _check_representative(crops)
     if not all(np.isfinite(value).all() for values in weights.values() for value in values):
         raise ExportError("expected finite weights, got some that are not; the training went astray: train again, with a smaller rate")
+    folded, start = fold(weights), None
     with quiet():
         tf, tf_keras = import_tensorflow()
         model = build(network, keras=tf_keras, folded=True, batch=1)
         try:
-            set_weights(model, fold(weights))
+            set_weights(model, folded)
         except (ValueError, IndexError):
             size = f"{network.height} x {network.width}, {network.embedding} numbers"
             raise ExportError(f"expected weights of the network {network.name} ({size}), got others; name the network that was trained") from None
+    pixels = np.array([crop.pixels for crop in crops])
+    if smaller:
+        start = make_smaller(network, folded, pixels, smaller, schedule=schedule, progress=progress)
+        set_weights(model, start)
     if precision == "int8-qat":
-        model = train_aware(network, fold(weights), np.stack([crop.pixels for crop in crops]), schedule=qat or Schedule(), progress=progress)
+        model = train_aware(network, folded, pixels, schedule=schedule, start=start, progress=progress)
     with quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        return _converted(tf, converter, precision, io, crops, Preprocessing(network.height, network.width))
+        return _converted(tf, converter, precision, io, crops[:RANGES] if smaller else crops, Preprocessing(network.height, network.width))
 
 
 def convert_keras(

@@ -58,8 +58,8 @@ class Rebuilt:
 
 def rebuild_without_faces(recipe: Recipe, folder: Path, master: Master, distance: Distance, progress: Progress, /) -> Rebuilt:
     """Convert, and look the thresholds up by the sha256 of what came out and of the head that decides, if any. Raises ExportError."""
-    if recipe.precision in INTEGER:
-        raise ExportError("expected faces for the integer ranges, got none; give people's pictures: --faces DIR")
+    if recipe.precision in INTEGER or recipe.is_tuned:
+        raise ExportError("expected faces for the integer ranges and for training, got none; give people's pictures: --faces DIR")
     progress("convert", 0, 1)
     model = master.convert(precision=recipe.precision)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
@@ -95,7 +95,7 @@ def rebuild(
         _check_people(held_out, recipe)
         progress("convert", 0, 1)
         model = float32 = master.convert(precision="float32")
-        if recipe.precision != "float32":
+        if recipe.precision != "float32" or recipe.smaller:
             model = _quantised(recipe, master, people(False), held_out, detector, embedder(float32), progress)
         embedded = embed_pictures(
             held_out.names,
@@ -132,16 +132,19 @@ def _quantised(
     progress: Progress,
 ) -> bytes:
     """The model in the recipe's precision, its ranges and its quantisation-aware training by crops of the ``others``."""
-    wanted = {"int8": recipe.representative, "int8-qat": max(recipe.representative, recipe.qat.pictures)}.get(recipe.precision)
+    wanted = recipe.representative if recipe.precision in INTEGER else 0
+    wanted = max(wanted, recipe.tuning.pictures) if recipe.is_tuned else wanted
     crops = representative(others, held_out, detector, make, wanted, progress) if wanted else None
     progress("convert", 0, 1)
-    if recipe.precision != "int8-qat":
+    if not recipe.is_tuned:
         return master.convert(precision=recipe.precision, io=recipe.io, representative=crops)
 
     def trained(done: int, total: int) -> None:
-        progress("quantisation-aware training", done, total)
+        progress("tuning", done, total)
 
-    return master.convert(precision=recipe.precision, io=recipe.io, representative=crops, qat=recipe.qat, progress=trained)
+    return master.convert(
+        precision=recipe.precision, io=recipe.io, representative=crops, smaller=recipe.smaller, tuning=recipe.tuning, progress=trained
+    )
 
 
 def representative(

@@ -9,7 +9,8 @@ from typing import Literal
 from facelite.distance import Decide
 from facelite.export.keras_model import SUFFIXES
 from facelite.preprocess import parse_preprocessing
-from facelite.quantize.aware import Schedule
+from facelite.quantize.distil import Schedule
+from facelite.quantize.smaller import Smaller
 from facelite.split import Set
 
 Precision = Literal["float32", "float16", "dynamic", "int8", "int8-qat"]
@@ -39,7 +40,8 @@ class Recipe:
     ``card`` and ``licence`` (of the weights) are files that the bundle carries.
     ``decide``: "siamese" by the head that was trained with the weights, where these are a run of loss.siamese; ``head`` is the file that a release
     keeps it in, beside its weights.
-    ``qat``: how int8-qat is trained, from crops of people who are not held out.
+    ``smaller``: whether weights are pruned and clustered before. ``tuning``: how that and int8-qat are trained, from crops of people who are not
+    held out.
     The budget: ``min_cosine``, the least cosine of an embedding to the float one, and ``max_loss``, how much VAL at ``fmr`` may be below the
     float network's (0.02: two points). ``height``, ``width``, ``embedding``: 0 is the network's own.
     """
@@ -66,7 +68,8 @@ class Recipe:
     fmrs: tuple[float, ...] = ()
     min_cosine: float = 0.97
     max_loss: float = 0.02
-    qat: Schedule = field(default_factory=Schedule)
+    smaller: Smaller = field(default_factory=Smaller)
+    tuning: Schedule = field(default_factory=Schedule)
     height: int = 0
     width: int = 0
     embedding: int = 0
@@ -79,8 +82,10 @@ class Recipe:
         if self.io == "int8" and self.precision not in INTEGER:
             raise ValueError(f'expected io = "int8" with a precision out of {", ".join(INTEGER)}, got it with {self.precision}')
         if self.is_keras:
-            if self.network or self.embedding or self.decide != "squared-l2" or self.precision == "int8-qat":
-                raise ValueError(f"expected neither network, embedding, decide nor int8-qat with a Keras model ({self.weights}), got one of them")
+            if self.network or self.embedding or self.decide != "squared-l2" or self.is_tuned:
+                raise ValueError(
+                    f"expected neither network, embedding, decide, smaller nor int8-qat with a Keras model ({self.weights}), got one of them"
+                )
         elif not self.network:
             raise ValueError("expected network, the one that was trained, got none")
         elif self.preprocess != Recipe.__dataclass_fields__["preprocess"].default:
@@ -103,3 +108,8 @@ class Recipe:
     def is_keras(self) -> bool:
         """Whether ``weights`` names a Keras model."""
         return self.weights.endswith(SUFFIXES)
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether the conversion trains: pruned, clustered or int8-qat."""
+        return bool(self.smaller) or self.precision == "int8-qat"

@@ -8,8 +8,7 @@ leaves a layer float that it does not know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,68 +18,45 @@ from facelite.face import Floats, Pixels
 from facelite.networks import Network, build, set_weights
 from facelite.networks.layers import l2_pooling
 from facelite.networks.weights import Weights
-from facelite.preprocess import Preprocessing, to_input
+from facelite.quantize.distil import Schedule, distil, inputs
+from facelite.quantize.smaller import tied
 
 MIN_COSINE = 0.99
 """Least mean cosine to the float embeddings before the first step: with ranges in place tfmot's own arithmetic gives 0.999, without them 0.3."""
-
-PAIRWISE = 10.0
-"""Weight of the batch's cosines beside the embeddings' own, as in the recipes of the released networks."""
-
 
 RANGES = 400
 """Crops that the ranges of activations begin with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """``steps`` of ``batch`` crops by Adam, its rate falling from ``rate`` to zero on a cosine. ``pictures``: how many crops to learn from."""
-
-    steps: int = 1000
-    batch: int = 64
-    rate: float = 1e-4
-    pictures: int = 10_000
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.batch, self.pictures) < 1 or not self.rate > 0:
-            raise ValueError(f"expected steps, batch, pictures of at least 1 and a positive rate, got {self}")
-
-
 def train_aware(
-    network: Network, weights: Weights, crops: Pixels, /, *, schedule: Schedule, progress: Callable[[int, int], None] = lambda done, total: None
+    network: Network,
+    weights: Weights,
+    crops: Pixels,
+    /,
+    *,
+    schedule: Schedule,
+    start: Weights | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Any:
     """A tf_keras model of batch 1 that a TFLite converter makes int8, its float in and out as the network's own.
 
-    ``weights`` are the folded network's; ``crops`` (n, height, width, 3) uint8, of nobody who is held out.
+    ``weights`` are the folded network's, whose embeddings are learnt; ``crops`` (n, height, width, 3) uint8, of nobody who is held out.
+    ``start`` are those to begin with, if others: of a pruned or clustered network, which stays so.
     Raises ExportError where tfmot did not keep the network.
     """
-    import tensorflow as tf
     import tf_keras
 
     model = build(network, keras=tf_keras, folded=True)
-    set_weights(model, weights)
+    set_weights(model, start or weights)
     student = quantised(model)
-    inputs = _inputs(crops[:RANGES], network)
-    set_ranges(student, model, inputs)
-    cosine = float(np.sum(_unit(student.predict(inputs, verbose=0)) * _unit(model.predict(inputs, verbose=0)), axis=1).mean())
+    some = inputs(crops[:RANGES])
+    set_ranges(student, model, some)
+    cosine = float(np.sum(_unit(student.predict(some, verbose=0)) * _unit(model.predict(some, verbose=0)), axis=1).mean())
     if not cosine >= MIN_COSINE:
         raise ExportError(f"expected a mean cosine of {MIN_COSINE} or more to the float network before training, got {cosine:.3f}; use int8 instead")
-    optimizer = tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(schedule.rate, schedule.steps))
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def step(x: Any) -> None:
-        targets = tf.math.l2_normalize(model(x, training=False), axis=-1)
-        with tf.GradientTape() as tape:
-            embeddings = tf.math.l2_normalize(student(x, training=True), axis=-1)
-            own = tf.reduce_mean(1.0 - tf.reduce_sum(embeddings * targets, -1))
-            cosines = tf.matmul(embeddings, embeddings, transpose_b=True) - tf.matmul(targets, targets, transpose_b=True)
-            loss = own + PAIRWISE * tf.reduce_mean(tf.square(cosines))
-        variables = student.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-
-    for done, x in enumerate(_batches(crops, network, schedule), 1):
-        step(x)
-        progress(done, schedule.steps)
+    set_weights(model, weights)
+    hold = tied({name: (_kernel(student.get_layer(PREFIX + name)), values[0]) for name, values in (start or {}).items()})
+    distil(student, model, crops, schedule=schedule, after=hold, progress=progress)
     one = quantised(build(network, keras=tf_keras, folded=True, batch=1))
     one.set_weights(student.get_weights())
     return one
@@ -113,15 +89,15 @@ PREFIX = "quant_"
 """What tfmot puts before the name of a layer."""
 
 
-def set_ranges(made: Any, model: Any, inputs: Floats, /) -> None:
-    """Set each range of ``made`` to what the layer of that name in ``model`` gives for ``inputs`` (n, height, width, 3), or its weights have."""
+def set_ranges(made: Any, model: Any, some: Floats, /) -> None:
+    """Set each range of ``made`` to what the layer of that name in ``model`` gives for ``some`` inputs (n, height, width, 3), or its weights have."""
     import tf_keras
 
     layers = [layer for layer in model.layers if layer.name != "input"]
-    outputs = tf_keras.Model(model.inputs, [layer.output for layer in layers]).predict(inputs, verbose=0)
+    outputs = tf_keras.Model(model.inputs, [layer.output for layer in layers]).predict(some, verbose=0)
     ends = {layer.name: (min(0.0, float(output.min())), max(0.0, float(output.max()))) for layer, output in zip(layers, outputs, strict=True)}
     own = made.layers[1].name  # tfmot's layer behind the input; its number counts up in a process
-    ends[own] = float(inputs.min()), float(inputs.max())
+    ends[own] = float(some.min()), float(some.max())
     for layer in made.layers:
         variables = {variable.name.split("/")[-1].split(":")[0]: variable for variable in layer.weights}
         for name, variable in variables.items():
@@ -133,26 +109,14 @@ def set_ranges(made: Any, model: Any, inputs: Floats, /) -> None:
                 variable.assign(ends[layer.name.removeprefix(PREFIX)][name.endswith("_max")])
 
 
+def _kernel(layer: Any) -> Any:
+    """The kernel of a layer that tfmot has wrapped."""
+    return next(variable for variable in layer.trainable_weights if variable.name.endswith("kernel:0"))
+
+
 def _sources(layer: Any) -> list[str]:
     """The names of the layers that ``layer`` takes its inputs from."""
     return [source.name for source in layer.inbound_nodes[0].inbound_layers]
-
-
-def _batches(crops: Pixels, network: Network, schedule: Schedule) -> Iterator[Floats]:
-    """``schedule.steps`` batches, each picture as it is or mirrored, all of them before any comes again."""
-    rng = np.random.default_rng(0)
-    order: list[int] = []
-    for _ in range(schedule.steps):
-        while len(order) < schedule.batch:
-            order += rng.permutation(len(crops)).tolist()
-        chosen, order = order[: schedule.batch], order[schedule.batch :]
-        mirrored = rng.random(len(chosen)) < 0.5
-        yield _inputs(np.where(mirrored[:, None, None, None], crops[chosen][:, :, ::-1], crops[chosen]), network)
-
-
-def _inputs(crops: Pixels, network: Network) -> Floats:
-    preprocessing = Preprocessing(network.height, network.width)
-    return np.concatenate([to_input(pixels, preprocessing) for pixels in crops])
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -2,62 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-
 from facelite.errors import ExportError
-from facelite.networks import build, fold, get_weights
-from facelite.networks.table import Conv, Flatten, Inception, Network
-from facelite.quantize.aware import Schedule, quantised, set_ranges, train_aware
-
-NETWORK = Network(
-    "small",
-    height=32,
-    width=32,
-    rows=(
-        Conv("conv1", 3, 8, stride=2),
-        Inception("mixed", 0, (8, 8), (4, 8), "max", stride=2, five_as=(3, 3)),
-        Inception("added", 8, (8, 8), None, "average", 8, residual=True),
-        Inception("rooted", 8, None, None, "L2", 8),
-        Flatten("flatten"),
-    ),
-    embedding=16,
-)
-
-
-@pytest.fixture(scope="module")
-def tf_keras():
-    return pytest.importorskip("tf_keras")
-
-
-@pytest.fixture(scope="module")
-def weights(tf_keras):
-    """Of the network before training, folded; the block that starts as nothing is given something to add."""
-    tf_keras.utils.set_random_seed(0)
-    values = get_weights(build(NETWORK, keras=tf_keras))
-    values["added_linear_bn"][0] += 0.5
-    return fold(values)
-
-
-@pytest.fixture(scope="module")
-def crops():
-    """Smooth pictures of many kinds (40, 32, 32, 3)."""
-    rng = np.random.default_rng(0)
-    small = rng.integers(0, 256, (40, 4, 4, 3)).astype(np.uint8)
-    return small.repeat(8, axis=1).repeat(8, axis=2)
-
-
-@pytest.fixture(scope="module")
-def model(tf_keras, weights):
-    made = build(NETWORK, keras=tf_keras, folded=True)
-    for name, values in weights.items():
-        made.get_layer(name).set_weights(values)
-    return made
+from facelite.networks import build
+from facelite.quantize.aware import quantised, set_ranges, train_aware
+from facelite.quantize.distil import Schedule
 
 
 def cosine(a, b):
@@ -89,12 +40,12 @@ def test_inputs_of_a_concatenation_that_change_places_are_refused(tf_keras):
 
 
 @pytest.fixture(scope="module")
-def trained(weights, crops):
+def trained(network, weights, crops):
     """The file after a few steps, and how many it said it made."""
     import tensorflow as tf
 
     seen = []
-    model = train_aware(NETWORK, weights, crops, schedule=Schedule(steps=3, batch=8), progress=lambda done, total: seen.append((done, total)))
+    model = train_aware(network, weights, crops, schedule=Schedule(steps=3, batch=8), progress=lambda done, total: seen.append((done, total)))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     with pytest.warns(UserWarning, match="Statistics for quantized inputs"):
@@ -130,7 +81,7 @@ def test_the_file_gives_the_float_network_s_embeddings(trained, model, crops):
     assert cosine(ours, model.predict(x, verbose=0)) > 0.97
 
 
-def test_training_brings_a_disturbed_network_nearer_to_its_targets(tf_keras, model, weights, crops, monkeypatch):
+def test_training_brings_a_disturbed_network_nearer_to_its_targets(tf_keras, network, model, weights, crops, monkeypatch):
     """The student begins with noise on its kernels: after training it is nearer to the float network than before."""
     rng = np.random.default_rng(0)
     x, floats = inputs(crops), model.predict(inputs(crops), verbose=0)
@@ -147,16 +98,16 @@ def test_training_brings_a_disturbed_network_nearer_to_its_targets(tf_keras, mod
 
     monkeypatch.setattr("facelite.quantize.aware.quantised", disturbed)
     monkeypatch.setattr("facelite.quantize.aware.MIN_COSINE", 0.9)
-    made = train_aware(NETWORK, weights, crops, schedule=Schedule(steps=60, batch=16, rate=1e-3))
-    student = quantised(build(NETWORK, keras=tf_keras, folded=True))
+    made = train_aware(network, weights, crops, schedule=Schedule(steps=60, batch=16, rate=1e-3))
+    student = quantised(build(network, keras=tf_keras, folded=True))
     student.set_weights(made.get_weights())
     assert cosine(student.predict(x, verbose=0), floats) > start[0] + 0.5 * (1 - start[0])
 
 
-def test_what_tfmot_did_not_keep_is_refused_before_training(weights, crops, monkeypatch):
+def test_what_tfmot_did_not_keep_is_refused_before_training(network, weights, crops, monkeypatch):
     monkeypatch.setattr("facelite.quantize.aware.set_ranges", lambda *_: None)
     with pytest.raises(ExportError, match=r"expected a mean cosine of 0\.99 or more to the float network before training, got"):
-        train_aware(NETWORK, weights, crops, schedule=Schedule(steps=1))
+        train_aware(network, weights, crops, schedule=Schedule(steps=1))
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch": 0}, {"rate": 0.0}, {"pictures": -1}])
