@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -87,6 +88,7 @@ def export_bundle(
         digest=bundle.digest,
         bytes=len(data),
         embedder_bytes=len(made.model),
+        embedder_gzip=len(gzip.compress(made.model, 6, mtime=0)),
         artefact=bundle.artefact,
         precision=recipe.precision,
         io=recipe.io,

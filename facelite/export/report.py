@@ -22,12 +22,15 @@ from facelite.plots import COLOURS, GREY, Axis, Drawing, Line, draw_lines
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``released`` says whether the embedder is the recipe's released file; ``parity`` is None where nothing was measured."""
+    """``embedder_gzip``: bytes of the embedder as a download packs it. ``released`` says whether it is the recipe's released file; ``parity`` is
+    None where nothing was measured.
+    """
 
     bundle: str
     digest: str
     bytes: int
     embedder_bytes: int
+    embedder_gzip: int
     artefact: str
     precision: str
     io: str

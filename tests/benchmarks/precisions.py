@@ -1,0 +1,209 @@
+"""What each precision of a network costs and gains: size, size as a download, parity with float32 on held-out people, time on one thread.
+
+    python tests/benchmarks/precisions.py RECIPE DATA OUT [--only PATTERN] [--steps 1000]
+
+RECIPE is an export's, DATA what its [[faces]] lie in. A conversion that OUT has is not made again, so an interrupted table goes on. Rows of
+ai-edge-quantizer, Google's newer tool, need it beside facelite: pip install ai-edge-quantizer==0.10.0. Times are interleaved; medians, as
+shares of float32's. VAL is that of the recipe's fmr; its loss against float32 is paired, and its interval is drawn by people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import re
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from facelite.distance import SQUARED_L2
+from facelite.evaluation.embed import Embedded, embed_pictures
+from facelite.evaluation.people import People, open_people
+from facelite.export.master import Master, trained
+from facelite.export.parity import compare, parity_of
+from facelite.export.rebuild import representative
+from facelite.export.recipe import Recipe
+from facelite.face import FaceCrop
+from facelite.networks.weights import read_weights
+from facelite.preprocess import to_input
+from facelite.quantize.distil import Schedule
+from facelite.quantize.smaller import Smaller
+from facelite.recipe import read_recipe
+from facelite.runtime.detector import find_detector
+from facelite.runtime.embedder import Embedder
+from facelite.training.recipe import NetworkChoice
+from facelite.training.run import sized_network
+
+HALF = Smaller(0.5)
+PLAIN: dict[str, dict[str, Any]] = {
+    "float32": {"precision": "float32"},
+    "float16": {"precision": "float16"},
+    "dynamic": {"precision": "dynamic"},
+    "int8": {"precision": "int8"},
+    "int8-qat": {"precision": "int8-qat"},
+    "half pruned, int8": {"precision": "int8", "smaller": HALF},
+    "2:4 pruned, int8": {"precision": "int8", "smaller": Smaller(0.5, "2:4")},
+    "half pruned in blocks, int8": {"precision": "int8", "smaller": Smaller(0.5, "blocks")},
+    "16 clusters, int8": {"precision": "int8", "smaller": Smaller(clusters=16)},
+    "half pruned, int8-qat (PQAT)": {"precision": "int8-qat", "smaller": HALF},
+    "16 clusters, int8-qat (CQAT)": {"precision": "int8-qat", "smaller": Smaller(clusters=16)},
+    "half pruned, 16 clusters, int8-qat (PCQAT)": {"precision": "int8-qat", "smaller": Smaller(0.5, clusters=16)},
+}
+NEWER = ("dynamic_wi8_afp32", "static_wi8_ai8", "dynamic_wi4_afp32")
+"""Recipes of ai-edge-quantizer."""
+
+ROWS = (*PLAIN, *(f"ai-edge-quantizer {name}" for name in NEWER))
+
+ROUNDS, RUNS = 9, 30
+FIELDS = ("row", "bytes", "gzip", "cosine_min", "cosine_median", "val", "mixed", "loss", "low", "high", "time")
+
+
+def newer(name: str, float32: bytes, inputs: list[np.ndarray]) -> bytes:
+    """``float32`` by a recipe of ai-edge-quantizer."""
+    quantizer, recipes = import_module("ai_edge_quantizer.quantizer"), import_module("ai_edge_quantizer.recipe")
+    tool = quantizer.Quantizer(float32, getattr(recipes, name)())
+    if not tool.need_calibration:
+        return bytes(tool.quantize().quantized_model)
+    signatures = import_module("ai_edge_litert.interpreter").Interpreter(model_content=float32).get_signature_list()
+    ((key, names),) = signatures.items()
+    return bytes(tool.quantize(tool.calibrate({key: [{names["inputs"][0]: one} for one in inputs]})).quantized_model)
+
+
+def tuned(row: str) -> bool:
+    return row in PLAIN and ("smaller" in PLAIN[row] or PLAIN[row]["precision"] == "int8-qat")
+
+
+def convert(row: str, recipe: Recipe, master: Master, float32: bytes, crops: list[FaceCrop]) -> bytes:
+    few = crops[: recipe.representative]
+    if row not in PLAIN:
+        return newer(row.split()[-1], float32, [to_input(crop.pixels, master.preprocessing) for crop in few])
+    if tuned(row):
+        return master.convert(**PLAIN[row], representative=crops, tuning=recipe.tuning, progress=lambda *step: show("tuning", *step))
+    return master.convert(**PLAIN[row], representative=few)
+
+
+def conversions(recipe: Recipe, master: Master, people: Callable[[bool | None], People], detector: bytes, out: Path, only: str) -> dict[str, bytes]:
+    """The file of each row, as it lies in ``out`` or made anew."""
+    rows = ["float32", *(row for row in ROWS if row != "float32" and re.search(only, row))]
+    if find_spec("ai_edge_quantizer") is None:
+        for row in [row for row in rows if row not in PLAIN]:
+            print(f"SKIPPED {row}: pip install ai-edge-quantizer==0.10.0", file=sys.stderr)
+            rows.remove(row)
+    paths = {row: out / f"{re.sub('[^a-z0-9]+', '-', row.lower())}.tflite" for row in rows}
+    missing = [row for row in rows if not paths[row].exists()]
+    float32 = master.convert(precision="float32")
+
+    def make() -> Embedder:
+        return Embedder(float32, space=recipe.space, preprocessing=master.preprocessing)
+
+    wanted = recipe.tuning.pictures if any(map(tuned, missing)) else recipe.representative
+    crops = representative(people(False), people(True), detector, make, wanted, show) if missing else []
+    for row in missing:
+        print(f"\n{row}", file=sys.stderr)
+        with redirect_stdout(sys.stderr):
+            paths[row].write_bytes(convert(row, recipe, master, float32, crops))
+    return {row: path.read_bytes() for row, path in paths.items()}
+
+
+def show(stage: str, done: int, total: int) -> None:
+    print(f"\r  {stage} {done}/{total}   ", end="", file=sys.stderr, flush=True)
+
+
+def times(models: dict[str, bytes], master: Master) -> dict[str, float]:
+    """The median time of an embedding on one thread as a share of float32's."""
+    crop = FaceCrop(
+        np.random.default_rng(0).integers(0, 256, (master.preprocessing.height, master.preprocessing.width, 3), np.uint8), np.zeros((4, 2))
+    )
+    embedders = {row: Embedder(model, space="", preprocessing=master.preprocessing) for row, model in models.items()}
+    taken: dict[str, list[float]] = {row: [] for row in models}
+    for _ in range(ROUNDS):
+        for row, embedder in embedders.items():
+            began = time.perf_counter()
+            for _ in range(RUNS):
+                embedder.vectors([crop])
+            taken[row].append((time.perf_counter() - began) / RUNS)
+    return {row: median(one / base for one, base in zip(values, taken["float32"], strict=True)) for row, values in taken.items()}
+
+
+def in_bytes(embedded: Embedded) -> Embedded:
+    """Each number of a template as one signed byte, as FaceNet keeps them (arXiv:1503.03832, section 5.1), all by one scale."""
+    scale = 127 / np.abs(embedded.vectors).max()
+    vectors = np.round(embedded.vectors * scale)
+    return replace(embedded, vectors=(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)).astype(np.float32))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("recipe", "data", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--only", default="", help="a regular expression that the row must match; float32 always does")
+    parser.add_argument("--steps", type=int, default=Schedule.__dataclass_fields__["steps"].default)
+    arguments = parser.parse_args()
+    recipe, out = read_recipe(arguments.recipe, Recipe), arguments.out
+    recipe = replace(recipe, tuning=replace(recipe.tuning, steps=arguments.steps))
+    out.mkdir(parents=True, exist_ok=True)
+    network = sized_network(NetworkChoice(recipe.network, recipe.height, recipe.width, recipe.embedding))
+    master, detector = trained(network, read_weights(arguments.recipe.parent / recipe.weights)), find_detector()
+    with open_people(arguments.data, recipe.faces) as people:
+        models = conversions(recipe, master, people, detector, out, arguments.only)
+        held_out = people(True)
+        makers = [lambda model=model: Embedder(model, space="", preprocessing=master.preprocessing) for model in models.values()]
+        embedded = dict(
+            zip(
+                models,
+                embed_pictures(held_out.names, held_out.read, detector=detector, embedders=makers, progress=lambda *n: show("held-out", *n)),
+                strict=True,
+            )
+        )
+    embedded["float32, templates and probes of 128 bytes"] = in_bytes(embedded["float32"])
+    took, lines = times(models, master), []
+    for row, one in embedded.items():
+        parity = parity_of(compare(held_out, embedded["float32"], one, distance=SQUARED_L2), fmr=recipe.fmr)
+        size = (len(models[row]), len(gzip.compress(models[row], 9, mtime=0))) if row in models else ("", "")
+        loss = parity.val_loss
+        lines.append(
+            dict(
+                zip(
+                    FIELDS,
+                    (
+                        row,
+                        *size,
+                        parity.cosine_min,
+                        parity.cosine_median,
+                        parity.val_artefact,
+                        parity.val_mixed,
+                        loss.value,
+                        loss.low,
+                        loss.high,
+                        took.get(row, ""),
+                    ),
+                    strict=True,
+                )
+            )
+        )
+    with (out / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        writer.writerows(lines)
+    print(f"\n| {recipe.network} | bytes | gzip | cosine min / median | VAL at FMR {recipe.fmr:g} | float32 enrolled | loss, points (95 %) | time |")
+    print("|---|---|---|---|---|---|---|---|")
+    for line in lines:
+        sizes = " | ".join(f"{line[name]:,}" if line[name] else "" for name in ("bytes", "gzip"))
+        vals = " | ".join(f"{100 * line[name]:.1f} %" for name in ("val", "mixed"))
+        losses = f"{100 * line['loss']:.2f} ({100 * line['low']:.2f} to {100 * line['high']:.2f})"
+        took_it = f"{line['time']:.2f}" if line["time"] else ""
+        print(f"| {line['row']} | {sizes} | {line['cosine_min']:.4f} / {line['cosine_median']:.4f} | {vals} | {losses} | {took_it} |")
+
+
+if __name__ == "__main__":
+    main()
