@@ -64,8 +64,8 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
         report = export_bundle(recipe, out, rebuild=rebuild, release=release, weights=weights, faces=faces, detector=detector, progress=progress)
     lines = [
         f"{Path(out) / report.bundle}: {report.bytes:,} bytes, sha256 {report.digest}",
-        f"embedder {report.precision}: {report.embedder_bytes:,} bytes ({report.embedder_gzip:,} as gzip), "
-        f"{report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds",
+        f"embedder {', '.join(filter(None, (report.precision, report.smaller)))}: {report.embedder_bytes:,} bytes "
+        f"({report.embedder_gzip:,} as gzip), {report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds",
         *(_parity(report.parity) if report.parity else []),
         *(["int8 in and out: LiteRT.js and MediaPipe's Task Library refuse this file"] if report.io == "int8" else []),
         *(["decides by its Siamese head, in whose distance the thresholds are"] if report.decide == "siamese" else []),

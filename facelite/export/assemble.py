@@ -55,29 +55,30 @@ def export_bundle(
     recipe, folder = read_recipe(recipe_path, Recipe), Path(recipe_path).parent
     network = None if recipe.is_keras else _network(recipe, recipe_path)
     source = Path(weights) if weights else folder / recipe.weights
-    if release and weights and (folder / recipe.weights).is_dir():
-        raise RecipeError(f"{recipe_path}: expected weights to be a file where they are released, got a run folder; name a file")
+    if release and weights and ((folder / recipe.weights).is_dir() or (recipe.is_keras and source.suffix != Path(recipe.weights).suffix)):
+        what = f"a {source.suffix}" if recipe.is_keras else "a file"
+        raise RecipeError(f"{recipe_path}: expected weights to be {what} where they are released, got {recipe.weights}; name another")
     distance = deciding_distance(recipe, folder, network.embedding if network else 0, source if weights or source.is_dir() else None)
     detector_file = find_detector(detector)
     released = bool(recipe.released) and not rebuild and not release and not weights
     if released:
         made = _released(recipe, folder, distance)
+    elif faces is None and recipe.needs_faces:
+        raise ExportError("expected faces for the integer ranges and for training, got none; give people's pictures: --faces DIR")
     else:
         _check_space(recipe, source)
-        master, kept = _master(recipe, network, source, release)
+        master = _master(recipe, network, source, release)
         if faces is None:
             made = rebuild_without_faces(recipe, folder, master, distance, progress)
         else:
-            earlier = read_named(folder / recipe.released) if recipe.released and not release and not weights else None
-            templates = [read_named(folder / name) for name in recipe.templates]
             made = rebuild_with_faces(
                 recipe,
                 master,
                 progress,
                 faces=faces,
                 detector=detector_file,
-                earlier=earlier,
-                templates=templates,
+                earlier=read_named(folder / recipe.released) if recipe.released and not release and not weights else None,
+                templates=[read_named(folder / name) for name in recipe.templates],
                 distance=distance,
             )
     manifest, data = _pack(recipe, folder, network, made, distance, detector_file)
@@ -92,6 +93,7 @@ def export_bundle(
         artefact=bundle.artefact,
         precision=recipe.precision,
         io=recipe.io,
+        smaller=str(recipe.smaller),
         released=released,
         parameters=manifest.parameters,
         multiply_adds=manifest.multiply_adds,
@@ -105,6 +107,7 @@ def export_bundle(
     write_atomically(Path(out) / f"{recipe.name}.facelite", data)
     if release:
         if weights:
+            kept = pack_weights(read_weights(source), half=True) if network else read_named(source)
             write_atomically(folder / recipe.weights, kept)
         write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance)
     return report
@@ -117,12 +120,12 @@ def _network(recipe: Recipe, path: str | Path) -> Network:
         raise RecipeError(f"{path}: {error}") from None
 
 
-def _master(recipe: Recipe, network: Network | None, source: Path, release: bool) -> tuple[Master, bytes]:
-    """What ``source`` holds, a Keras model where there is no ``network`` of ours, and the file in which a release keeps it."""
+def _master(recipe: Recipe, network: Network | None, source: Path, release: bool) -> Master:
+    """What ``source`` holds, a Keras model where there is no ``network`` of ours; weights as a release keeps them."""
     if network is None:
-        return keras_model(recipe, source), read_named(source)
+        return keras_model(recipe, source)
     weights = read_weights(source)
-    return trained(network, halved(weights) if release else weights), pack_weights(weights, half=True)
+    return trained(network, halved(weights) if release else weights)
 
 
 def _check_space(recipe: Recipe, source: Path) -> None:
@@ -141,8 +144,12 @@ def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:
 
 def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:
     """The bundle's bytes, with golden vectors that this machine has made."""
-    size = Embedder(made.model, space=recipe.space).preprocessing
-    preprocessing = parse_preprocessing(recipe.preprocess, size.height, size.width)
+    bare = Embedder(made.model, space=recipe.space)
+    preprocessing = parse_preprocessing(recipe.preprocess, bare.preprocessing.height, bare.preprocessing.width)
+    found = (preprocessing.height, preprocessing.width, bare.size, bare.takes)
+    wanted = (network.height, network.width, network.embedding, recipe.io) if network else (*found[:3], recipe.io)
+    if found != wanted:
+        raise ExportError(f"expected an embedder of {_words(*wanted)}, as the recipe says, got one of {_words(*found)}; convert it again: --rebuild")
     embedder = Embedder(made.model, space=recipe.space, preprocessing=preprocessing)
     goldens = choose_goldens(Detector(detector_file), embedder)
     files = {EMBEDDER: made.model, DETECTOR: detector_file, GOLDEN: pack_golden(goldens)}
@@ -157,10 +164,10 @@ def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, 
         raise ExportError(f"expected a threshold measured at the recipe's fmr of {recipe.fmr:g}, found none; measure it: --rebuild --faces DIR")
     manifest = Manifest(
         name=recipe.name,
-        network=recipe.network or recipe.weights,
+        network=recipe.network or Path(recipe.weights).name,
         precision=recipe.precision,
         space=recipe.space,
-        embedding=embedder.size,
+        embedding=bare.size,
         preprocessing=preprocessing,
         thresholds=made.thresholds,
         template_thresholds=made.template_thresholds,
@@ -173,3 +180,7 @@ def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, 
         files={},
     )
     return manifest, pack_bundle(manifest, files)
+
+
+def _words(height: int, width: int, size: int, io: str) -> str:
+    return f"{height} x {width} pixels, {size} numbers and {io} in and out"

@@ -19,7 +19,7 @@ from facelite.face import FaceCrop
 from facelite.networks import Network, build, fold, set_weights
 from facelite.networks.weights import Weights
 from facelite.preprocess import Preprocessing, to_input
-from facelite.quantize.aware import RANGES, train_aware
+from facelite.quantize.aware import train_aware
 from facelite.quantize.distil import Schedule
 from facelite.quantize.smaller import Smaller, make_smaller
 
@@ -33,30 +33,34 @@ def convert(
     io: Io = "float32",
     representative: list[FaceCrop] | None = None,
     smaller: Smaller | None = None,
+    pictures: list[FaceCrop] | None = None,
     tuning: Schedule | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> bytes:
     """The TFLite file of ``network`` with trained ``weights`` (with BatchNorm, by layer name).
 
     int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops. int8-qat, and what is made ``smaller``,
-    learn from these by ``tuning`` (by default as a recipe does) and tell ``progress`` of their steps. ``io`` int8: the numbers that go in and
-    come out are integers too. Raises ExportError.
+    learn from the crops ``pictures`` by ``tuning`` (by default as a recipe does) and tell ``progress`` of their steps. ``io`` int8: the numbers
+    that go in and come out are integers too. Raises ExportError.
     """
-    crops, schedule = representative or [], tuning or Schedule()
-    if precision in INTEGER or smaller:
-        _check_representative(crops)
+    schedule = tuning or Schedule()
+    if precision == "int8":
+        _check_representative(representative or [])
+    if precision == "int8-qat" or smaller:
+        _check_representative(pictures or [])
     if not all(np.isfinite(value).all() for values in weights.values() for value in values):
         raise ExportError("expected finite weights, got some that are not; the training went astray: train again, with a smaller rate")
-    folded, start = fold(weights), None
+    start = None
     with quiet():
         tf, tf_keras = import_tensorflow()
         model = build(network, keras=tf_keras, folded=True, batch=1)
         try:
+            folded = fold(weights)
             set_weights(model, folded)
         except (ValueError, IndexError):
             size = f"{network.height} x {network.width}, {network.embedding} numbers"
             raise ExportError(f"expected weights of the network {network.name} ({size}), got others; name the network that was trained") from None
-    pixels = np.array([crop.pixels for crop in crops])
+    pixels = np.array([crop.pixels for crop in pictures or []])
     if smaller:
         start = make_smaller(network, folded, pixels, smaller, schedule=schedule, progress=progress)
         set_weights(model, start)
@@ -64,7 +68,7 @@ def convert(
         model = train_aware(network, folded, pixels, schedule=schedule, start=start, progress=progress)
     with quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        return _converted(tf, converter, precision, io, crops[:RANGES] if smaller else crops, Preprocessing(network.height, network.width))
+        return _converted(tf, converter, precision, io, representative or [], Preprocessing(network.height, network.width))
 
 
 def convert_keras(
@@ -84,13 +88,13 @@ def convert_keras(
         _check_representative(representative or [])
     with quiet():
         tf, _ = import_tensorflow()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([model.frozen(tf)], tf.Module())
         try:
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([model.frozen(tf)], tf.Module())
             return _converted(tf, converter, precision, io, representative or [], preprocessing)
         except Exception as error:  # noqa: BLE001 - the converter's own class is private, and others come through it
             unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
-            what = f"operators that TFLite has, got {', '.join(unknown)}" if unknown else f"one that TFLite can hold, got: {first_line(error)}"
-    raise ExportError(f"{model.path}: expected a model of {what}; put other layers in their place")
+            what = f"of operators that TFLite has, got {', '.join(unknown)}" if unknown else f"that TFLite can hold, got: {first_line(error)}"
+    raise ExportError(f"{model.path}: expected a model {what}; put other layers in their place")
 
 
 def _converted(tf: Any, converter: Any, precision: Precision, io: Io, crops: list[FaceCrop], preprocessing: Preprocessing) -> bytes:

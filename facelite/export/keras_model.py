@@ -11,6 +11,9 @@ from facelite.errors import ExportError, InputError
 SUFFIXES = (".keras", ".h5")
 """Of the files in which Keras keeps a whole model."""
 
+LEAST = 32
+"""Pixels of the shorter side that an embedder takes at least."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KerasModel:
@@ -26,7 +29,8 @@ class KerasModel:
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
         image = tf.TensorSpec((1, self.height, self.width, 3), tf.float32, name="image")
-        return convert_variables_to_constants_v2(tf.function(lambda x: self.model(x, training=False)).get_concrete_function(image))
+        function = tf.function(lambda x: tf.cast(self.model(x, training=False), tf.float32))
+        return convert_variables_to_constants_v2(function.get_concrete_function(image))
 
 
 def load_keras(path: Path, /, *, height: int = 0, width: int = 0) -> KerasModel:
@@ -46,23 +50,33 @@ def _side(path: Path, name: str, own: int | None, wanted: int) -> int:
         raise ExportError(f"{path}: expected {name} in the recipe of a model that takes images of any size, got none; name it")
     if own and wanted and own != wanted:
         raise ExportError(f"{path}: expected the {name} of the model, {own}, got {wanted}; leave it out of the recipe")
-    return own or wanted
+    if (side := own or wanted) < LEAST:
+        raise ExportError(f"{path}: expected a model of images of {LEAST} x {LEAST} or more, got a {name} of {side}; build it so")
+    return side
 
 
 def _load(path: Path) -> Any:
-    """By Keras 3, else by tf_keras, which writes files of the same name. Raises InputError with what the first of them says."""
+    """By Keras 3, else by tf_keras, which writes files of the same names; neither runs code that the file brings. Raises InputError."""
     if not path.is_file():
-        raise InputError(f"{path}: expected a Keras model, got no file; correct the recipe")
+        raise InputError(f"{path}: expected a Keras model, got no file; name another")
+    try:
+        import keras
+        import tf_keras
+        from tf_keras.src.saving.serialization_lib import SafeModeScope  # without it an .h5 may bring code
+    except ImportError as error:
+        raise ExportError(f"expected {error.name} for the conversion, found none; install it: pip install 'facelite[train]'") from None
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(f"expected Keras on TensorFlow for the conversion, got it on {keras.backend.backend()}; unset KERAS_BACKEND")
     reasons = []
-    for module in ("keras", "tf_keras"):
+    for host in (keras, tf_keras):
         try:
-            return __import__(module).models.load_model(str(path), compile=False)
-        except ImportError as error:
-            raise ExportError(f"expected {error.name} for the conversion, found none; install it: pip install 'facelite[train]'") from None
+            with SafeModeScope(True):
+                return host.models.load_model(str(path), compile=False)
         except Exception as error:  # noqa: BLE001 - whatever is wrong in somebody's file
             reasons.append(first_line(error))
     raise InputError(
-        f"{path}: expected a model that Keras can load, got: {reasons[0]}; save it whole, of Keras' own layers: model.save('model.keras')"
+        f"{path}: expected a model that Keras can load, got: {reasons[0]} (Keras 3); {reasons[1]} (tf_keras); "
+        "save it whole, of Keras' own layers and without a Lambda: model.save('model.keras')"
     )
 
 

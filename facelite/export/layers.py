@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facelite.errors import BundleError
 from facelite.face import Floats
+from facelite.runtime.interpreter import Steps
 from facelite.runtime.model import Model, Operator, Tensor, read_model
 from facelite.runtime.reference import run
 
@@ -105,11 +106,16 @@ def _errors(ours: Model, theirs: Model, inputs: Sequence[Floats]) -> dict[int, f
     pairs = {operator.output: known[key] for operator in ours.operators if (key := _key(ours, operator)) in known}
     off, size = dict.fromkeys(pairs, 0.0), dict.fromkeys(pairs, 0.0)
     for values in inputs:
-        found, floats = (run(model, {model.inputs[0]: values}) for model in (ours, theirs))
+        found, floats = (run(model, {model.inputs[0]: _given(model, values)}) for model in (ours, theirs))
         for one, other in pairs.items():
             off[one] += float(np.square(_real(ours.tensors[one], found[one]) - floats[other]).sum())
             size[one] += float(np.square(floats[other]).sum())
     return {one: math.sqrt(off[one] / size[one]) for one in pairs if size[one] > 0}
+
+
+def _given(model: Model, values: Floats) -> NDArray[Any]:
+    tensor = model.tensors[model.inputs[0]]
+    return Steps(tensor.scales[0], int(tensor.zero_points[0])).quantise(values) if tensor.dtype == np.int8 else values
 
 
 def _key(model: Model, operator: Operator) -> tuple[str, tuple[int, ...]]:

@@ -20,8 +20,8 @@ from facelite.preprocess import Preprocessing, parse_preprocessing
 class Master:
     """The float network that all precisions are made from.
 
-    ``convert`` gives its TFLite file by keywords: ``precision``, ``io``, ``representative`` and, of a network of ours, ``smaller``, ``tuning`` and
-    ``progress`` as in ``convert.convert``.
+    ``convert`` gives its TFLite file by keywords: ``precision``, ``io``, ``representative`` and, of a network of ours, ``smaller``,
+    ``pictures``, ``tuning`` and ``progress`` as in ``convert.convert``.
     """
 
     preprocessing: Preprocessing

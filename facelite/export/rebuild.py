@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +60,6 @@ class Rebuilt:
 
 def rebuild_without_faces(recipe: Recipe, folder: Path, master: Master, distance: Distance, progress: Progress, /) -> Rebuilt:
     """Convert, and look the thresholds up by the sha256 of what came out and of the head that decides, if any. Raises ExportError."""
-    if recipe.precision in INTEGER or recipe.is_tuned:
-        raise ExportError("expected faces for the integer ranges and for training, got none; give people's pictures: --faces DIR")
     progress("convert", 0, 1)
     model = master.convert(precision=recipe.precision)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
@@ -132,25 +132,19 @@ def _quantised(
     progress: Progress,
 ) -> bytes:
     """The model in the recipe's precision, its ranges and its quantisation-aware training by crops of the ``others``."""
-    wanted = recipe.representative if recipe.precision in INTEGER else 0
-    wanted = max(wanted, recipe.tuning.pictures) if recipe.is_tuned else wanted
-    crops = representative(others, held_out, detector, make, wanted, progress) if wanted else None
+    wanted = max(recipe.representative if recipe.precision in INTEGER else 0, recipe.tuning.pictures if recipe.is_tuned else 0)
+    crops = representative(others, held_out, detector, make, wanted, progress) if wanted else []
     progress("convert", 0, 1)
-    if not recipe.is_tuned:
-        return master.convert(precision=recipe.precision, io=recipe.io, representative=crops)
-
-    def trained(done: int, total: int) -> None:
-        progress("tuning", done, total)
-
-    return master.convert(
-        precision=recipe.precision, io=recipe.io, representative=crops, smaller=recipe.smaller, tuning=recipe.tuning, progress=trained
-    )
+    options: dict[str, Any] = {"precision": recipe.precision, "io": recipe.io, "representative": crops[: recipe.representative]}
+    if recipe.is_tuned:
+        options |= {"smaller": recipe.smaller, "pictures": crops, "tuning": recipe.tuning, "progress": progress}
+    return master.convert(**options)
 
 
 def representative(
     others: People, held_out: People, detector: bytes, make: Callable[[], Embedder], wanted: int, progress: Progress, /
 ) -> list[FaceCrop]:
-    """Up to ``wanted`` crops of ``others``, spread over all of them.
+    """Up to ``wanted`` crops of ``others``: one of each person, drawn by lot, before anybody's second.
 
     None looks, to the float embedder of ``make``, like somebody held out of another numbering: inside one, names tell people apart.
     Raises ExportError where they are of fewer than MIN_PEOPLE people.
@@ -158,7 +152,7 @@ def representative(
     centres = _centres(held_out, detector, make) if len(set(others.numbering)) > 1 else {}
     finder, embedder = Detector(detector), make()
     crops, seen = list[FaceCrop](), set[tuple[str, str]]()
-    for i in np.random.default_rng(1).permutation(len(others.names)):
+    for i in _in_turn(others):
         if len(crops) == wanted:
             break
         for crop in crop_picture(others.read(others.names[i]), finder, [embedder.preprocessing], DetectedFace()) or []:
@@ -170,6 +164,18 @@ def representative(
     if len(seen) < MIN_PEOPLE:
         raise ExportError(f"expected representative images of at least {MIN_PEOPLE} people, got {len(seen)}; give other people's too: --faces DIR")
     return crops
+
+
+def _in_turn(people: People) -> list[int]:
+    """The places of the pictures by lot, everybody's first before anybody's second."""
+    order = np.random.default_rng(1).permutation(len(people.names)).tolist()
+    shown: Counter[tuple[str, str]] = Counter()
+    turn = {}
+    for i in order:
+        who = people.numbering[i], people.person[i]
+        turn[i] = shown[who]
+        shown[who] += 1
+    return sorted(order, key=turn.__getitem__)
 
 
 def _some_inputs(held_out: People, detector: bytes, size: Preprocessing) -> list[Floats]:

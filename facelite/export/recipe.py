@@ -82,10 +82,9 @@ class Recipe:
         if self.io == "int8" and self.precision not in INTEGER:
             raise ValueError(f'expected io = "int8" with a precision out of {", ".join(INTEGER)}, got it with {self.precision}')
         if self.is_keras:
-            if self.network or self.embedding or self.decide != "squared-l2" or self.is_tuned:
-                raise ValueError(
-                    f"expected neither network, embedding, decide, smaller nor int8-qat with a Keras model ({self.weights}), got one of them"
-                )
+            if self.network or self.embedding or self.templates or self.decide != "squared-l2" or self.is_tuned:
+                others = "network, embedding, templates, decide, smaller nor int8-qat"
+                raise ValueError(f"expected neither {others} with a Keras model ({self.weights}), got one of them")
         elif not self.network:
             raise ValueError("expected network, the one that was trained, got none")
         elif self.preprocess != Recipe.__dataclass_fields__["preprocess"].default:
@@ -99,6 +98,8 @@ class Recipe:
             raise ValueError(f"expected min_cosine from -1 to 1 and max_loss from 0 to 1, got {self.min_cosine:g} and {self.max_loss:g}")
         if self.representative < MIN_REPRESENTATIVE:
             raise ValueError(f"expected representative >= {MIN_REPRESENTATIVE}, got {self.representative}")
+        if self.is_tuned and self.tuning.pictures < MIN_REPRESENTATIVE:
+            raise ValueError(f"expected tuning.pictures >= {MIN_REPRESENTATIVE}, got {self.tuning.pictures}")
         if any(side and side < 32 for side in (self.height, self.width)) or self.embedding < 0:
             raise ValueError(
                 f"expected a height and a width of 32 or more and a positive embedding, got {self.height}, {self.width}, {self.embedding}"
@@ -113,3 +114,8 @@ class Recipe:
     def is_tuned(self) -> bool:
         """Whether the conversion trains: pruned, clustered or int8-qat."""
         return bool(self.smaller) or self.precision == "int8-qat"
+
+    @property
+    def needs_faces(self) -> bool:
+        """Whether the conversion itself looks at pictures, for its ranges or to train."""
+        return self.precision in INTEGER or self.is_tuned

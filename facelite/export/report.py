@@ -22,8 +22,8 @@ from facelite.plots import COLOURS, GREY, Axis, Drawing, Line, draw_lines
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``embedder_gzip``: bytes of the embedder as a download packs it. ``released`` says whether it is the recipe's released file; ``parity`` is
-    None where nothing was measured.
+    """``embedder_gzip``: bytes of the embedder as a download packs it. ``smaller``: what was pruned and clustered, in words. ``released`` says
+    whether it is the recipe's released file; ``parity`` is None where nothing was measured.
     """
 
     bundle: str
@@ -34,6 +34,7 @@ class Report:
     artefact: str
     precision: str
     io: str
+    smaller: str
     released: bool
     parameters: int
     multiply_adds: int
@@ -46,15 +47,20 @@ class Report:
 def make_report(report: Report, manifest: Manifest, compared: Compared | None, /) -> str:
     """The page as HTML; the same input gives the same page. Drawings of ``compared`` need matplotlib."""
     lead = [
-        f"{manifest.network} in {report.precision}: an embedder of {report.embedder_bytes:,} bytes in a bundle of {report.bytes:,}, "
+        f"{manifest.network} in {_kind(report)}: an embedder of {report.embedder_bytes:,} bytes ({report.embedder_gzip:,} as a download packs "
+        f"it) in a bundle of {report.bytes:,}, "
         f"{report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds."
     ]
     sections = [_thresholds(report), _layers(report.layers), _made(report, manifest)]
     if report.parity and compared:
         loss, spread = points(report.parity.val_loss)
         lead.append(f"VAL at FMR {report.parity.fmr:g} lies {loss.lstrip('+')} below float32's ({spread}).")
-        sections.insert(0, _parity(report.parity, compared, report.precision))
+        sections.insert(0, _parity(report.parity, compared, _kind(report)))
     return make_page(manifest.name, heading=f"The export of {manifest.name}", lead=lead, sections=sections)
+
+
+def _kind(report: Report) -> str:
+    return ", ".join(filter(None, (report.precision, report.smaller, "int8 in and out" if report.io == "int8" else "")))
 
 
 def _parity(parity: Parity, compared: Compared, precision: str) -> Section:

@@ -9,6 +9,7 @@ leaves a layer float that it does not know.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def train_aware(
     *,
     schedule: Schedule,
     start: Weights | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Any:
     """A tf_keras model of batch 1 that a TFLite converter makes int8, its float in and out as the network's own.
 
@@ -56,7 +57,7 @@ def train_aware(
         raise ExportError(f"expected a mean cosine of {MIN_COSINE} or more to the float network before training, got {cosine:.3f}; use int8 instead")
     set_weights(model, weights)
     hold = tied({name: (_kernel(student.get_layer(PREFIX + name)), values[0]) for name, values in (start or {}).items()})
-    distil(student, model, crops, schedule=schedule, after=hold, progress=progress)
+    distil(student, model, crops, schedule=schedule, after=hold, progress=partial(progress, "quantisation-aware training"))
     one = quantised(build(network, keras=tf_keras, folded=True, batch=1))
     one.set_weights(student.get_weights())
     return one

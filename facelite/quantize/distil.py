@@ -40,13 +40,12 @@ def distil(
     /,
     *,
     schedule: Schedule,
-    before: Callable[[], None] = lambda: None,
     after: Callable[[], None] = lambda: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Train ``student`` towards the embeddings of ``teacher``, both tf_keras models, on ``crops`` (n, height, width, 3) uint8.
 
-    ``before`` and ``after`` are called around each step; ``after`` as a part of its graph.
+    ``after`` each step something more may change, as a part of the step's graph.
     """
     import tensorflow as tf
     import tf_keras
@@ -66,7 +65,6 @@ def distil(
         after()
 
     for done, x in enumerate(_batches(crops, schedule), 1):
-        before()
         step(x)
         progress(done, schedule.steps)
 

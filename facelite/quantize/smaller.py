@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,9 @@ PRUNED_BY = 0.6
 EVERY = 20
 """Steps between two looks at which weights are smallest."""
 
+MOST_VALUES = 256
+"""A kernel of more different values is not clustered."""
+
 BLOCK = (1, 16)
 """Weights of a row that are pruned together in a fully connected layer."""
 
@@ -33,7 +37,8 @@ class Smaller:
     """``sparsity``: the share of each kernel's weights that become zero.
 
     ``pattern``: any of them; "2:4", two of each four in a row, so that ``sparsity`` is 0.5; "blocks" of BLOCK in fully connected layers, which are
-    all that tfmot prunes so, and any in the others. ``clusters``: how many values each kernel's weights take, 0 for as many as they like.
+    all that tfmot prunes so, and any in the others. ``clusters``: how many values each kernel's weights take, zero being one of them where
+    some are pruned; 0 for as many as they like.
     """
 
     sparsity: float = 0.0
@@ -41,13 +46,18 @@ class Smaller:
     clusters: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.sparsity < 1 or (self.pattern == "2:4" and self.sparsity not in (0, 0.5)):
-            raise ValueError(f"expected a sparsity of 0 or more and below 1, and of 0.5 with 2:4, got {self.sparsity:g} with {self.pattern}")
-        if self.clusters == 1 or not 0 <= self.clusters <= 256:
-            raise ValueError(f"expected 2 to 256 clusters, or 0, got {self.clusters}")
+        if not 0 <= self.sparsity < 1 or (self.pattern == "2:4" and self.sparsity != 0.5) or (self.pattern == "blocks" and not self.sparsity):
+            raise ValueError(f"expected a sparsity below 1, of 0.5 with 2:4 and above 0 with blocks, got {self.sparsity:g} with {self.pattern}")
+        least = 3 if self.sparsity else 2
+        if self.clusters and not least <= self.clusters <= MOST_VALUES:
+            raise ValueError(f"expected {least} to {MOST_VALUES} clusters, or 0, got {self.clusters}")
 
     def __bool__(self) -> bool:
         return bool(self.sparsity or self.clusters)
+
+    def __str__(self) -> str:
+        pruned = f"{100 * self.sparsity:g} % pruned" + (f" ({self.pattern})" if self.pattern != "any" else "")
+        return ", ".join([*([pruned] if self.sparsity else []), *([f"{self.clusters} clusters"] if self.clusters else [])])
 
 
 def make_smaller(
@@ -58,24 +68,21 @@ def make_smaller(
     /,
     *,
     schedule: Schedule,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Weights:
     """The folded ``weights``, pruned, then clustered, each by a training of its own towards the embeddings that they gave before.
 
-    ``crops`` (n, height, width, 3) uint8 are of nobody who is held out.
+    ``crops`` (n, height, width, 3) uint8 are of nobody who is held out. ``progress`` is told what is done, and of its steps.
     """
     import tf_keras
 
     teacher, model = (build(network, keras=tf_keras, folded=True) for _ in range(2))
     set_weights(teacher, weights)
     set_weights(model, weights)
-    phases = [change for wanted, change in ((smaller.sparsity, _prune), (smaller.clusters, _cluster)) if wanted]
-    for number, change in enumerate(phases):
-
-        def told(done: int, steps: int, number: int = number) -> None:
-            progress(number * steps + done, len(phases) * steps)
-
-        model = change(model, teacher, crops, smaller, schedule, told)
+    if smaller.sparsity:
+        model = _prune(model, teacher, crops, smaller, schedule, partial(progress, "pruning"))
+    if smaller.clusters:
+        model = _cluster(model, teacher, crops, smaller, schedule, partial(progress, "clustering"))
     return get_weights(model)
 
 
@@ -85,7 +92,8 @@ def _prune(model: Any, teacher: Any, crops: Pixels, smaller: Smaller, schedule: 
 
     sparsity, layers = tfmot.sparsity.keras, tf_keras.layers
     last = max(1, int(PRUNED_BY * schedule.steps))
-    course = sparsity.PolynomialDecay(0.0, smaller.sparsity, 0, last, frequency=min(EVERY, last))
+    every = min(EVERY, last)
+    course = sparsity.PolynomialDecay(0.0, smaller.sparsity, 0, last - last % every, frequency=every)  # its last look must be one of them
     options = {"2:4": {"sparsity_m_by_n": (2, 4)}, "blocks": {"block_size": BLOCK}}.get(smaller.pattern, {})
 
     def wrap(layer: Any) -> Any:
@@ -95,11 +103,11 @@ def _prune(model: Any, teacher: Any, crops: Pixels, smaller: Smaller, schedule: 
         return sparsity.prune_low_magnitude(layer, pruning_schedule=course, **(options if fits else {}))
 
     student = tf_keras.models.clone_model(model, clone_function=wrap)
-    counter = sparsity.UpdatePruningStep()
-    counter.set_model(student)
-    counter.on_train_begin()
-    distil(student, teacher, crops, schedule=schedule, before=lambda: counter.on_train_batch_begin(0), progress=progress)
-    counter.on_epoch_end(0)
+    start = sparsity.UpdatePruningStep()
+    start.set_model(student)
+    start.on_train_begin()
+    distil(student, teacher, crops, schedule=schedule, progress=progress)
+    start.on_epoch_end(0)
     return sparsity.strip_pruning(student)
 
 
@@ -120,10 +128,6 @@ def _cluster(model: Any, teacher: Any, crops: Pixels, smaller: Smaller, schedule
     student = tf_keras.models.clone_model(model, clone_function=wrap)
     distil(student, teacher, crops, schedule=schedule, progress=progress)
     return clustering.strip_clustering(student)
-
-
-MOST_VALUES = 256
-"""A kernel of more different values is not clustered."""
 
 
 def tied(kernels: Mapping[str, tuple[Any, Floats]], /) -> Callable[[], None]:

@@ -41,6 +41,11 @@ class Embedder:
         self._batch = shape[0]
 
     @property
+    def takes(self) -> str:
+        """The numbers that go in: float32 or int8."""
+        return self._interpreter.takes
+
+    @property
     def size(self) -> int:
         """How many numbers an embedding has."""
         return math.prod(self._interpreter.output_shapes[0][1:])

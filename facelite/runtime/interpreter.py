@@ -62,6 +62,11 @@ class Interpreter:
         self._lock = threading.Lock()
 
     @property
+    def takes(self) -> str:
+        """The numbers that go in: float32 or int8."""
+        return str(np.dtype(self._input["dtype"]).name)
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         return tuple(int(side) for side in self._input["shape"])
 
@@ -81,7 +86,7 @@ class Interpreter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class Steps:
     """What int8 stands for: real = scale * (value - zero point), rounded as TFLite's own QUANTIZE rounds, halves away from zero."""
 
     scale: np.float32
@@ -97,14 +102,14 @@ class _Steps:
         return (values.astype(np.float32) - np.float32(self.zero_point)) * self.scale
 
 
-def _steps(tensor: Mapping[str, Any]) -> _Steps | None:
+def _steps(tensor: Mapping[str, Any]) -> Steps | None:
     """Those of an int8 ``tensor`` that a runtime has described, None of a float one. Raises BundleError where it has no scale."""
     if np.dtype(tensor["dtype"]) != np.int8:
         return None
     scale, zero_point = tensor["quantization"]
     if not scale > 0:
         raise BundleError("expected a TFLite model whose int8 input and output have a scale, got one without; export it again")
-    return _Steps(np.float32(scale), int(zero_point))
+    return Steps(np.float32(scale), int(zero_point))
 
 
 @contextmanager

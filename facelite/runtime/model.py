@@ -91,7 +91,8 @@ class Model:
 def read_model(data: bytes, /, *, foreign: bool = False) -> Model:
     """The model in a .tflite file's content; its constants are views of ``data``.
 
-    Operators that are not in OPERATORS are refused, or, with ``foreign``, named by their number. Raises BundleError.
+    Operators that are not in OPERATORS are refused, or, with ``foreign``, named by their number, and so are tensors of other types, or then taken
+    for bytes: such a model is there to be looked at, not to be run. Raises BundleError.
     """
     if data[4:8] != b"TFL3":
         raise _malformed(f"{len(data):,} bytes without the mark TFL3")
@@ -100,17 +101,20 @@ def read_model(data: bytes, /, *, foreign: bool = False) -> Model:
     if len(graphs) != 1:
         raise _malformed(f"{len(graphs)} graphs in place of one")
     graph, buffers = graphs[0], root.tables(4)
-    tensors = tuple(_read_tensor(table, buffers) for table in graph.tables(0))
+    tensors = tuple(_read_tensor(table, buffers, foreign) for table in graph.tables(0))
     codes = [max(code.number(0, _BYTE), code.number(3, _INT)) for code in root.tables(1)]  # 3 is the newer field: 0 has no room above 127
     operators = tuple(_read_operator(table, codes, foreign) for table in graph.tables(3))
     model = Model(tensors, operators, graph.numbers(1), graph.numbers(2))
-    _check_order(model)
+    if not foreign:
+        _check_order(model)
     return model
 
 
-def _read_tensor(table: _Table, buffers: list[_Table]) -> Tensor:
+def _read_tensor(table: _Table, buffers: list[_Table], foreign: bool) -> Tensor:
     name, shape, kind = table.array(3, "<u1").tobytes().decode(errors="replace"), table.numbers(0), table.number(1, _BYTE)
     if kind not in TYPES:
+        if foreign:
+            return Tensor(name, shape, np.dtype(np.uint8), np.empty(0, np.float32), np.empty(0, np.int64), 0, None)
         raise _foreign(f"tensors of {', '.join(dtype.name for dtype in TYPES.values())}", f"a tensor of type {kind}")
     dtype, size = TYPES[kind], math.prod(shape)
     if min(shape, default=1) < 1 or size > MOST_NUMBERS:
@@ -144,7 +148,9 @@ def _read_operator(table: _Table, codes: list[int], foreign: bool) -> Operator:
     given, inputs, outputs = table.table(4), table.numbers(1), table.numbers(2)
     while inputs and inputs[-1] == -1:  # left out, as a bias may be
         inputs = inputs[:-1]
-    if len(outputs) != 1:
+    if foreign:
+        inputs = tuple(place for place in inputs if place >= 0)
+    if not outputs or (len(outputs) > 1 and not foreign):
         raise _malformed(f"an operator {name} of {len(outputs)} outputs")
     absent = {option: _DEFAULTS.get(option, 0) for option in fields}
     options = {option: given.number(field, kind, absent[option]) for option, (field, kind) in fields.items()} if given else absent

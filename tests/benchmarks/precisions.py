@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from facelite.atomic import write_atomically
 from facelite.distance import SQUARED_L2
 from facelite.evaluation.embed import Embedded, embed_pictures
 from facelite.evaluation.people import People, open_people
@@ -36,7 +37,6 @@ from facelite.export.recipe import Recipe
 from facelite.face import FaceCrop
 from facelite.networks.weights import read_weights
 from facelite.preprocess import to_input
-from facelite.quantize.distil import Schedule
 from facelite.quantize.smaller import Smaller
 from facelite.recipe import read_recipe
 from facelite.runtime.detector import find_detector
@@ -88,7 +88,7 @@ def convert(row: str, recipe: Recipe, master: Master, float32: bytes, crops: lis
     if row not in PLAIN:
         return newer(row.split()[-1], float32, [to_input(crop.pixels, master.preprocessing) for crop in few])
     if tuned(row):
-        return master.convert(**PLAIN[row], representative=crops, tuning=recipe.tuning, progress=lambda *step: show("tuning", *step))
+        return master.convert(**PLAIN[row], representative=few, pictures=crops, tuning=recipe.tuning, progress=show)
     return master.convert(**PLAIN[row], representative=few)
 
 
@@ -102,6 +102,8 @@ def conversions(recipe: Recipe, master: Master, people: Callable[[bool | None], 
     paths = {row: out / f"{re.sub('[^a-z0-9]+', '-', row.lower())}.tflite" for row in rows}
     missing = [row for row in rows if not paths[row].exists()]
     float32 = master.convert(precision="float32")
+    if paths["float32"].exists() and paths["float32"].read_bytes() != float32:
+        sys.exit(f"{out}: expected conversions of the same weights, got others'; name another folder")
 
     def make() -> Embedder:
         return Embedder(float32, space=recipe.space, preprocessing=master.preprocessing)
@@ -111,7 +113,7 @@ def conversions(recipe: Recipe, master: Master, people: Callable[[bool | None], 
     for row in missing:
         print(f"\n{row}", file=sys.stderr)
         with redirect_stdout(sys.stderr):
-            paths[row].write_bytes(convert(row, recipe, master, float32, crops))
+            write_atomically(paths[row], convert(row, recipe, master, float32, crops))
     return {row: path.read_bytes() for row, path in paths.items()}
 
 
@@ -147,10 +149,10 @@ def main() -> None:
     for name in ("recipe", "data", "out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--only", default="", help="a regular expression that the row must match; float32 always does")
-    parser.add_argument("--steps", type=int, default=Schedule.__dataclass_fields__["steps"].default)
+    parser.add_argument("--steps", type=int, help="of each training, in place of the recipe's")
     arguments = parser.parse_args()
     recipe, out = read_recipe(arguments.recipe, Recipe), arguments.out
-    recipe = replace(recipe, tuning=replace(recipe.tuning, steps=arguments.steps))
+    recipe = replace(recipe, tuning=replace(recipe.tuning, steps=arguments.steps or recipe.tuning.steps))
     out.mkdir(parents=True, exist_ok=True)
     network = sized_network(NetworkChoice(recipe.network, recipe.height, recipe.width, recipe.embedding))
     master, detector = trained(network, read_weights(arguments.recipe.parent / recipe.weights)), find_detector()
@@ -165,11 +167,11 @@ def main() -> None:
                 strict=True,
             )
         )
-    embedded["float32, templates and probes of 128 bytes"] = in_bytes(embedded["float32"])
+    embedded["float32, templates and probes of bytes"] = in_bytes(embedded["float32"])
     took, lines = times(models, master), []
     for row, one in embedded.items():
         parity = parity_of(compare(held_out, embedded["float32"], one, distance=SQUARED_L2), fmr=recipe.fmr)
-        size = (len(models[row]), len(gzip.compress(models[row], 9, mtime=0))) if row in models else ("", "")
+        size = (len(models[row]), len(gzip.compress(models[row], 6, mtime=0))) if row in models else ("", "")
         loss = parity.val_loss
         lines.append(
             dict(

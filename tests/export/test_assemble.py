@@ -21,7 +21,7 @@ from facelite.errors import BudgetBroken, ExportError, InputError, RecipeError, 
 from facelite.evaluation.people import open_people
 from facelite.export.assemble import export_bundle
 from facelite.export.convert import convert
-from facelite.export.rebuild import LEAK, representative
+from facelite.export.rebuild import LEAK, _in_turn, representative
 from facelite.export.recipe import Recipe
 from facelite.export.release import known_thresholds
 from facelite.export.synthetic import draw_face
@@ -139,12 +139,40 @@ def test_parity_and_thresholds_are_those_of_a_plain_loop(tmp_path, recipe, peopl
         assert rate == pytest.approx(threshold.fmr, abs=1.5 / len(impostor))  # one comparison more or less, by rounding
 
 
-def test_int8_in_and_out_is_told_of(tmp_path, recipe, people, detector_file, quick):
-    arguments = ["export", str(recipe(more='io = "int8"')), "--faces", str(people), "--out", str(tmp_path / "out")]
+def test_int8_in_and_out_is_made_judged_and_told_of(tmp_path, recipe, people, detector_file):
+    arguments = ["export", str(recipe(more='io = "int8"\nmax_loss = 0.2')), "--faces", str(people), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert "int8 in and out: LiteRT.js and MediaPipe's Task Library refuse this file\n" in result.stdout
-    assert json.loads((tmp_path / "out/mine.report.json").read_text())["io"] == "int8"
+    report = json.loads((tmp_path / "out/mine.report.json").read_text())
+    assert report["io"] == "int8"
+    assert report["parity"]["cosine_min"] > 0.9
+    assert 0 < max(layer["error"] for layer in report["layers"] if layer["error"] is not None) < 0.5
+    assert "int8 in and out" in (tmp_path / "out/mine.report.html").read_text()
+    assert Embedder.of(open_bundle(tmp_path / "out/mine.facelite")).takes == "int8"
+
+
+@pytest.mark.parametrize(("more", "match"), [
+    ('io = "int8"', "expected an embedder of 112 x 96 pixels, 128 numbers and int8 in and out, as the recipe says, got one .* float32 in and out"),
+    ("height = 96", "expected an embedder of 96 x 96 pixels, 128 numbers .* got one of 112 x 96 pixels"),
+    ("embedding = 64", "expected an embedder of 112 x 96 pixels, 64 numbers .* got one of 112 x 96 pixels, 128 numbers"),
+])  # fmt: skip
+def test_a_released_file_that_is_not_the_recipe_s_is_refused(tmp_path, recipe, detector_file, more, match):
+    released = f'released = "{RELEASED / "nns2-int8.tflite"}"\nthresholds = "{RELEASED / "thresholds.json"}"\n'
+    path = recipe(more=released + more)
+    path.write_text(path.read_text().replace("fmr = 0.1\nfmrs = [0.1, 0.2]", "fmr = 1e-3"))
+    with pytest.raises(ExportError, match=match):
+        export_bundle(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_representative_images_are_of_everybody_before_anybody_s_second(people, detector_file, models):
+    with open_people(people) as choose:
+        rest = choose(False)
+    turn = [rest.person[i] for i in _in_turn(rest)]
+    assert sorted(turn[:12]) == sorted(set(rest.person))
+    assert len(turn) == len(rest.names)
+    assert turn != sorted(turn)
 
 
 def test_float16_needs_no_representative_images(tmp_path, recipe, people, detector_file, quick):
@@ -266,7 +294,10 @@ def test_an_unreadable_picture_among_the_others_is_passed_over(tmp_path, recipe,
 
 
 def test_without_faces_there_are_no_ranges_and_no_thresholds(tmp_path, recipe, detector_file, quick):
-    for precision, match in (("int8", "expected faces for the integer ranges"), ("float32", "expected faces of held-out people for thresholds")):
+    for precision, match in (
+        ("int8", "expected faces for the integer ranges and for training"),
+        ("float32", "expected faces of held-out people for thresholds"),
+    ):
         with pytest.raises(ExportError, match=f"{match}, got none; .*--faces DIR"):
             export_bundle(recipe(precision), tmp_path / "out")
     assert not (tmp_path / "out").exists()

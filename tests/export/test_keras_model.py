@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +61,7 @@ def folder(tmp_path_factory, hosts, network, weights):
     return out
 
 
-def write(path: Path, weights: Path, precision: str = "float32", more: str = "") -> Path:
+def write(path: Path, weights: str | Path, precision: str = "float32", more: str = "") -> Path:
     recipe = path / "mine.toml"
     recipe.write_text(RECIPE.format(precision=precision, weights=weights, more=more))
     return recipe
@@ -71,7 +74,7 @@ def test_it_gives_the_embeddings_and_the_counts_of_our_own_road(tmp_path, folder
     ours = Embedder(models["float32"], space="s", preprocessing=Preprocessing(network.height, network.width))
     np.testing.assert_allclose(Embedder.of(bundle).vectors(crops), ours.vectors(crops), atol=1e-4)
     manifest = bundle.manifest
-    assert (manifest.network, manifest.embedding, manifest.space) == (str(folder / file), network.embedding, "my-space")
+    assert (manifest.network, manifest.embedding, manifest.space) == (file, network.embedding, "my-space")
     assert (manifest.parameters, manifest.multiply_adds) == total(count(network))
     assert report.parity.cosine_min == pytest.approx(1, abs=1e-6)
 
@@ -88,6 +91,19 @@ def test_int8_is_held_to_the_model_and_its_input_is_what_the_recipe_says(tmp_pat
 
 def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_a_released_one_needs_neither_keras_nor_faces_again(tmp_path, folder, people, detector_file, monkeypatch):
+    shutil.copy(folder / "keras.keras", tmp_path / "mine.keras")
+    recipe = write(tmp_path, "mine.keras", more='released = "mine.tflite"\nthresholds = "thresholds.json"')
+    made = export_bundle(recipe, tmp_path / "first", faces=people, release=True)
+    assert made.artefact == hashlib.sha256((tmp_path / "mine.tflite").read_bytes()).hexdigest()
+    again = export_bundle(recipe, tmp_path / "rebuilt", faces=people, rebuild=True)
+    assert again.artefact == made.artefact  # the same bytes: thresholds are found by their hash
+    with pytest.raises(RecipeError, match=r"expected weights to be a \.h5 where they are released, got mine\.keras"):
+        export_bundle(recipe, tmp_path / "out", faces=people, release=True, weights=folder / "tf_keras.h5")
+    monkeypatch.setattr("facelite.export.assemble.keras_model", None)
+    assert export_bundle(recipe, tmp_path / "second").digest == made.digest
 
 
 def test_a_model_for_pictures_of_any_size_takes_the_recipe_s(tmp_path, hosts, people, detector_file):
@@ -120,6 +136,41 @@ def test_a_model_that_takes_no_picture_is_refused(tmp_path, hosts, detector_file
         export_bundle(write(tmp_path, tmp_path / "other.keras"), tmp_path, faces=tmp_path)
 
 
+def test_a_model_of_very_small_pictures_is_refused(tmp_path, hosts, detector_file):
+    layers = hosts["keras"].layers
+    image = hosts["keras"].Input((28, 28, 3))
+    hosts["keras"].Model(image, layers.Dense(8)(layers.Flatten()(image))).save(str(tmp_path / "other.keras"))
+    with pytest.raises(ExportError, match=r"other\.keras: expected a model of images of 32 x 32 or more, got a height of 28; build it so"):
+        export_bundle(write(tmp_path, tmp_path / "other.keras"), tmp_path, faces=tmp_path)
+
+
+def test_keras_on_another_host_is_refused(tmp_path, folder, hosts, detector_file, monkeypatch):
+    monkeypatch.setattr(hosts["keras"].backend, "backend", lambda: "jax")
+    with pytest.raises(ExportError, match="expected Keras on TensorFlow for the conversion, got it on jax; unset KERAS_BACKEND"):
+        export_bundle(write(tmp_path, folder / "keras.keras"), tmp_path, faces=tmp_path)
+
+
+@pytest.mark.parametrize("file", ["keras.keras", "tf_keras.keras", "tf_keras.h5"])
+def test_code_that_a_file_brings_is_not_run(tmp_path, hosts, detector_file, file):
+    name, _, suffix = file.partition(".")
+    keras, ran = hosts[name], tmp_path / "ran"
+    image = keras.Input((64, 64, 3))
+    wild = keras.layers.Lambda(lambda x, path=str(ran): __import__("pathlib").Path(path).touch() or x)(image)
+    model = keras.Model(image, keras.layers.Dense(8)(keras.layers.Flatten()(wild)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(str(tmp_path / f"other.{suffix}"))
+    ran.unlink()
+    with pytest.raises(InputError, match=r"expected a model that Keras can load, got: .*without a Lambda"):
+        export_bundle(write(tmp_path, tmp_path / f"other.{suffix}"), tmp_path / "out", faces=tmp_path)
+    assert not ran.exists()
+
+
+def test_faces_are_asked_for_before_the_model_is_loaded(tmp_path, detector_file):
+    with pytest.raises(ExportError, match="expected faces for the integer ranges and for training, got none"):
+        export_bundle(write(tmp_path, tmp_path / "none.keras", "int8"), tmp_path / "out")
+
+
 def test_a_model_that_gives_no_single_vector_is_refused(tmp_path, hosts, detector_file):
     layers = hosts["keras"].layers
     image = hosts["keras"].Input((64, 64, 3))
@@ -143,7 +194,7 @@ def test_what_tflite_has_no_operator_for_is_named(tmp_path, hosts, people, detec
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path, detector_file):
-    with pytest.raises(InputError, match=r"other\.keras: expected a Keras model, got no file; correct the recipe"):
+    with pytest.raises(InputError, match=r"other\.keras: expected a Keras model, got no file; name another"):
         export_bundle(write(tmp_path, tmp_path / "other.keras"), tmp_path / "out", faces=tmp_path)
     (tmp_path / "other.keras").write_text("text")
     with pytest.raises(InputError, match=r"other\.keras: expected a model that Keras can load, got: .+; save it whole, of Keras' own layers"):
@@ -151,8 +202,10 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, detector_file):
 
 
 @pytest.mark.parametrize(("precision", "more", "match"), [
-    ("int8-qat", "", "expected neither network, embedding, decide nor int8-qat with a Keras model"),
+    ("int8-qat", "", "expected neither network, embedding, templates, decide, smaller nor int8-qat with a Keras model"),
     ("int8", 'network = "nns2"', "expected neither network, .*, got one of them"),
+    ("int8", 'templates = ["other.tflite"]', "expected neither network, .*, got one of them"),
+    ("int8", "smaller = { sparsity = 0.5 }", "expected neither network, .*, got one of them"),
     ("int8", "embedding = 64", "expected neither network, .*, got one of them"),
     ("int8", 'preprocess = "rgb:1"', "expected rgb:MEAN,STD or bgr:MEAN,STD, such as rgb:127.5,128, got 'rgb:1'"),
     ("float16", 'io = "int8"', 'expected io = "int8" with a precision out of int8, int8-qat, got it with float16'),

@@ -45,7 +45,7 @@ def trained(network, weights, crops):
     import tensorflow as tf
 
     seen = []
-    model = train_aware(network, weights, crops, schedule=Schedule(steps=3, batch=8), progress=lambda done, total: seen.append((done, total)))
+    model = train_aware(network, weights, crops, schedule=Schedule(steps=3, batch=8), progress=lambda *step: seen.append(step[1:]))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     with pytest.warns(UserWarning, match="Statistics for quantized inputs"):

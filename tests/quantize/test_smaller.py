@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facelite.errors import ExportError
 from facelite.export.convert import convert
 from facelite.export.layers import WEIGHTED
 from facelite.face import FaceCrop
@@ -41,7 +42,7 @@ def made(network, weights, crops):
     }
     told = {kind: [] for kind in kinds}
     return {
-        kind: make_smaller(network, weights, crops, one, schedule=SCHEDULE, progress=lambda *step, kind=kind: told[kind].append(step))
+        kind: make_smaller(network, weights, crops, one, schedule=SCHEDULE, progress=lambda *told_of, kind=kind: told[kind].append(told_of))
         for kind, one in kinds.items()
     }, told
 
@@ -76,8 +77,14 @@ def test_a_kernel_takes_no_more_values_than_clusters_and_zeros_stay(made):
 
 
 def test_every_step_of_every_training_is_told(made):
-    assert made[1]["pruned"] == [(step, 12) for step in range(1, 13)]
-    assert made[1]["both"] == [(step, 24) for step in range(1, 25)]
+    assert made[1]["pruned"] == [("pruning", step, 12) for step in range(1, 13)]
+    assert made[1]["both"] == [(stage, step, 12) for stage in ("pruning", "clustering") for step in range(1, 13)]
+
+
+def test_the_last_look_of_pruning_takes_all_that_shall_go(network, weights, crops):
+    """Whatever the number of steps: tfmot looks at every so many, and the one at which all shall be zero must be among them."""
+    made = make_smaller(network, weights, crops, Smaller(0.5), schedule=Schedule(steps=45, batch=4))
+    assert zeros(made)["embedding"] == pytest.approx(0.5, abs=0.01)
 
 
 def test_training_makes_up_for_what_pruning_took(tf_keras, network, weights, crops):
@@ -131,10 +138,14 @@ def test_weights_are_tied_as_a_plain_loop_ties_them():
     np.testing.assert_array_equal(variable.numpy(), free != 0)
 
 
-def test_int8_after_training_is_pruned_too_and_other_precisions_need_pictures(network, weights, crops):
+def test_int8_after_training_and_float16_are_pruned_too_from_pictures_alone(network, weights, crops):
     faces = [FaceCrop(pixels, np.zeros((4, 2))) for pixels in np.concatenate([crops, crops[:10, ::-1]])]
+    with pytest.raises(ExportError, match="expected at least 50 representative images, got 0"):
+        convert(network, _with_norms(weights), precision="float16", smaller=Smaller(0.5))
     for precision in ("int8", "float16"):
-        file = convert(network, _with_norms(weights), precision=precision, representative=faces, smaller=Smaller(0.5), tuning=SCHEDULE)
+        file = convert(
+            network, _with_norms(weights), precision=precision, representative=faces, pictures=faces, smaller=Smaller(0.5), tuning=SCHEDULE
+        )
         model = read_model(file, foreign=True)
         stored = [tensor.data for tensor in model.tensors if tensor.data is not None and tensor.data.size > 500 and tensor.data.ndim > 1]
         assert stored
@@ -151,13 +162,20 @@ def _with_norms(folded):
     return values
 
 
-@pytest.mark.parametrize("wrong", [{"sparsity": 1.0}, {"sparsity": -0.1}, {"sparsity": 0.4, "pattern": "2:4"}])
+@pytest.mark.parametrize(
+    "wrong", [{"sparsity": 1.0}, {"sparsity": -0.1}, {"sparsity": 0.4, "pattern": "2:4"}, {"pattern": "2:4"}, {"pattern": "blocks"}]
+)
 def test_a_sparsity_that_makes_no_sense_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"expected a sparsity of 0 or more and below 1, and of 0\.5 with 2:4"):
+    with pytest.raises(ValueError, match=r"expected a sparsity below 1, of 0\.5 with 2:4 and above 0 with blocks, got"):
         Smaller(**wrong)
 
 
-@pytest.mark.parametrize("clusters", [1, -1, 257])
-def test_a_number_of_clusters_that_makes_no_sense_is_refused(clusters):
-    with pytest.raises(ValueError, match="expected 2 to 256 clusters, or 0"):
-        Smaller(clusters=clusters)
+@pytest.mark.parametrize(("clusters", "sparsity", "least"), [(1, 0.0, 2), (-1, 0.0, 2), (257, 0.0, 2), (2, 0.5, 3)])
+def test_a_number_of_clusters_that_makes_no_sense_is_refused(clusters, sparsity, least):
+    with pytest.raises(ValueError, match=f"expected {least} to 256 clusters, or 0, got {clusters}"):
+        Smaller(sparsity, clusters=clusters)
+
+
+def test_what_was_done_is_said_in_words():
+    said = [str(one) for one in (Smaller(), Smaller(0.5), Smaller(0.5, "2:4"), Smaller(clusters=16), Smaller(0.25, clusters=8))]
+    assert said == ["", "50 % pruned", "50 % pruned (2:4)", "16 clusters", "25 % pruned, 8 clusters"]

@@ -31,8 +31,13 @@ class StubRuntime:
     __name__ = "stub.interpreter"
 
     def __init__(self, answer, shape=(1, 112, 96, 3), sizes=((1, 128),), kinds=(np.float32, np.float32), inputs=1):
-        self.answer, self.inputs = answer, [{"index": 0, "shape": np.array(shape), "dtype": kinds[0], "name": "in"}] * inputs
-        self.outputs = [{"index": i + 1, "shape": np.array(size), "dtype": kinds[1], "name": f"out{i}"} for i, size in enumerate(sizes)]
+        self.answer, self.inputs = (
+            answer,
+            [{"index": 0, "shape": np.array(shape), "dtype": kinds[0], "name": "in", "quantization": (0.0, 0)}] * inputs,
+        )
+        self.outputs = [
+            {"index": i + 1, "shape": np.array(size), "dtype": kinds[1], "name": f"out{i}", "quantization": (0.0, 0)} for i, size in enumerate(sizes)
+        ]
 
     def Interpreter(self, *, model_content, num_threads):
         assert model_content and num_threads

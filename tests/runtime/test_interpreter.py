@@ -85,10 +85,16 @@ def test_what_is_no_model_is_refused_in_one_line():
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("changes", [{"kinds": (np.int8, np.int8)}, {"kinds": (np.float32, np.uint8)}, {"inputs": 2}])
+@pytest.mark.parametrize("changes", [{"kinds": (np.float64, np.float32)}, {"kinds": (np.float32, np.uint8)}, {"inputs": 2}])
 def test_a_model_of_other_numbers_or_two_inputs_is_refused(stub_runtime, changes):
     stub_runtime(None, **changes)
-    with pytest.raises(BundleError, match="one input, float32 in and out"):
+    with pytest.raises(BundleError, match="one input, float32 or int8 in and out"):
+        Interpreter(b"x")
+
+
+def test_int8_without_a_scale_is_refused(stub_runtime):
+    stub_runtime(None, kinds=(np.int8, np.int8))
+    with pytest.raises(BundleError, match="int8 input and output have a scale, got one without"):
         Interpreter(b"x")
 
 
