@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -271,7 +272,7 @@ def nns1(tmp_path_factory, detector_file):
     return out / "nns1-int8.facelite"
 
 
-def test_a_gallery_of_another_network_is_judged_beside_both_alone(facelite, evaluate, bundle_file, nns1, crowd):
+def test_a_gallery_of_another_network_is_judged_beside_both_alone(facelite, evaluate, bundle_file, nns1, crowd, tmp_path):
     data = crowd / "people"
     values = evaluate("--cross", nns1, data=data)
     cross = values["cross"]
@@ -282,7 +283,11 @@ def test_a_gallery_of_another_network_is_judged_beside_both_alone(facelite, eval
         low, high = cross["val_interval_at_fmr"][fmr]
         assert low <= val <= high
         assert cross["gain"][fmr]["value"] == pytest.approx(val - weaker["val_at_fmr"][fmr])
-    out = facelite("evaluate", bundle_file, data, "--all-pairs", "--cross", nns1).out
+    out = facelite("evaluate", bundle_file, data, "--all-pairs", "--cross", nns1, "--report", tmp_path / "report").out
+    page = (tmp_path / "report/report.html").read_text()
+    assert "A gallery that the other has enrolled" in page
+    for fmr, val in cross["val_at_fmr"].items():
+        assert re.search(rf">{fmr}</th><td>{100 * val:.2f}\xa0%<small>", page), fmr
     assert f"{nns1} enrolled, {bundle_file} verifies:\n  VAL " in out
     assert " points over the weaker alone (95 %: " in out
 

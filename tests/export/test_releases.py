@@ -35,6 +35,13 @@ def test_it_is_the_released_file_and_keeps_the_budget(released):
     assert report.parameters <= parameters and report.multiply_adds <= multiply_adds
 
 
+@pytest.mark.parametrize("recipe", sorted(EXPORT.glob("*/int8*.toml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_released_file_makes_a_bundle_without_a_rebuild(recipe, tmp_path):
+    report = export_bundle(recipe, tmp_path)
+    assert report.released
+    Verifier(open_bundle(tmp_path / report.bundle))
+
+
 def test_it_opens_and_reproduces_its_golden_vectors(released):
     Verifier(open_bundle(released[2]))
 

@@ -15,7 +15,7 @@ from facelite.evaluation.report.gallery import identification
 from facelite.evaluation.report.page import Plate, make_page
 from facelite.evaluation.report.pairs import hardest
 from facelite.evaluation.report.people import people_map
-from facelite.evaluation.report.rates import curves, distances, headline, measures, rates_table
+from facelite.evaluation.report.rates import crossed, curves, distances, headline, measures, rates_table
 from facelite.evaluation.report.words import short_names
 
 __all__ = ["write_report"]
@@ -35,6 +35,7 @@ def write_report(judgement: Judgement, folder: str | Path, /, *, models: Sequenc
         rates_table(judgement, names),
         distances(judgement, names),
         curves(judgement, names),
+        crossed(judgement, names),
         measures(judgement),
         sweeps(judgement, names),
         groups(judgement, names[0]),

@@ -186,3 +186,15 @@ def measures(judgement: Judgement, /) -> Section | None:
     note = "Between unit vectors squared L2 and cosine order all pairs alike, so their rates agree; between means over a video they need not."
     ways = f"The same embeddings, compared in {'three' if len(rows) == 3 else 'four'} ways."
     return Section("Ways to measure a distance", [paragraph(note), table(ways, header, rows)])
+
+
+def crossed(judgement: Judgement, names: Sequence[str], /) -> Section | None:
+    """One model's probes on a gallery that the other has enrolled."""
+    if not (found := judgement.cross):
+        return None
+    rows: list[list[str]] = []
+    for fmr, val in found.val_at_fmr.items():
+        change, span = points(found.gain[fmr])
+        rows.append([fmr, with_ends(percent(val), percents(found.val_interval_at_fmr[fmr])), with_ends(change, span)])
+    label = f"{names[1]} enrolled, {names[0]} verifies; each VAL by the threshold that has the FMR."
+    return Section("A gallery that the other has enrolled", [table(label, ["FMR", "VAL", "Over the weaker of the two alone"], rows)])
