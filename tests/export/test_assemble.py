@@ -152,6 +152,18 @@ def test_int8_in_and_out_is_made_judged_and_told_of(tmp_path, recipe, people, de
     assert Embedder.of(open_bundle(tmp_path / "out/mine.facelite")).takes == "int8"
 
 
+def test_pruned_and_trained_with_its_integers(tmp_path, recipe, people, detector_file):
+    more = 'smaller = { sparsity = 0.5 }\ntuning = { steps = 2, batch = 8, pictures = 50 }\nio = "int8"\nmax_loss = 1.0'
+    arguments = ["export", str(recipe("int8-qat", min_cosine=-1.0, more=more)), "--faces", str(people), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "embedder int8-qat, 50 % pruned: " in result.stdout
+    report = json.loads((tmp_path / "out/mine.report.json").read_text())
+    assert report["smaller"] == "50 % pruned"
+    assert report["embedder_gzip"] < 0.8 * report["embedder_bytes"]
+    assert "int8-qat, 50 % pruned, int8 in and out" in (tmp_path / "out/mine.report.html").read_text()
+
+
 @pytest.mark.parametrize(("more", "match"), [
     ('io = "int8"', "expected an embedder of 112 x 96 pixels, 128 numbers and int8 in and out, as the recipe says, got one .* float32 in and out"),
     ("height = 96", "expected an embedder of 96 x 96 pixels, 128 numbers .* got one of 112 x 96 pixels"),
