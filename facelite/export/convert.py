@@ -104,8 +104,7 @@ def _converted(tf: Any, converter: Any, precision: Precision, io: Io, crops: lis
         converter.target_spec.supported_types = [tf.float16]
     if precision == "int8":
         converter.representative_dataset = lambda: ([to_input(crop.pixels, preprocessing)] for crop in crops)
-    if precision in INTEGER:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # int8-qat is refused with it: it has no pictures
     if io == "int8":
         converter.inference_input_type = converter.inference_output_type = tf.int8
     return bytes(converter.convert())

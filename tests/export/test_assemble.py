@@ -161,6 +161,7 @@ def test_pruned_and_trained_with_its_integers(tmp_path, recipe, people, detector
     report = json.loads((tmp_path / "out/mine.report.json").read_text())
     assert report["smaller"] == "50 % pruned"
     assert report["embedder_gzip"] < 0.8 * report["embedder_bytes"]
+    assert "DEQUANTIZE" not in {layer["operator"] for layer in report["layers"]}  # nothing becomes float, not even at the end
     assert "int8-qat, 50 % pruned, int8 in and out" in (tmp_path / "out/mine.report.html").read_text()
 
 
