@@ -43,6 +43,20 @@ def open_source(path: str | Path, /) -> Iterator[tuple[list[str], Read]]:
         raise _refusal(path, "neither")
 
 
+def read_beside(path: str | Path, name: str, /) -> bytes | None:
+    """The file ``name`` that lies beside the people in the folder or tar ``path``, such as a list of pairs; None where there is none."""
+    path = Path(path)
+    if path.is_dir():
+        return (path / name).read_bytes() if (path / name).is_file() else None
+    try:
+        with tarfile.open(path, "r:") as tar:
+            member = next((one for one in tar if one.isreg() and one.name.removeprefix("./") == name), None)
+            file = tar.extractfile(member) if member else None
+            return file.read() if file else None
+    except (OSError, tarfile.TarError):
+        return None
+
+
 def _index(path: Path, file: BinaryIO) -> dict[str, tuple[int, int]]:
     """Offset and size of each picture in a tar; hidden names and those that lead out of it are left out."""
     try:

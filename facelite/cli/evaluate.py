@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path())
 @click.argument("data", type=click.Path())
-@click.option("--pairs", type=click.Path(dir_okay=False), help="LFW's pairs.txt, or a CSV with the columns image_a, image_b, same; also of videos.")
+@click.option(
+    "--pairs", type=click.Path(dir_okay=False), help="LFW's pairs.txt, or a CSV: image_a, image_b, same; also of videos. Looked for in DATA too."
+)
 @click.option("--all-pairs", is_flag=True, help="Compare every picture with every other; DATA has one folder per person.")
 @held_out_option
 @click.option("--against", type=click.Path(), help="A second model on the same crops; the difference gets an interval.")

@@ -192,7 +192,7 @@ def _deployed(judged: Judged, threshold: Threshold) -> Deployed:
 @contextmanager
 def listed_pairs(data: str | Path, pairs: str | Path, /, *, frames: int = FRAMES) -> Iterator[Material]:
     """The pictures, or videos, in ``data`` that the list ``pairs`` names. Raises InputError where one is missing."""
-    listed, source = read_pairs(pairs), f"the pairs of {pairs} in {data}"
+    listed, source = read_pairs(pairs, data=data), f"the pairs of {pairs} in {data}"
     if is_video(listed.images[0]):
         yield Material(
             source,

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelite.errors import InputError
+from facelite.source import read_beside
 
 FOLDS = 10
 """As many as LFW and YouTube Faces have."""
@@ -65,8 +66,10 @@ class _Pair:
         return "\n".join(sorted((self.first, self.second)))
 
 
-def read_pairs(path: str | Path, /) -> PairList:
+def read_pairs(path: str | Path, /, *, data: str | Path | None = None) -> PairList:
     """The pairs of a list, in its order; a CSV is known by its suffix or by a comma in its first line.
+
+    A list that is not at ``path`` is looked for in ``data``, the folder or tar of its pictures.
 
     Pairs without a fold are dealt into ten, as even as can be in number and in kind. The deal depends on the names alone, so the
     order of the lines changes no rate. Where every picture lies in a folder, the folder counts as the person, and all pairs that
@@ -78,7 +81,7 @@ def read_pairs(path: str | Path, /) -> PairList:
 
     Raises InputError with the line that is wrong.
     """
-    text = _read(path)
+    text = _read(path, data)
     first = next((line for line in text.splitlines() if line.strip()), "")
     pairs = _csv_pairs(text, path) if "," in first or Path(path).suffix.lower() == ".csv" else _lfw_pairs(text, path)
     _check(pairs, path)
@@ -95,13 +98,15 @@ def read_pairs(path: str | Path, /) -> PairList:
     )
 
 
-def _read(path: str | Path) -> str:
+def _read(path: str | Path, data: str | Path | None) -> str:
     try:
-        data = Path(path).read_bytes()
+        listed = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: expected a list of pairs, got {error.strerror}; check --pairs") from None
+        if data is None or (found := read_beside(data, str(path))) is None:
+            raise InputError(f"{path}: expected a list of pairs, got {error.strerror}; check --pairs") from None
+        listed = found
     try:
-        return data.decode("utf-8-sig")
+        return listed.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = 1 + error.object.count(b"\n", 0, error.start)
         raise InputError(f"{path}:{line}: expected text in UTF-8, got the byte 0x{error.object[error.start]:02x}; save it as UTF-8") from None

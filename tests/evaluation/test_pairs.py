@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,24 @@ def rows(pairs):
     """What is compared with what: (first, second, same, fold) of each pair, in order."""
     names = np.array(pairs.images)
     return list(zip(names[pairs.first].tolist(), names[pairs.second].tolist(), pairs.same.tolist(), pairs.fold.tolist(), strict=True))
+
+
+def test_a_list_that_lies_beside_the_pictures_is_found_there(tmp_path, monkeypatch):
+    (tmp_path / "lfw").mkdir()
+    (tmp_path / "lfw/pairs.txt").write_text(GOOD)
+    with tarfile.open(tmp_path / "lfw.tar", "w") as tar:
+        tar.add(tmp_path / "lfw", ".")
+    (tmp_path / "no.tar").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    for data in ("lfw", "lfw.tar"):
+        assert read_pairs("pairs.txt", data=data).same.tolist() == [True, False, True, False]
+        with pytest.raises(InputError, match=r"other\.txt: expected a list of pairs, got No such file or directory; check --pairs"):
+            read_pairs("other.txt", data=data)
+    for data in (None, "no.tar", "none", "."):
+        with pytest.raises(InputError, match=r"pairs\.txt: expected a list of pairs, got No such file"):
+            read_pairs("pairs.txt", data=data)
+    (tmp_path / "pairs.txt").write_text(GOOD.replace("Cy", "Di"))
+    assert "Di/Di_0002.jpg" in read_pairs("pairs.txt", data="lfw").images  # the one that was named comes first
 
 
 def test_reads_folds_and_names(read):
