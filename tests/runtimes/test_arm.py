@@ -183,7 +183,7 @@ def test_a_processor_that_says_more_than_it_can_ends_the_program(aarch64):
 
 
 def test_a_processor_that_says_nothing_goes_without_xnnpack(aarch64, cases, closeness):
-    """By one step in a number here and there: close enough for a decision, but not the bits."""
+    """By one step in a number here and there, if at all: close enough for a decision, but not always the bits."""
     shutil.rmtree(aarch64.root / "sys")
     try:
         out, ended = aarch64.ask(PI_4, "--only", "nns2-int8")
@@ -192,7 +192,7 @@ def test_a_processor_that_says_nothing_goes_without_xnnpack(aarch64, cases, clos
     assert ended.returncode == 0, ended.stderr
     assert XNNPACK not in ended.stderr
     found = closeness(out / "nns2-int8.default", cases / "nns2-int8.default")
-    assert not found.equal and found.by_kernels, found
+    assert found.by_kernels, found
 
 
 # facelite itself
