@@ -136,8 +136,8 @@ def test_names_are_unique_and_the_tables(network, folded):
 @pytest.mark.parametrize("host", HOSTS)
 def test_nns2_keeps_the_names_and_the_order_of_released_weights(host, folded):
     reduction = ["5x5_reduce", "3x3_reduce", "5x5_1", "3x3", "5x5_2"]
-    block = ["5x5_reduce", "3x3_reduce", "5x5_1", "1x1", "3x3", "5x5_2", "projection"]
-    blocks = {"inception3a": reduction, "inception3b": block, "inception4a": reduction, "inception4b": block}
+    block = ["3x3_reduce", "1x1", "3x3", "linear"]
+    blocks = {"inception3a": reduction, "inception3b": block, "inception3c": block, "inception4a": reduction, "inception4b": block}
     names = [name for name in get_weights(model("nns2", host, folded)) if not name.endswith("_bn")]
     assert names == ["conv1", "conv2", *(f"{row}_{part}" for row, parts in blocks.items() for part in parts), "embedding"]
 
