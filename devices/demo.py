@@ -80,11 +80,11 @@ def decide(bundle: Path, people: dict[str, list[Path]]) -> list[tuple[bool, int]
     """Enrol the first person from one photograph, then try the others and everybody else's: whether it is the person, and the exit status."""
     subject, decisions = next(iter(people)), []
     with tempfile.TemporaryDirectory() as folder:
-        gallery = Path(folder) / "gallery.db"
-        facelite("enrol", "--gallery", gallery, "--bundle", bundle, subject, people[subject][0])
+        gallery = ("--gallery", Path(folder) / "gallery.db", "--keyring", Path(folder) / "keyring")
+        facelite("enrol", *gallery, "--bundle", bundle, subject, people[subject][0])
         for name, pictures in people.items():
             for picture in pictures[1:] if name == subject else pictures[:1]:
-                status = facelite("verify", "--gallery", gallery, "--bundle", bundle, "--subject", subject, picture, answers=ANSWERS)
+                status = facelite("verify", *gallery, "--bundle", bundle, "--subject", subject, picture, answers=ANSWERS)
                 decisions.append((name == subject, status))
     return decisions
 

@@ -6,7 +6,10 @@
     │   └── RecipeError        2  a recipe with an unknown key or an impossible value
     ├── BundleError            4  a bundle, or a file in it, is missing, damaged or of another version
     │   └── SelfTestError      4  this runtime does not reproduce the bundle's golden vectors
-    ├── GalleryError           4  a gallery that cannot be opened, or holds something unusable
+    ├── GalleryError           4  a gallery that cannot be opened, or does not hold what was asked for
+    │   ├── KeyMismatch        4  the keyring's key is not the one that the gallery was made with
+    │   ├── GalleryAltered     4  templates were edited, removed, put back or exchanged without the key
+    │   └── GalleryRolledBack  4  the file is not the one that was last written, but an earlier or another copy
     ├── SpaceMismatch          4  embeddings of two spaces were about to be compared
     ├── UnsupportedRate        4  an error rate was asked for that the measured counts cannot support
     ├── ExportError            4  conversion, parity or self-test failed; nothing was written
@@ -49,6 +52,18 @@ class SelfTestError(BundleError):
 
 class GalleryError(FaceliteError):
     """A gallery that cannot be opened or does not hold what was asked for."""
+
+
+class KeyMismatch(GalleryError):
+    """The key is not the one that the gallery was made with."""
+
+
+class GalleryAltered(GalleryError):
+    """The gallery holds other templates than its last change has left there."""
+
+
+class GalleryRolledBack(GalleryError):
+    """The gallery is an earlier or another copy of what was last written."""
 
 
 class SpaceMismatch(FaceliteError):

@@ -24,6 +24,16 @@ def cache(tmp_path_factory, monkeypatch):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def keyring(tmp_path_factory, monkeypatch):
+    """The folder of a test's keyring, which its commands and processes find; nothing is in it yet."""
+    folder = tmp_path_factory.mktemp("keyring") / "facelite"
+    monkeypatch.setenv("FACELITE_KEYRING", str(folder))
+    monkeypatch.delenv("FACELITE_KEY", raising=False)
+    monkeypatch.delenv("FACELITE_KEY_COMMAND", raising=False)
+    return folder
+
+
 @pytest.fixture
 def few_draws(monkeypatch):
     """Intervals of so many draws, which are soon made, where a test asks for rates: those do not depend on them."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import math
 import sqlite3
 import struct
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -475,19 +479,41 @@ def read_png(data):
 # 18: the gallery
 
 
-def read_gallery(path, manifest):
+def read_gallery(path, manifest, keyring):
     """(subject, vector, artefact) of each template."""
     refuse(Path(path).exists(), "no gallery")
-    db = sqlite3.connect(path)
-    try:
-        refuse(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone(), "no gallery")
-        refuse(db.execute("SELECT format, space FROM gallery").fetchall() == [(1, manifest["space"])], "another format or space")
-        rows = [(subject, np.frombuffer(blob, "<f4"), artefact)
-                for subject, blob, artefact in db.execute("SELECT subject, vector, artefact FROM template ORDER BY id")]  # fmt: skip
-    finally:
-        db.close()
+    key, (known, gallery, sealed) = bytes.fromhex((Path(keyring) / "key").read_text()), gallery_rows(path, keyring)
+    form, space, identity, proof, generation, following, templates, mac = gallery
+    refuse(form == 2 and space == manifest["space"], "another format or space")
+    secret, keys, block = hmac.digest(identity, key, "sha256"), b"", b""
+    for i in (1, 2, 3):
+        block = hmac.digest(secret, block + b"facelite gallery" + bytes([i]), "sha256")
+        keys += block
+    refuse(keys[64:80] == proof, "another key")
+    about = b"facelite gallery 2\0" + space.encode() + b"\0"
+    listed, rows = about + struct.pack("<3Q", generation, following, len(sealed)), []
+    for number, data in sealed:
+        try:
+            plain = AESGCM(keys[:32]).decrypt(data[:12], data[12:], about + struct.pack("<Q", number))
+        except InvalidTag:
+            raise Refused(f"template {number} was edited") from None
+        listed += struct.pack("<Q", number) + data[:12] + data[-16:]
+        end = 4 + struct.unpack("<I", plain[:4])[0]
+        subject, artefact, _ = json.loads(plain[4:end])
+        rows.append((subject, np.frombuffer(plain[end:], "<f4"), artefact))
+    refuse(templates == len(sealed) and hmac.digest(keys[32:64], listed, "sha256") == mac, "templates were removed, put back or exchanged")
+    refuse(generation - dict(known).get(identity, 0) in (0, 1), "not the latest gallery")
     refuse(all(len(vector) == manifest["embedding"] for _, vector, _ in rows), "vectors of another length")
     return [(subject, unit(vector), artefact) for subject, vector, artefact in rows]
+
+
+def gallery_rows(path, keyring):
+    """The keyring's generations, the gallery's row, and its sealed templates."""
+    with closing(sqlite3.connect(Path(keyring) / "generations.db")) as notes, closing(sqlite3.connect(path)) as db:
+        known = notes.execute("SELECT gallery, number FROM generation").fetchall()
+        refuse(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone(), "no gallery")
+        (row,) = db.execute("SELECT format, space, identity, proof, generation, next, templates, mac FROM gallery").fetchall()
+        return known, row, db.execute("SELECT id, sealed FROM template ORDER BY id").fetchall()
 
 
 # 17: a case of each stage

@@ -6,8 +6,9 @@ import ast
 import importlib.util
 import json
 import re
+import sqlite3
 import zipfile
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,7 +153,11 @@ def test_the_port_imports_neither_facelite_nor_opencv():
         "__future__",
         "ai_edge_litert.interpreter",
         "base64",
+        "contextlib",
+        "cryptography.exceptions",
+        "cryptography.hazmat.primitives.ciphers.aead",
         "hashlib",
+        "hmac",
         "json",
         "math",
         "numpy",
@@ -187,12 +192,12 @@ def test_the_port_decides_about_photographs_as_facelite_does(device, verifier, a
         assert distance == decision.distance or abs(distance - decision.distance) < APART
 
 
-def test_the_port_reads_a_gallery(port, device, verifier, astronaut, hopper, tmp_path):
+def test_the_port_reads_a_gallery(port, device, verifier, astronaut, hopper, keyring, tmp_path):
     path = tmp_path / "people.db"
     with Gallery(path, space=verifier.manifest.space, create=True) as gallery:
         verifier.enrol("Eileen", [astronaut, astronaut[20:, 30:]], gallery)
         verifier.enrol("Grace", [hopper], gallery)
-        rows = port.read_gallery(path, device.manifest)
+        rows = port.read_gallery(path, device.manifest, keyring)
         assert [(name, artefact) for name, _, artefact in rows] == [(one.subject, one.artefact) for one in gallery.templates]
         for picture in (astronaut[:, ::-1], hopper[::2, ::2]):
             decision = verifier.identify(picture, gallery)
@@ -203,8 +208,18 @@ def test_the_port_reads_a_gallery(port, device, verifier, astronaut, hopper, tmp
         outcome, _, distance = device.identify(hopper, rows, subject="Eileen")
         assert outcome == decision.outcome.value == "rejected"
         assert distance == pytest.approx(decision.distance, abs=APART)
+    early = path.read_bytes()
+    with Gallery(path) as gallery:
+        gallery.remove("Grace")
+    path.write_bytes(early)
+    with pytest.raises(port.Refused, match="not the latest"):
+        port.read_gallery(path, device.manifest, keyring)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM template WHERE id = 2")
+    with pytest.raises(port.Refused, match="were removed"):
+        port.read_gallery(path, device.manifest, keyring)
     with pytest.raises(port.Refused, match="another format or space"):
-        port.read_gallery(path, device.manifest | {"space": "elsewhere"})
+        port.read_gallery(path, device.manifest | {"space": "elsewhere"}, keyring)
 
 
 def test_the_port_decides_by_a_head_where_the_bundle_does(port, bundle, astronaut, hopper):

@@ -1,4 +1,4 @@
-"""Commands of the device half: embed, verify, enrol, identify, gallery, inspect."""
+"""Commands of the device half: embed, verify, enrol, identify, inspect."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from pathlib import Path
 import click
 
 from facelite.bundle import find_bundle, open_bundle
-from facelite.cli.output import bundle_option, face_option, json_option, show, threads_option, warn
+from facelite.cli.output import bar, bundle_option, face_option, gallery_option, json_option, keyring_option, show, threads_option, warn
 from facelite.cli.rows import Row, decision_row, enrolment_row, look_row, rows_of, show_rows
 from facelite.errors import InputError, UnsupportedRate
-from facelite.gallery import Gallery
+from facelite.gallery import Gallery, Keyring
 from facelite.image import find_images
 from facelite.runtime.choice import Rule
 from facelite.runtime.verifier import Verifier, open_verifier
-
-gallery_option = click.option("--gallery", required=True, type=click.Path(dir_okay=False), help="The gallery file.")
 
 
 @click.command()
@@ -39,6 +37,7 @@ def embed(context: click.Context, images: tuple[str, ...], bundle: str | None, r
 @click.argument("b", type=click.Path(), required=False)
 @click.option("--gallery", type=click.Path(dir_okay=False), help="Compare A with an enrolled subject of this gallery instead.")
 @click.option("--subject", help="The enrolled subject that A should show.")
+@keyring_option
 @click.option("--fmr", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="The false match rate; one of those measured.")
 @bundle_option
 @face_option
@@ -51,6 +50,7 @@ def verify(
     b: str | None,
     gallery: str | None,
     subject: str | None,
+    keyring: str | None,
     fmr: float | None,
     bundle: str | None,
     rule: Rule,
@@ -67,7 +67,7 @@ def verify(
     if b is not None:
         decision = verifier.verify(a, b, fmr=fmr, rule=rule)
     else:
-        with Gallery(str(gallery), space=verifier.manifest.space) as opened:
+        with Gallery(str(gallery), space=verifier.manifest.space, keyring=Keyring(keyring)) as opened:
             decision = verifier.verify_subject(a, str(subject), opened, fmr=fmr, rule=rule)
     row = decision_row(decision)
     show({**row.values, "model": verifier.manifest.name, "decide": verifier.manifest.decide}, as_json, [row.line] if row.answers else [])
@@ -81,6 +81,8 @@ def verify(
 @click.argument("pictures", nargs=-1, type=click.Path())
 @gallery_option
 @click.option("--folder", type=click.Path(file_okay=False), help="Enrol everybody in this folder: one folder per person.")
+@click.option("--anyway", is_flag=True, help="Enrol pictures that look like two people, or like somebody enrolled already.")
+@keyring_option
 @bundle_option
 @face_option
 @threads_option
@@ -92,6 +94,8 @@ def enrol(
     pictures: tuple[str, ...],
     gallery: str,
     folder: str | None,
+    anyway: bool,
+    keyring: str | None,
     bundle: str | None,
     rule: Rule,
     threads: int,
@@ -99,15 +103,19 @@ def enrol(
 ) -> None:
     """Enrol SUBJECT from PICTURES, or everybody in --folder. A subject is enrolled from all its pictures or not at all.
 
-    A picture that is already enrolled is not added again. Each template of a subject tightens its threshold; where the bundle's rates
-    allow no more, enrol says so.
+    A picture is refused that is like none of the subject's others, or like somebody else who is enrolled. One that is already enrolled is
+    not added again. Each template of a subject tightens its threshold; where the bundle's rates allow no more, enrol says so. The first
+    enrolment makes the gallery, which is encrypted, and its key.
     """
     if (folder is None) == (subject is None) or (folder is None and not pictures):
         raise click.UsageError("expected SUBJECT and PICTURES, or --folder PEOPLE")
     people = {str(subject): [Path(picture) for picture in pictures]} if folder is None else _people(Path(folder))
     verifier = open_verifier(find_bundle(bundle), threads=threads)
-    with Gallery(gallery, space=verifier.manifest.space, create=True) as opened:
-        rows = rows_of(people, lambda name: _enrol(verifier, name, people[name], opened, rule))
+    with Gallery(gallery, space=verifier.manifest.space, create=True, keyring=Keyring(keyring)) as opened, bar("enrol") as progress:
+        rows: dict[str, Row] = {}
+        for done, name in enumerate(people):
+            rows |= rows_of([name], lambda name: _enrol(verifier, name, people[name], opened, rule=rule, anyway=anyway))
+            progress(done + 1, len(people))
         total = len(opened.subjects)
     context.exit(show_rows({"gallery": gallery, "subjects": total}, "people", rows, as_json))
 
@@ -123,50 +131,31 @@ def enrol(
     show_default=True,
     help="How often a stranger may be taken for somebody of the whole gallery.",
 )
+@keyring_option
 @bundle_option
 @face_option
 @threads_option
 @json_option
 @click.pass_context
 def identify(
-    context: click.Context, pictures: tuple[str, ...], gallery: str, fpir: float, bundle: str | None, rule: Rule, threads: int, as_json: bool
+    context: click.Context,
+    pictures: tuple[str, ...],
+    gallery: str,
+    fpir: float,
+    keyring: str | None,
+    bundle: str | None,
+    rule: Rule,
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Say whom of the gallery each of PICTURES shows.
 
     The exit status is the worst: unreadable (2), could not decide (3), rejected (1), accepted (0).
     """
     verifier = open_verifier(find_bundle(bundle), threads=threads)
-    with Gallery(gallery, space=verifier.manifest.space) as opened:
+    with Gallery(gallery, space=verifier.manifest.space, keyring=Keyring(keyring)) as opened:
         rows = rows_of(pictures, lambda picture: decision_row(verifier.identify(picture, opened, fpir=fpir, rule=rule)))
     context.exit(show_rows({"decide": verifier.manifest.decide}, "pictures", rows, as_json))
-
-
-@click.group(name="gallery", no_args_is_help=False)
-def gallery_group() -> None:
-    """List or remove enrolled subjects."""
-
-
-@gallery_group.command(name="list")
-@gallery_option
-@bundle_option
-@json_option
-def list_subjects(gallery: str, bundle: str | None, as_json: bool) -> None:
-    """List the enrolled subjects and their templates."""
-    with Gallery(gallery, space=open_bundle(find_bundle(bundle)).manifest.space) as opened:
-        counts = {subject: sum(template.subject == subject for template in opened.templates) for subject in opened.subjects}
-    show({"subjects": counts}, as_json, [f"{subject}: {count} template(s)" for subject, count in counts.items()] or ["nobody is enrolled"])
-
-
-@gallery_group.command()
-@click.argument("subject")
-@gallery_option
-@bundle_option
-@json_option
-def remove(subject: str, gallery: str, bundle: str | None, as_json: bool) -> None:
-    """Remove SUBJECT with all its templates."""
-    with Gallery(gallery, space=open_bundle(find_bundle(bundle)).manifest.space) as opened:
-        count = opened.remove(subject)
-    show({"subject": subject, "removed": count}, as_json, [f"{subject}: removed {count} template(s)"])
 
 
 @click.command()
@@ -194,10 +183,10 @@ def inspect(bundle: str, as_json: bool) -> None:
     show(values, as_json, lines)
 
 
-def _enrol(verifier: Verifier, name: str, files: list[Path], gallery: Gallery, rule: Rule) -> Row:
+def _enrol(verifier: Verifier, name: str, files: list[Path], gallery: Gallery, *, rule: Rule, anyway: bool) -> Row:
     """Enrols a person, and warns at once where the templates have become too many for the bundle's default rate."""
-    enrolment = verifier.enrol(name, files, gallery, rule=rule)
-    templates = sum(template.subject == name for template in gallery.templates)
+    enrolment = verifier.enrol(name, files, gallery, rule=rule, anyway=anyway)
+    templates = len(gallery.vectors(name))
     warning = ""
     if templates:
         try:
@@ -220,4 +209,4 @@ def _people(folder: Path) -> dict[str, list[Path]]:
 enroll = copy(enrol)
 enroll.name, enroll.hidden = "enroll", True  # one line in --help is enough
 
-COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, enroll, identify, gallery_group, inspect)
+COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, enroll, identify, inspect)

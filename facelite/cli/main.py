@@ -25,7 +25,7 @@ MODULES = {
     "enroll": "device",
     "evaluate": "evaluate",
     "export": "workstation",
-    "gallery": "device",
+    "gallery": "gallery",
     "identify": "device",
     "inspect": "device",
     "train": "train",

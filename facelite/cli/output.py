@@ -22,6 +22,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
 bundle_option = click.option("--bundle", type=click.Path(), help="The bundle; else FACELITE_BUNDLE, else the installed package's.")
+gallery_option = click.option("--gallery", required=True, type=click.Path(dir_okay=False), help="The gallery file.")
+keyring_option = click.option(
+    "--keyring", type=click.Path(file_okay=False), help="The folder of the galleries' key; else FACELITE_KEYRING, else ~/.config/facelite."
+)
 threads_option = click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=1, show_default=True, help="Threads of the TFLite runtime.")
 detector_option = click.option("--detector", type=click.Path(dir_okay=False), help="The detector file, if its package is not installed.")
 no_cache_option = click.option(

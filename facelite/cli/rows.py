@@ -96,6 +96,7 @@ def enrolment_row(files: Sequence[Path], enrolment: Enrolment, /, *, templates: 
     """One person enrolled from ``files``, or why not; ``templates`` is how many the person has now."""
     added, known = enrolment.added, len(files) - enrolment.added
     problems = [f"{file}: {look.outcome.value}: {look.detail}" for file, look in zip(files, enrolment.looks, strict=True) if look.outcome]
+    problems += [f"{files[place]}: doubtful: {doubt}" for place, doubt in sorted(enrolment.doubts.items())]
     values = {"enrolled": added, "already_enrolled": 0 if problems else known, "templates": templates, "warning": warning, "problems": problems}
     if problems:
         return Row(values, "; ".join(problems), UNDECIDED)

@@ -16,6 +16,7 @@ from facelite.image import read_image
 from facelite.preprocess import align
 from facelite.runtime.choice import Rule
 from facelite.runtime.detector import Detector
+from facelite.runtime.doubts import find_doubts
 from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import self_test, unpack_golden
 from facelite.runtime.look import Look, find_face
@@ -27,9 +28,13 @@ Picture = str | Path | Pixels
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """``looks`` at the pictures, and how many templates were ``added``: none unless every look has an embedding, nor for a picture known before."""
+    """``looks`` at the pictures, ``doubts`` about some of them by place, and how many templates were ``added``.
+
+    None is added unless every look has an embedding and there is no doubt, nor for a picture that is enrolled already.
+    """
 
     looks: list[Look]
+    doubts: dict[int, str]
     added: int
 
 
@@ -87,16 +92,18 @@ class Verifier:
     def identify(self, picture: Picture, gallery: Gallery, /, *, fpir: float = 0.01, rule: Rule = "only") -> Decision:
         """Who of ``gallery`` the picture shows, strangers being taken for somebody at a rate of at most ``fpir``."""
         artefacts = self._check_artefacts(gallery)
-        threshold = self.manifest.threshold_for_gallery(len(gallery.templates), fpir, artefacts=artefacts)
-        return replace(self._compare(picture, gallery, None, threshold, rule), templates=len(gallery.templates), fpir=fpir)
+        threshold = self.manifest.threshold_for_gallery(len(gallery), fpir, artefacts=artefacts)
+        return replace(self._compare(picture, gallery, None, threshold, rule), templates=len(gallery), fpir=fpir)
 
-    def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only") -> Enrolment:
-        """Add one template a picture, all or none: nothing is stored unless every look has an embedding."""
+    def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only", anyway: bool = False) -> Enrolment:
+        """Add one template a picture, all or none: see ``Enrolment``. ``anyway``: in spite of doubts (``runtime.doubts``)."""
         self._check_artefacts(gallery)
         looks = [self.look(picture, rule=rule) for picture in pictures]
         embeddings = [look.embedding for look in looks if look.embedding]
-        whole = len(embeddings) == len(looks)
-        return Enrolment(looks, gallery.enrol(subject, embeddings, artefact=self.bundle.artefact) if whole else 0)
+        if len(embeddings) < len(looks):
+            return Enrolment(looks, {}, 0)
+        doubts = {} if anyway else find_doubts(subject, embeddings, gallery, self.bundle)
+        return Enrolment(looks, doubts, 0 if doubts else gallery.enrol(subject, embeddings, artefact=self.bundle.artefact))
 
     def _compare(self, picture: Picture, gallery: Gallery, subject: str | None, threshold: Threshold, rule: Rule) -> Decision:
         """The picture against the templates of ``subject``, of everybody where that is None."""
@@ -108,7 +115,7 @@ class Verifier:
 
     def _check_artefacts(self, gallery: Gallery) -> set[str]:
         """The embedders that made the templates; one for which the bundle has no thresholds is refused."""
-        artefacts = {template.artefact for template in gallery.templates}
+        artefacts = gallery.artefacts
         foreign = artefacts - {self.bundle.artefact, *self.manifest.template_thresholds}
         if foreign:
             raise GalleryError(

@@ -236,14 +236,14 @@ def truncated(path):
     (other_space, "expected a gallery of the space 'facelite-2026', which the bundle has, got 'another-space'; use the bundle"),
     (lambda path: path.with_name("none").mkdir(), "expected a gallery, found none; make one: facelite enrol"),
 ])  # fmt: skip
-def test_what_is_no_gallery_is_refused_by_every_command(refused, photos, tmp_path, make, match):
+def test_what_is_no_gallery_is_refused_by_every_command(refused, photos, bundle_file, tmp_path, make, match):
     path, picture = tmp_path / "g.db", photos / "astronaut.png"
     make(path)
     match = f"^facelite: {path}: {match}"
     refused(4, "verify", picture, "--gallery", path, "--subject", "Ada", match=match)
     refused(4, "identify", "--gallery", path, picture, match=match)
-    refused(4, "gallery", "list", "--gallery", path, match=match)
-    refused(4, "gallery", "remove", "--gallery", path, "Ada", match=match)
+    for words in (["list"], ["remove", "Ada"], ["purge", "--older-than", 0], ["export", tmp_path / "out.json"], ["restore"]):
+        refused(4, "gallery", *words, "--gallery", path, "--bundle", bundle_file, match=match)
     if path.exists():
         refused(4, "enrol", "--gallery", path, "Ada", picture, match=match)
 

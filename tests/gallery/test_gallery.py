@@ -14,11 +14,10 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from facelite import gallery as module
 from facelite.distance import scaled
 from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.face import Embedding
-from facelite.gallery import Gallery
+from facelite.gallery import Gallery, Match, store
 
 SIZE = 16
 
@@ -214,13 +213,15 @@ def cut(path):
     lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(4000)),
     cut,
     other_database,
-    edited("UPDATE gallery SET format = 2"),
+    edited("UPDATE gallery SET format = 1"),
     edited("DELETE FROM gallery"),
     edited("DROP TABLE template"),
-    edited("UPDATE template SET vector = x'00'"),
-    edited("UPDATE template SET vector = zeroblob(64)"),
-    edited("UPDATE template SET vector = 3"),
-    edited("UPDATE template SET vector = x'0000803f' WHERE id = 1"),
+    edited("UPDATE gallery SET identity = 3"),
+    edited("UPDATE gallery SET mac = 'x'"),
+    edited("UPDATE template SET sealed = x'00'"),
+    edited("UPDATE template SET sealed = zeroblob(64)"),
+    edited("UPDATE template SET sealed = 3"),
+    edited("UPDATE template SET sealed = 'text' WHERE id = 1"),
 ])  # fmt: skip
 @pytest.mark.parametrize("create", [False, True])
 def test_what_is_no_gallery_is_refused_and_left_as_it_is(path, make, create):
@@ -263,7 +264,7 @@ def test_a_failure_in_the_middle_of_an_enrolment_stores_nothing_of_it(filled):
 
 
 def test_a_gallery_that_another_process_holds_is_said(filled, monkeypatch):
-    monkeypatch.setattr(module, "WAIT", 0.05)
+    monkeypatch.setattr(store, "WAIT", 0.05)
     with closing(sqlite3.connect(filled, isolation_level=None)) as other, Gallery(filled, space="space") as gallery:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(GalleryError, match=r"database is locked; see to .* other processes"):
@@ -280,7 +281,7 @@ ENROL = """
 import sys
 import numpy as np
 from facelite.face import Embedding
-from facelite.gallery import Gallery
+from facelite.gallery import Gallery, Match, store
 path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 rng = np.random.default_rng(0)
 with Gallery(path, space="space", create=True) as gallery:
@@ -296,16 +297,20 @@ def start(path, name, count):
     return process
 
 
-def test_a_newcomer_of_another_process_is_seen_after_reopening_or_writing(filled):
+def test_what_another_process_writes_is_known_at_the_next_question(filled):
     with Gallery(filled, space="space") as gallery:
         with start(filled, "Cy", 1) as process:
             pass
         assert process.returncode == 0
-        assert gallery.subjects == ["Ada", "Bob"]
-        gallery.enrol("Di", embeddings(1), artefact="x")
-        assert gallery.subjects == ["Ada", "Bob", "Cy00000", "Di"]
-    with Gallery(filled, space="space") as gallery:
-        assert gallery.subjects == ["Ada", "Bob", "Cy00000", "Di"]
+        assert gallery.subjects == ["Ada", "Bob", "Cy00000"]
+        with Gallery(filled) as other:
+            other.remove("Ada")
+            assert (len(gallery), gallery.count("Bob")) == (5, 2)
+            probe = embeddings(2, 1)[0]
+            assert gallery.nearest(probe).subject != "Ada"
+            other.enrol("Ada", [probe], artefact="new")
+            assert gallery.nearest(probe) == Match("Ada", pytest.approx(0, abs=1e-6))
+            assert gallery.artefacts == {"b2", "x", "new"}
 
 
 def test_two_processes_enrol_into_one_new_gallery_at_once(path):

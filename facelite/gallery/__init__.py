@@ -1,0 +1,241 @@
+"""Templates of enrolled people in one encrypted file: enrol, remove, nearest.
+
+All templates of a gallery lie in one embedding space. The key lies in a keyring, apart from the file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from facelite.distance import SQUARED_L2, Distance
+from facelite.errors import GalleryError, InputError, SpaceMismatch
+from facelite.face import Embedding, Floats
+from facelite.gallery.keyring import Keyring
+from facelite.gallery.seal import Template
+from facelite.gallery.store import Change, Store
+
+__all__ = ["Gallery", "Keyring", "Match", "Template", "restore_gallery"]
+
+SAME = 1e-4
+"""Squared L2 below which two embeddings are of one picture: float32 rounds at 1e-6, other kernels of int8 differ by about 2e-3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The nearest subject and the distance of its nearest template."""
+
+    subject: str
+    distance: float
+
+
+class Gallery:
+    """An open gallery; a context manager. Its templates are also held in memory, as one matrix.
+
+    What another process writes is known at the next question here. Each question and change may raise KeyMismatch, GalleryAltered,
+    GalleryRolledBack, SpaceMismatch or GalleryError where the file is not what it should be.
+    """
+
+    def __init__(self, path: str | Path, /, *, space: str | None = None, create: bool = False, keyring: Keyring | None = None) -> None:
+        """Open the gallery at ``path``; ``space`` None: whatever space it has. With ``create`` a missing one is made by the first enrolment."""
+        if create and space is None:
+            raise ValueError("expected the space of a gallery that may be made, got none")
+        self.path = Path(path)
+        self._store = Store(self.path, space=space, create=create, keyring=keyring or Keyring())
+        if create and not self.path.parent.is_dir():
+            raise GalleryError(f"{path}: expected an existing folder to make the gallery in, found none; check the path")
+        self._hold({})
+        self.refresh()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """How many templates there are."""
+        self.refresh()
+        return len(self._numbers)
+
+    def close(self) -> None:
+        self._store.close()
+
+    @property
+    def space(self) -> str:
+        return str(self._store.space)
+
+    @property
+    def templates(self) -> list[Template]:
+        """All, in the order of their enrolment."""
+        self.refresh()
+        return self._templates(range(len(self._numbers)))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Everybody enrolled, sorted, and the number of templates of each."""
+        self.refresh()
+        return dict(sorted(Counter(self._subjects).items()))
+
+    @property
+    def subjects(self) -> list[str]:
+        """Everybody enrolled, sorted."""
+        return list(self.counts)
+
+    @property
+    def artefacts(self) -> set[str]:
+        """The embedders that made the templates."""
+        self.refresh()
+        return set(self._artefacts)
+
+    def count(self, subject: str, /) -> int:
+        """How many templates ``subject`` has. Raises GalleryError when there is none."""
+        self.refresh()
+        if not (rows := self._rows(subject)):
+            raise self._unknown(subject)
+        return len(rows)
+
+    def enrol(self, subject: str, embeddings: Sequence[Embedding], /, *, artefact: str) -> int:
+        """Add templates of ``subject``, all or none; how many were new. One that the subject has already (SAME) is not added again.
+
+        Raises InputError for an unusable name, SpaceMismatch for embeddings of another space.
+        """
+        if not embeddings:
+            raise ValueError("expected at least one embedding, got none")
+        if not subject.isprintable() or not subject.strip():
+            raise InputError(f"expected a subject's name in printable letters, got {subject!r}; name the person")
+        self._check_space(*embeddings)
+        now = time.time()
+        with self._writing() as change:
+            self._check_space(*embeddings)
+            new, known = np.stack([one.vector for one in embeddings]), self._matrix[self._rows(subject)]
+            for row, embedding in enumerate(embeddings):
+                others = np.concatenate([known.reshape(-1, new.shape[1]), new[:row]])
+                if not (np.sum((others - new[row]) ** 2, axis=1) < SAME).any():
+                    change.add(Template(subject, embedding, artefact, now))
+        return len(change.new)
+
+    def remove(self, subject: str, /) -> int:
+        """Remove every template of ``subject``; how many there were. Raises GalleryError when there was none."""
+        with self._writing() as change:
+            change.gone = {self._numbers[row] for row in self._rows(subject)}
+            if not change.gone:
+                raise self._unknown(subject)
+        return len(change.gone)
+
+    def older(self, before: float, /) -> list[Template]:
+        """The templates enrolled ``before`` that time, in seconds since 1970."""
+        self.refresh()
+        return self._templates(self._old(before))
+
+    def purge(self, before: float, /) -> list[Template]:
+        """Remove the templates that ``older`` gives, and return them."""
+        with self._writing() as change:
+            rows = self._old(before)
+            old, change.gone = self._templates(rows), {self._numbers[row] for row in rows}
+        return old
+
+    def vectors(self, subject: str, /) -> Floats:
+        """The templates (n, d) of ``subject``; none where nobody of that name is enrolled."""
+        self.refresh()
+        return self._matrix[self._rows(subject)]
+
+    def nearest(self, probe: Embedding, /, *, subject: str | None = None, besides: str | None = None, distance: Distance = SQUARED_L2) -> Match:
+        """The template nearest to ``probe`` by ``distance``: of everybody, ``besides`` one, or of ``subject``. Raises GalleryError without any."""
+        self.refresh()
+        self._check_space(probe)
+        matrix = self._matrix if subject is None else self._matrix[self._rows(subject)]
+        if len(matrix) == (len(self._rows(besides)) if besides is not None else 0):
+            raise self._unknown(subject)
+        distances = distance.table(probe.vector[None], matrix)[0]
+        if besides is not None:
+            distances[self._rows(besides)] = np.inf
+        best = int(np.argmin(distances))
+        nearest = min(max(float(distances[best]), 0.0), 4.0)  # rounding may leave the range
+        return Match(self._subjects[best] if subject is None else subject, nearest)
+
+    def refresh(self) -> None:
+        """Take up what other processes have written since the last look, which costs little where that is nothing."""
+        if (templates := self._store.read()) is not None:
+            self._hold(templates)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Change]:
+        """A change of the latest state, which is held here; stored as a whole, or not at all."""
+        self.refresh()
+        with self._store.writing() as change:
+            if change.fresh is not None:
+                self._hold(change.fresh)
+            yield change
+        self._held(change)
+
+    def _hold(self, templates: dict[int, Template]) -> None:
+        """Keep ``templates`` by number: their vectors as one matrix (n, d), all else in lists (n,)."""
+        self._numbers, held = list(templates), list(templates.values())
+        self._subjects, self._artefacts = [one.subject for one in held], [one.artefact for one in held]
+        self._times = [one.enrolled_at for one in held]
+        self._matrix: Floats = np.stack([one.embedding.vector for one in held]) if held else np.zeros((0, 0), np.float32)
+        self._index: dict[str, list[int]] | None = None
+
+    def _held(self, change: Change) -> None:
+        """Keep what ``change`` has made of them."""
+        if change.gone:
+            kept = [row for row, number in enumerate(self._numbers) if number not in change.gone]
+            self._numbers, self._times = [self._numbers[row] for row in kept], [self._times[row] for row in kept]
+            self._subjects, self._artefacts = [self._subjects[row] for row in kept], [self._artefacts[row] for row in kept]
+            self._matrix = self._matrix[kept]
+        new = list(change.new.values())
+        self._numbers += change.new
+        self._subjects += [one.subject for one in new]
+        self._artefacts += [one.artefact for one in new]
+        self._times += [one.enrolled_at for one in new]
+        vectors = [one.embedding.vector[None] for one in new]
+        self._matrix = np.concatenate([self._matrix, *vectors] if len(self._matrix) else vectors or [np.zeros((0, 0), np.float32)])
+        self._index = None
+
+    def _rows(self, subject: str) -> list[int]:
+        """The places of the templates of ``subject``."""
+        if self._index is None:
+            self._index = {}
+            for row, name in enumerate(self._subjects):
+                self._index.setdefault(name, []).append(row)
+        return self._index.get(subject, [])
+
+    def _old(self, before: float) -> list[int]:
+        return [row for row, at in enumerate(self._times) if at < before]
+
+    def _templates(self, rows: Iterable[int]) -> list[Template]:
+        return [Template(self._subjects[row], Embedding(self._matrix[row], self.space), self._artefacts[row], self._times[row]) for row in rows]
+
+    def _unknown(self, subject: str | None) -> GalleryError:
+        if not self._subjects:
+            return GalleryError(f"{self.path}: expected somebody enrolled, got an empty gallery; enrol first: facelite enrol")
+        return GalleryError(f"{self.path}: expected one of its {len(set(self._subjects))} subjects, got {subject!r}; see: facelite gallery list")
+
+    def _check_space(self, *embeddings: Embedding) -> None:
+        for one in embeddings:
+            size = self._matrix.shape[1] if self._subjects else len(one.vector)
+            if (one.space, len(one.vector)) != (self.space, size):
+                raise SpaceMismatch(
+                    f"{self.path}: expected embeddings of the space {self.space!r} ({size} numbers), got {one.space!r} "
+                    f"({len(one.vector)}); use the bundle that the gallery was made with, or enrol into a new gallery"
+                )
+
+
+def restore_gallery(path: str | Path, /, *, space: str | None = None, keyring: Keyring | None = None) -> Gallery:
+    """The gallery in the file at ``path``, which is a copy from elsewhere or from earlier; no other copy is accepted from now on.
+
+    Raises KeyMismatch, GalleryAltered, SpaceMismatch, GalleryError.
+    """
+    keyring = keyring or Keyring()
+    store = Store(Path(path), space=space, create=False, keyring=keyring)
+    store.restore()
+    store.close()
+    return Gallery(path, space=space, keyring=keyring)

@@ -1,0 +1,269 @@
+"""The gallery's file: sealed templates in SQLite. Each change is one transaction, and nothing is believed that the keyring does not bear out.
+
+A change commits the file first, and the generation in the keyring behind it. So a file one generation ahead is what a kill between the two
+leaves, and is accepted; an earlier one was put back, and is not.
+
+The file uses SQLite's rollback journal and not its write-ahead log: a gallery is read once and seldom written, a log cannot be read on a
+read-only medium, and a removed template would stay in it until the next checkpoint.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from facelite.errors import GalleryAltered, GalleryError, GalleryRolledBack, KeyMismatch, SpaceMismatch
+from facelite.gallery.keyring import WAIT, Keyring
+from facelite.gallery.seal import FORMAT, IDENTITY_BYTES, Seal, Template, mark
+
+_SCHEMA = (
+    "CREATE TABLE gallery (format INTEGER NOT NULL, space TEXT NOT NULL, identity BLOB NOT NULL, proof BLOB NOT NULL,"
+    " generation INTEGER NOT NULL, next INTEGER NOT NULL, templates INTEGER NOT NULL, mac BLOB NOT NULL)",
+    "CREATE TABLE template (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
+)
+
+TRIES = 5
+"""Looks at a file that others write to all the while, before it is refused."""
+
+_RESTORE = "put the latest copy back, or take this one for good: facelite gallery restore"
+
+
+class _Header(NamedTuple):
+    """The row of the table ``gallery``, without its format."""
+
+    space: str
+    identity: bytes
+    proof: bytes
+    generation: int
+    next: int
+    templates: int
+    mac: bytes
+
+
+@dataclass(slots=True)
+class Change:
+    """``new`` templates, and the numbers of those that are to be ``gone``.
+
+    ``fresh``: all templates by number as they were before, if another process has written since the last look.
+    """
+
+    fresh: dict[int, Template] | None = None
+    new: dict[int, Template] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    next: int = 1
+
+    def add(self, template: Template, /) -> None:
+        self.new[self.next] = template
+        self.next += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the file held when this process last read or wrote it; ``marks`` of its templates by number."""
+
+    seal: Seal
+    generation: int
+    next: int
+    marks: dict[int, bytes]
+
+
+class Store:
+    """A gallery's file, open or still to be made. ``space`` None: whatever space it has."""
+
+    def __init__(self, path: Path, /, *, space: str | None, create: bool, keyring: Keyring) -> None:
+        self.path, self.space, self.keyring = path, space, keyring
+        self._create = create
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._version = 0
+        self._state: _State | None = None
+
+    def close(self) -> None:
+        if self._db:
+            self._db.close()
+            self._db = None
+
+    def read(self) -> dict[int, Template] | None:
+        """All templates by number; None where nobody else has written since the last look, which is cheap to find.
+
+        Raises KeyMismatch, GalleryAltered, GalleryRolledBack, SpaceMismatch, GalleryError.
+        """
+        if self._is_current():
+            return None
+        for _ in range(TRIES):  # another process may write twice between the two
+            known = self.keyring.generations()  # before the file, which is written first: no honest file is behind them
+            with self._transaction("BEGIN") as db:
+                if (header := self._header(db)) is None:
+                    return {}
+                templates, state = self._verified(db, header)
+            latest = known.get(header.identity, 0)
+            if state.generation - latest in (0, 1):
+                self._state = state
+                return templates
+        raise self._rolled_back(state.generation, latest)
+
+    @contextmanager
+    def writing(self) -> Iterator[Change]:
+        """The block fills in a change of the latest state, which is then stored as a whole, or not at all. Raises what ``read`` does."""
+        behind = 1
+        try:
+            while behind:  # what a kill has left behind in the keyring is stored there first
+                with self.keyring.writing(create=self._create) as pen:
+                    with self._transaction("BEGIN IMMEDIATE") as db:
+                        fresh, state = self._latest(db)
+                        known = pen.generation(state.seal.identity)
+                        if (behind := state.generation - known) not in (0, 1):
+                            raise self._rolled_back(state.generation, known)
+                        if not behind:
+                            change = Change(fresh, next=state.next)
+                            yield change
+                            state = self._stored(db, state, change)
+                    self._state = state
+                    pen.note(state.seal.identity, state.generation)
+        except BaseException:
+            self.close()  # be it stored or not, it is read anew
+            raise
+
+    def restore(self) -> None:
+        """Take the file as it is, be it older than the keyring knows, for the latest; no other copy will then be. Raises what ``read`` does."""
+        with self.keyring.writing(create=True) as pen:
+            with self._transaction("BEGIN IMMEDIATE") as db:
+                _, state = self._latest(db)
+                generation = max(state.generation, pen.generation(state.seal.identity))
+                self._state = self._stored(db, _State(state.seal, generation, state.next, state.marks), Change(next=state.next), always=True)
+            pen.note(state.seal.identity, generation + 1)
+
+    def _is_current(self) -> bool:
+        """Whether the file is the one that was read, and nobody else has written since."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            if self._state is None and self._create:
+                return True  # it is still to be made
+            raise self._missing() from None
+        except OSError:
+            return False  # opening it says why
+        if self._db is None or self._state is None or self._file != (found.st_dev, found.st_ino):
+            self.close()
+            return False
+        with self._connection() as db:
+            return bool(db.execute("PRAGMA data_version").fetchone()[0] == self._version)
+
+    def _latest(self, db: sqlite3.Connection) -> tuple[dict[int, Template] | None, _State]:
+        """The state inside a transaction that writes, and all templates if they had to be read; that of a new gallery where there is none yet."""
+        if self._state and db.execute("PRAGMA data_version").fetchone()[0] == self._version:
+            return None, self._state
+        if (header := self._header(db)) is None:
+            space = str(self.space)
+            return None, _State(Seal(self.keyring.key(create=True), identity=os.urandom(IDENTITY_BYTES), space=space), 0, 1, {})
+        return self._verified(db, header)
+
+    def _header(self, db: sqlite3.Connection) -> _Header | None:
+        """None in an empty file that may become a gallery. Refuses another format and another space."""
+        self._version = db.execute("PRAGMA data_version").fetchone()[0]
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone():
+            if self._create and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                return None
+            raise GalleryError(f"{self.path}: expected a gallery, got an empty file or another database; name a gallery, or a new file to enrol into")
+        (form,) = db.execute("SELECT format FROM gallery").fetchone()
+        if form != FORMAT:
+            raise GalleryError(
+                f"{self.path}: expected a gallery of format {FORMAT}, got {form}; enrol into a new file, or use the facelite that made it"
+            )
+        header = _Header(*db.execute("SELECT space, identity, proof, generation, next, templates, mac FROM gallery").fetchone())
+        if self.space not in (None, header.space):
+            raise SpaceMismatch(
+                f"{self.path}: expected a gallery of the space {self.space!r}, which the bundle has, got {header.space!r}; "
+                "use the bundle that the gallery was made with, or enrol into a new gallery"
+            )
+        return header
+
+    def _verified(self, db: sqlite3.Connection, header: _Header) -> tuple[dict[int, Template], _State]:
+        """All templates by number, each as it was enrolled, and none too few or too many."""
+        seal = Seal(self.keyring.key(), identity=header.identity, space=header.space)
+        if not hmac.compare_digest(seal.proof, header.proof):
+            raise KeyMismatch(f"{self.path}: expected the key that the gallery was made with, got another; see to the keyring, {self.keyring.folder}")
+        templates, marks = {}, {}
+        for number, sealed in db.execute("SELECT id, sealed FROM template ORDER BY id"):
+            try:
+                templates[number], marks[number] = seal.open(number, sealed), mark(sealed)
+            except (ValueError, TypeError):
+                raise GalleryAltered(f"{self.path}: expected template {number} as it was enrolled, got an edited one; {_RESTORE}") from None
+        mac = seal.mac(marks, generation=header.generation, next_number=header.next)
+        if len(marks) != header.templates or not hmac.compare_digest(mac, header.mac):
+            what = "one of them was replaced, or what is written about them edited"
+            if len(marks) != header.templates:
+                what = "some were removed" if len(marks) < header.templates else "some were put back"
+            raise GalleryAltered(f"{self.path}: expected the {header.templates} template(s) of its last change, got {len(marks)}: {what}; {_RESTORE}")
+        self.space = header.space
+        return templates, _State(seal, header.generation, header.next, marks)
+
+    def _stored(self, db: sqlite3.Connection, state: _State, change: Change, *, always: bool = False) -> _State:
+        """The state after ``change``, written into the transaction; an empty change writes nothing, unless ``always``."""
+        if not (change.new or change.gone or always):
+            return state
+        if not state.generation:
+            for statement in _SCHEMA:
+                db.execute(statement)
+        sealed = {number: state.seal.close(number, template) for number, template in change.new.items()}
+        db.executemany("DELETE FROM template WHERE id = ?", [(number,) for number in change.gone])
+        db.executemany("INSERT INTO template VALUES (?, ?)", sealed.items())
+        marks = {number: one for number, one in state.marks.items() if number not in change.gone}
+        marks |= {number: mark(one) for number, one in sealed.items()}
+        generation, seal = state.generation + 1, state.seal
+        mac = seal.mac(marks, generation=generation, next_number=change.next)
+        header = _Header(seal.space, seal.identity, seal.proof, generation, change.next, len(marks), mac)
+        db.execute("DELETE FROM gallery")
+        db.execute("INSERT INTO gallery VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (FORMAT, *header))
+        return _State(seal, generation, change.next, marks)
+
+    def _missing(self) -> GalleryError:
+        return GalleryError(f"{self.path}: expected a gallery, found none; make one: facelite enrol --gallery {self.path} SUBJECT PICTURE")
+
+    def _rolled_back(self, generation: int, known: int) -> GalleryRolledBack:
+        which = "an earlier one" if generation < known else "a later one"
+        return GalleryRolledBack(
+            f"{self.path}: expected the state after {known} change(s), the last that the keyring {self.keyring.folder} knows of, "
+            f"got {which}, after {generation}; {_RESTORE}"
+        )
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        """All of the block is stored, or nothing. A failure closes the file, which rolls back."""
+        with self._connection() as db:
+            db.execute(begin)
+            yield db
+            db.execute("COMMIT")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """The open file. A failure closes it."""
+        try:
+            if self._db is None:
+                if self._create:
+                    self.path.touch(0o600)  # SQLite gives its journal the same mode
+                elif not self.path.exists():
+                    raise self._missing()
+                self._db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+                found = self.path.stat()
+                self._file, self._state = (found.st_dev, found.st_ino), None
+                self._db.execute("PRAGMA secure_delete = ON")
+                self._db.execute("PRAGMA synchronous = EXTRA")
+            yield self._db
+        except (sqlite3.OperationalError, OSError) as error:
+            self.close()
+            raise GalleryError(
+                f"{self.path}: expected to read and write it, got: {error}; see to its rights, the space left and other processes that write"
+            ) from None
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            self.close()
+            raise GalleryError(f"{self.path}: expected a gallery, got: {error}; restore it from a copy or name another") from None
+        except BaseException:
+            self.close()
+            raise

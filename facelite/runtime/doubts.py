@@ -1,0 +1,61 @@
+"""Whether pictures that are to be enrolled show one person, and nobody who is enrolled under another name.
+
+A picture is doubtful where none of the person's other pictures and templates lies within the loosest threshold that was measured, and where
+somebody else's template lies within the one that keeps strangers from being taken for anybody of the gallery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from facelite.bundle import Bundle, Manifest
+from facelite.errors import UnsupportedRate
+from facelite.face import Embedding, Threshold
+from facelite.gallery import Gallery
+
+FPIR = 0.01
+"""How often a newcomer may be taken for somebody else of the gallery, where rates so small were measured; 0.01 is the default of ``identify``."""
+
+
+def find_doubts(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle, /) -> dict[int, str]:
+    """The places of the doubtful ones among ``embeddings``, which are to become templates of ``subject``, and why. Raises what ``Gallery`` does."""
+    return {**_outliers(subject, embeddings, gallery, bundle), **_doubles(subject, embeddings, gallery, bundle)}
+
+
+def _outliers(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle) -> dict[int, str]:
+    limit = max(threshold.distance for threshold in bundle.manifest.thresholds)
+    new = np.stack([one.vector for one in embeddings])
+    own = np.concatenate([new, gallery.vectors(subject).reshape(-1, new.shape[1])])
+    distances = bundle.distance.table(new, own)
+    np.fill_diagonal(distances, np.inf)
+    nearest = distances.min(1)
+    return {
+        place: f"expected a distance of {limit:.2f} or less to another picture of {subject}, got {found:.2f}; "
+        "is it the same person? leave it out, or enrol anyway"
+        for place, found in enumerate(nearest.tolist())
+        if limit < found < np.inf
+    }
+
+
+def _doubles(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle) -> dict[int, str]:
+    others = len(gallery) - len(gallery.vectors(subject))
+    if not others:
+        return {}
+    limit = _threshold(bundle.manifest, others, gallery).distance
+    found = {place: gallery.nearest(one, besides=subject, distance=bundle.distance) for place, one in enumerate(embeddings)}
+    return {
+        place: f"expected nobody who is enrolled already, got {match.subject} at a distance of {match.distance:.2f} (threshold {limit:.2f}); "
+        "is it the same person? if not, enrol anyway"
+        for place, match in found.items()
+        if match.distance <= limit
+    }
+
+
+def _threshold(manifest: Manifest, templates: int, gallery: Gallery) -> Threshold:
+    """The one for FPIR, else the strictest that there is."""
+    try:
+        return manifest.threshold_for_gallery(templates, FPIR, artefacts=gallery.artefacts)
+    except UnsupportedRate:
+        return min(manifest.thresholds, key=lambda threshold: threshold.distance)
