@@ -54,7 +54,8 @@ def test_workstation_commands_and_options_exist(block):
     for line in block.splitlines():
         words = shlex.split(line, comments=True)
         options = [word for word in words if word.startswith("--")]
-        text = subprocess.run([sys.executable, "-m", *words[:2], "--help"], capture_output=True, text=True, check=True).stdout
+        command = words[: 3 if words[1] == "gallery" else 2]
+        text = subprocess.run([sys.executable, "-m", *command, "--help"], capture_output=True, text=True, check=True).stdout
         assert all(option in text for option in options), line
 
 
