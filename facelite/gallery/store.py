@@ -32,6 +32,7 @@ TRIES = 5
 """Looks at a file that others write to all the while, before it is refused."""
 
 _RESTORE = "put the latest copy back, or take this one for good: facelite gallery restore"
+_UNALTERED = "put a copy back that nobody has altered (then: facelite gallery restore), or enrol into a new file"
 
 
 class _Header(NamedTuple):
@@ -106,6 +107,7 @@ class Store:
             if state.generation - latest in (0, 1):
                 self._state = state
                 return templates
+        self.close()  # so that nothing is taken for current
         raise self._rolled_back(state.generation, latest)
 
     @contextmanager
@@ -177,6 +179,8 @@ class Store:
                 f"{self.path}: expected a gallery of format {FORMAT}, got {form}; enrol into a new file, or use the facelite that made it"
             )
         header = _Header(*db.execute("SELECT space, identity, proof, generation, next, templates, mac FROM gallery").fetchone())
+        if [type(value) for value in header] != [str, bytes, bytes, int, int, int, bytes] or min(header.generation, header.next) < 1:
+            raise GalleryAltered(f"{self.path}: expected a gallery as facelite writes it, got an edited one; {_UNALTERED}")
         if self.space not in (None, header.space):
             raise SpaceMismatch(
                 f"{self.path}: expected a gallery of the space {self.space!r}, which the bundle has, got {header.space!r}; "
@@ -192,15 +196,19 @@ class Store:
         templates, marks = {}, {}
         for number, sealed in db.execute("SELECT id, sealed FROM template ORDER BY id"):
             try:
+                if (type(number), type(sealed)) != (int, bytes) or number < 1:  # SQLite keeps to no types
+                    raise ValueError
                 templates[number], marks[number] = seal.open(number, sealed), mark(sealed)
-            except (ValueError, TypeError):
-                raise GalleryAltered(f"{self.path}: expected template {number} as it was enrolled, got an edited one; {_RESTORE}") from None
+            except ValueError:
+                raise GalleryAltered(f"{self.path}: expected template {number} as it was enrolled, got an edited one; {_UNALTERED}") from None
         mac = seal.mac(marks, generation=header.generation, next_number=header.next)
         if len(marks) != header.templates or not hmac.compare_digest(mac, header.mac):
             what = "one of them was replaced, or what is written about them edited"
             if len(marks) != header.templates:
                 what = "some were removed" if len(marks) < header.templates else "some were put back"
-            raise GalleryAltered(f"{self.path}: expected the {header.templates} template(s) of its last change, got {len(marks)}: {what}; {_RESTORE}")
+            raise GalleryAltered(
+                f"{self.path}: expected the {header.templates} template(s) of its last change, got {len(marks)}: {what}; {_UNALTERED}"
+            )
         self.space = header.space
         return templates, _State(seal, header.generation, header.next, marks)
 
@@ -246,10 +254,10 @@ class Store:
         """The open file. A failure closes it."""
         try:
             if self._db is None:
-                if self._create:
+                if not self.path.exists():
+                    if not self._create:
+                        raise self._missing()
                     self.path.touch(0o600)  # SQLite gives its journal the same mode
-                elif not self.path.exists():
-                    raise self._missing()
                 self._db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
                 found = self.path.stat()
                 self._file, self._state = (found.st_dev, found.st_ino), None

@@ -3,7 +3,7 @@
 A picture is doubtful where none of the person's other pictures and templates lies within the loosest threshold that was measured, and where
 somebody else's template lies within the one that keeps strangers from being taken for anybody of the gallery.
 
-NNS1 (third release, loosest FMR 1e-2) on 104 held-out people, celebrities over years, n pictures of one person, the last of them exchanged for a stranger's:
+NNS1 (third release, loosest FMR 1e-2), 104 held-out people, celebrities over years; n pictures of one, the last exchanged for a stranger's, or not:
 
     n                                   2      3      4      5
     stranger's picture found         99.0   98.5   97.5   97.4 %

@@ -216,8 +216,6 @@ def cut(path):
     edited("UPDATE gallery SET format = 1"),
     edited("DELETE FROM gallery"),
     edited("DROP TABLE template"),
-    edited("UPDATE gallery SET identity = 3"),
-    edited("UPDATE gallery SET mac = 'x'"),
     edited("UPDATE template SET sealed = x'00'"),
     edited("UPDATE template SET sealed = zeroblob(64)"),
     edited("UPDATE template SET sealed = 3"),
