@@ -27,7 +27,7 @@ from facelite.face import Threshold
 from facelite.preprocess import Preprocessing
 from facelite.recipe import parse
 
-FORMATS: dict[Decide, tuple[int, int]] = {"squared-l2": (1, 1), "siamese": (2, 0)}
+FORMATS: dict[Decide, tuple[int, int]] = {"squared-l2": (1, 2), "siamese": (2, 1)}
 """Major and minor, by what decides. Another major is refused; a newer minor may add keys at the manifest's top level, which older readers pass
 over. Passing over a head would be to decide by another distance than the thresholds are of: hence a major of its own.
 """
@@ -40,6 +40,9 @@ DETECTOR = "detector.tflite"
 CARD = "model-card.md"
 GOLDEN = "golden.json"
 HEAD = "head.json"
+
+FUSED = (2, 3, 5, 8)
+"""Numbers of templates of a person that are compared as one (``face.fuse``) for which thresholds are measured, where there are people enough."""
 
 MAX_BYTES = 256 * 2**20
 """Largest bundle that is read; NNS1 in float32 is below 40 MB."""
@@ -55,8 +58,9 @@ class Manifest:
     """What a device must know of a bundle.
 
     ``space`` names the embedding space. ``thresholds`` hold for templates and probes of this embedder, one for each FMR, largest FMR
-    first; ``fmr`` is the one used unless another is asked for. ``template_thresholds`` maps the sha256 of another embedder of the same space
-    to thresholds for its templates and this one's probes (since format 1.1). ``decide`` says by which distance, that of squared L2 or of the head
+    first; ``fmr`` is the one used unless another is asked for. ``template_thresholds`` maps other templates to thresholds for them and this
+    embedder's probes: those of another embedder of the same space by its sha256 (since format 1.1), and several of this one's that are compared
+    as one by ``fused_kind`` (since 1.2). ``decide`` says by which distance, that of squared L2 or of the head
     in the file HEAD; all thresholds are of that distance. ``files`` maps every other file to its sha256.
     """
 
@@ -83,6 +87,15 @@ class Manifest:
             if rates != sorted(set(rates), reverse=True) or self.fmr not in rates:
                 raise ValueError(f"expected thresholds of falling FMR, one of them for {self.fmr:g}, got {_rates(thresholds) or 'none'}")
 
+    @property
+    def fused(self) -> tuple[int, ...]:
+        """How many templates of a person may be compared as one, 1 and all numbers for which thresholds were measured."""
+        return (1, *(number for number in FUSED if fused_kind(number) in self.template_thresholds))
+
+    def kind(self, number: int, /) -> str:
+        """The kind, a key of ``template_thresholds`` or none, by whose thresholds ``number`` templates are judged that are compared as one."""
+        return fused_kind(min(one for one in self.fused if one >= number))
+
     def threshold(self, fmr: float | None = None, /) -> Threshold:
         """The threshold measured at ``fmr`` (None: the bundle's default). Raises UnsupportedRate."""
         wanted = self.fmr if fmr is None else fmr
@@ -91,13 +104,14 @@ class Manifest:
                 return threshold
         raise UnsupportedRate(f"expected an FMR out of {_rates(self.thresholds)}, which were measured, got {wanted:g}; choose one of them")
 
-    def threshold_for_gallery(self, templates: int, fpir: float, /, *, artefacts: Collection[str] = ()) -> Threshold:
+    def threshold_for_gallery(self, templates: int, fpir: float, /, *, kinds: Collection[str] = ()) -> Threshold:
         """The threshold at which a stranger is taken for somebody of a gallery of ``templates`` at a rate of at most ``fpir``.
 
-        FPIR = 1 - (1 - FMR)^N for N comparisons. ``artefacts`` are the embedders that made the templates (none: this one); where they are
-        several, the strictest of their thresholds. Raises UnsupportedRate when no FMR that small was measured.
+        FPIR = 1 - (1 - FMR)^N for N comparisons; templates that are compared as one count as one. ``kinds`` are keys of ``template_thresholds``,
+        anything else means a template of this embedder (none: so do all); where they are several, the strictest of their thresholds. Raises
+        UnsupportedRate when no FMR that small was measured.
         """
-        templates, tables = max(templates, 1), self._tables(artefacts)
+        templates, tables = max(templates, 1), self._tables(kinds)
         if found := _strictest(tables, templates, fpir):
             return found
         smallest = _smallest(tables)
@@ -108,26 +122,32 @@ class Manifest:
             + (f"ask for --fmr {float(least):g} or more, or enrol fewer" if least < 1 else "enrol fewer")
         )
 
-    def threshold_for_subject(self, templates: int, fmr: float | None = None, /, *, artefacts: Collection[str] = ()) -> Threshold:
+    def threshold_for_subject(self, templates: int, fmr: float | None = None, /, *, kinds: Collection[str] = (), fused: int = 1) -> Threshold:
         """The threshold at which another person matches one of a subject's ``templates`` at a rate of at most ``fmr``, one of those measured.
 
-        None: the bundle's default; ``artefacts`` as above. Raises UnsupportedRate, with the rates and the templates that would do.
+        None: the bundle's default; ``templates`` and ``kinds`` as above. Raises UnsupportedRate, with the rates and the photographs that would
+        do where up to ``fused`` of them are compared as one.
         """
-        wanted, tables = self.threshold(fmr).fmr, self._tables(artefacts)
+        wanted, tables = self.threshold(fmr).fmr, self._tables(kinds)
         if found := _strictest(tables, templates, wanted):
             return found
-        most = int(log1p(-wanted) / log1p(-_smallest(tables)) * (1 + _ROUNDING))
+        most = int(log1p(-wanted) / log1p(-_smallest(tables)) * (1 + _ROUNDING)) * fused
         usable = [threshold.fmr for threshold in self.thresholds if _strictest(tables, templates, threshold.fmr)]
         remedies = [f"ask for --fmr {usable[-1]:g}"] if usable else []
         remedies += [f"enrol {'one photograph' if most == 1 else f'{most} photographs'} only"] if most else []
         raise UnsupportedRate(
             f"expected at most {most} template(s) of a subject for an FMR of {wanted:g} where {_rates(self.thresholds)} were measured, "
-            f"got {templates}; {', or '.join(remedies) or 'enrol anew with this bundle'}"
+            f"got {f'{templates} of up to {fused} each' if fused > 1 else templates}; {', or '.join(remedies) or 'enrol anew with this bundle'}"
         )
 
-    def _tables(self, artefacts: Collection[str]) -> list[tuple[Threshold, ...]]:
-        """The thresholds for the templates of each of ``artefacts``."""
-        return [self.template_thresholds.get(artefact, self.thresholds) for artefact in sorted(artefacts)] or [self.thresholds]
+    def _tables(self, kinds: Collection[str]) -> list[tuple[Threshold, ...]]:
+        """The thresholds for templates of each of ``kinds``."""
+        return [self.template_thresholds.get(kind, self.thresholds) for kind in sorted(kinds)] or [self.thresholds]
+
+
+def fused_kind(number: int, /) -> str:
+    """The key in ``template_thresholds`` of so many templates that are compared as one; no key for one."""
+    return f"fused {number}" if number > 1 else ""
 
 
 def _strictest(tables: Sequence[Sequence[Threshold]], templates: int, rate: float) -> Threshold | None:

@@ -7,6 +7,7 @@ same range: see ``facelite.distance``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -96,6 +97,26 @@ class Embedding:
         return float(np.sum((self.vector - other.vector) ** 2))
 
 
+def fuse(vectors: Floats, /) -> Floats:
+    """What several templates (..., k, d) of one person are compared as: their mean, of unit length, (..., d).
+
+    NNS1 on 94 held-out people, VAL at FMR 1e-3 / 1e-4 with 2, 3 and 5 templates a person: 85.4 / 71.1, 89.5 / 79.7, 91.9 / 83.0 %;
+    by the nearest of the templates 83.9 / 69.1, 87.3 / 75.0, 89.2 / 75.5 %; by the mean distance 82.3 / 67.9, 86.1 / 74.2, 88.9 / 78.7 %.
+    """
+    means = vectors.mean(axis=-2)
+    fused: Floats = means / np.maximum(np.linalg.norm(means, axis=-1, keepdims=True), 1e-9).astype(np.float32)
+    return fused
+
+
+def fuse_groups(vectors: Floats, most: int, /) -> tuple[Floats, list[int]]:
+    """The templates (n, d) of one person fused in as few groups of up to ``most`` as can be (m, d), and how many are behind each.
+
+    The groups follow each other; the first may be larger by one.
+    """
+    groups = np.array_split(vectors, math.ceil(len(vectors) / most))
+    return np.stack([fuse(group) for group in groups]), [len(group) for group in groups]
+
+
 NOTHING = -1e-3
 """Least distance of a threshold: below zero, one that nothing matches, is what calibration finds where even equal vectors are too many."""
 
@@ -142,8 +163,8 @@ class Outcome(StrEnum):
 class Decision:
     """An outcome with its evidence. ``subject`` and ``distance`` are None where nothing was compared.
 
-    ``threshold`` carries the rates of one comparison. ``fpir`` is the rate asked for the whole answer, over all ``templates`` that the
-    picture was compared with; None for two pictures, where the two are one.
+    ``threshold`` carries the rates of one comparison. ``fpir`` is the rate asked for the whole answer, over all ``comparisons`` with the
+    ``templates``, which may be compared several as one; None for two pictures, where the two rates are one.
     """
 
     outcome: Outcome
@@ -152,6 +173,7 @@ class Decision:
     distance: float | None = None
     detail: str = ""
     templates: int = 1
+    comparisons: int = 1
     fpir: float | None = None
 
     @property

@@ -360,19 +360,33 @@ def distance(head, a, b):
 # 13, 14: threshold and decision
 
 
-def threshold(manifest, question="pictures", rate=None, templates=1, artefacts=()):
+def fuse(measured, templates):
+    """What probes are compared with of one subject, and the kind of each."""
+    most = max([1, *measured])
+    groups = math.ceil(len(templates) / most)
+    least, larger = divmod(len(templates), groups)
+    vectors, kinds, at = [], [], 0
+    for i in range(groups):
+        size = least + (i < larger)
+        vectors.append(unit(np.mean(templates[at : at + size], axis=0)))
+        kinds.append(f"fused {min(one for one in measured if one >= size)}" if size > 1 else "")
+        at += size
+    return vectors, kinds
+
+
+def threshold(manifest, question="pictures", rate=None, templates=1, kinds=()):
     """The threshold, a table as in the manifest."""
     if question == "gallery":
-        return strictest(manifest, max(templates, 1), 0.01 if rate is None else rate, artefacts)
+        return strictest(manifest, max(templates, 1), 0.01 if rate is None else rate, kinds)
     wanted = manifest["fmr"] if rate is None else rate
     same = [one for one in manifest["thresholds"] if abs(one["fmr"] - wanted) <= 1e-9 + 1e-6 * wanted]
     refuse(same, "a rate that was not measured")
-    return same[0] if question == "pictures" else strictest(manifest, templates, same[0]["fmr"], artefacts)
+    return same[0] if question == "pictures" else strictest(manifest, templates, same[0]["fmr"], kinds)
 
 
-def strictest(manifest, templates, rate, artefacts):
+def strictest(manifest, templates, rate, kinds):
     wanted = 1 - (1 - rate) ** (1 / templates)
-    tables = [manifest["template_thresholds"].get(one, manifest["thresholds"]) for one in artefacts] or [manifest["thresholds"]]
+    tables = [manifest["template_thresholds"].get(one, manifest["thresholds"]) for one in kinds] or [manifest["thresholds"]]
     fitting = [next((one for one in table if one["fmr"] <= wanted * (1 + 1e-6)), None) for table in tables]
     refuse(all(fitting), "no FMR as small was measured")
     return min(fitting, key=lambda one: one["distance"])
@@ -433,13 +447,20 @@ class Port:
         refuse(rows, "nobody of that name")
         artefacts = {row[2] for row in gallery}
         refuse(artefacts <= {self.artefact, *self.manifest["template_thresholds"]}, "templates of another embedder")
-        limit = threshold(self.manifest, "gallery" if subject is None else "subject", rate, len(rows), artefacts)["distance"]
+        measured = [number for number in (2, 3, 5, 8) if f"fused {number}" in self.manifest["template_thresholds"]]
+        if measured and artefacts == {self.artefact}:
+            parts = [(name, fuse(measured, [row[1] for row in rows if row[0] == name])) for name in dict.fromkeys(row[0] for row in rows)]
+            compared = [(name, vector) for name, (vectors, _) in parts for vector in vectors]
+            kinds = {kind for _, (_, kinds) in parts for kind in kinds}
+        else:
+            compared, kinds = [row[:2] for row in rows], artefacts
+        limit = threshold(self.manifest, "gallery" if subject is None else "subject", rate, len(compared), kinds)["distance"]
         outcome, vector = self.look(frame, rule)
         if outcome:
             return outcome, None, None
-        distances = [distance(self.head, vector, row[1]) for row in rows]
-        best = min(range(len(rows)), key=distances.__getitem__)
-        return decide(None, None, distances[best], limit), rows[best][0], distances[best]
+        distances = [distance(self.head, vector, other) for _, other in compared]
+        best = min(range(len(compared)), key=distances.__getitem__)
+        return decide(None, None, distances[best], limit), compared[best][0], distances[best]
 
     def self_test(self, goldens):
         """15"""
@@ -575,8 +596,13 @@ def matrix_stage(port, landmarks, height, width):
     return {"template": points, "matrix": matrix, "aligned": np.array(landmarks) @ matrix[:, :2].T + matrix[:, 2]}
 
 
-def threshold_stage(port, question, rate, templates, artefacts, **manifest):
-    found = threshold(manifest, question, rate, templates, artefacts)
+def fuse_stage(port, measured, templates):
+    vectors, kinds = fuse(measured, templates)
+    return {"vectors": np.array(vectors), "kinds": kinds}
+
+
+def threshold_stage(port, question, rate, templates, kinds, **manifest):
+    found = threshold(manifest, question, rate, templates, kinds)
     return {"fmr": found["fmr"], "distance": found["distance"]}
 
 
@@ -594,6 +620,7 @@ STAGES = {
     "embedding": lambda port, pixels: {"vector": port.embed(pixels)},
     "unit": lambda port, values: {"vector": unit(values)},
     "distance": lambda port, **given: {"distance": distance(**given)},
+    "fuse": fuse_stage,
     "threshold": threshold_stage,
     "decision": lambda port, first, second, distance, threshold: {"outcome": decide(first, second, distance, threshold)},
     "verify": lambda port, **given: dict(zip(("outcome", "distance"), port.verify(**given), strict=True)),

@@ -373,21 +373,21 @@ def shifted(by, *rates):
 def test_the_threshold_is_that_of_the_templates_embedder_and_the_strictest_of_several():
     chosen = manifest(template_thresholds={OTHER: shifted(-0.2, *RATES), THIRD: shifted(0.3, 1e-2, 1e-3)})
     own = chosen.threshold_for_gallery(5, 0.01)
-    other, third = (chosen.threshold_for_gallery(5, 0.01, artefacts=[artefact]) for artefact in (OTHER, THIRD))
-    assert chosen.threshold_for_gallery(5, 0.01, artefacts=["own"]) == own
+    other, third = (chosen.threshold_for_gallery(5, 0.01, kinds=[artefact]) for artefact in (OTHER, THIRD))
+    assert chosen.threshold_for_gallery(5, 0.01, kinds=["own"]) == own
     assert other.distance == own.distance - 0.2
     assert third.distance == own.distance + 0.3
     for artefacts, strictest in (({"own", OTHER}, other), ({OTHER, THIRD}, other), (("own", THIRD), own), ([THIRD, OTHER, "own"], other)):
-        assert chosen.threshold_for_gallery(5, 0.01, artefacts=artefacts) == strictest
+        assert chosen.threshold_for_gallery(5, 0.01, kinds=artefacts) == strictest
     assert chosen.threshold(1e-3) == manifest().threshold(1e-3)  # 1:1 of two pictures knows no templates
 
 
 def test_a_rate_that_was_not_measured_for_one_of_the_embedders_is_refused():
     chosen = manifest(template_thresholds={OTHER: shifted(-0.2, *RATES), THIRD: shifted(0.3, 1e-2, 1e-3)})
-    assert chosen.threshold_for_gallery(50, 0.01, artefacts=[OTHER]).fmr == 1e-4
+    assert chosen.threshold_for_gallery(50, 0.01, kinds=[OTHER]).fmr == 1e-4
     for artefacts in ([THIRD], [THIRD, OTHER]):
         with pytest.raises(UnsupportedRate, match=r"got 0\.001 as the smallest that was measured; ask for --fmr 0\.049 or more"):
-            chosen.threshold_for_gallery(50, 0.01, artefacts=artefacts)
+            chosen.threshold_for_gallery(50, 0.01, kinds=artefacts)
 
 
 def test_a_gallery_for_which_no_rate_below_one_would_do_can_only_shrink():

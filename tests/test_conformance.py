@@ -22,7 +22,7 @@ from facelite.distance import SQUARED_L2, Siamese, pack_head, scaled
 from facelite.errors import FaceliteError
 from facelite.export.conformance import write_vectors
 from facelite.export.conformance.decision import APART
-from facelite.face import Detection, Embedding, FaceCrop, Outcome, Threshold
+from facelite.face import Detection, Embedding, FaceCrop, Outcome, Threshold, fuse_groups
 from facelite.gallery import Gallery
 from facelite.preprocess import TEMPLATE_112, Preprocessing, sample, similarity, template, to_input
 from facelite.runtime.choice import choose
@@ -99,7 +99,7 @@ def near(got, expected, tolerance):
 
 
 NAMES = ("view", "decode", "faces", "detect", "upright", "choose", "matrix", "crop",
-         "quality", "input", "embedding", "unit", "distance", "threshold", "decision", "verify")  # fmt: skip
+         "quality", "input", "embedding", "unit", "distance", "fuse", "threshold", "decision", "verify")  # fmt: skip
 
 
 def test_the_files_are_small_whole_and_say_what_is_in_them(written, bundle, stages):
@@ -341,7 +341,13 @@ def own_distance(verifier, head, a, b):
     return {"distance": float(decides.pairs(np.float32(a), np.float32(b)))}
 
 
-def own_threshold(verifier, thresholds, template_thresholds, fmr, question, rate, templates, artefacts):
+def own_fuse(verifier, measured, templates):
+    manifest = replace(verifier.manifest, template_thresholds={f"fused {one}": verifier.manifest.thresholds for one in measured})
+    vectors, sizes = fuse_groups(np.float32(templates), max(manifest.fused))
+    return {"vectors": vectors, "kinds": [manifest.kind(size) for size in sizes]}
+
+
+def own_threshold(verifier, thresholds, template_thresholds, fmr, question, rate, templates, kinds):
     def measured(table):
         return tuple(Threshold(one["distance"], one["fmr"], one["fmr"], 0.1, 9, 9, 9) for one in table)
 
@@ -349,8 +355,8 @@ def own_threshold(verifier, thresholds, template_thresholds, fmr, question, rate
     manifest = replace(verifier.manifest, thresholds=measured(thresholds), template_thresholds=others, fmr=fmr)
     asked = {
         "pictures": lambda: manifest.threshold(rate),
-        "subject": lambda: manifest.threshold_for_subject(templates, rate, artefacts=artefacts),
-        "gallery": lambda: manifest.threshold_for_gallery(templates, rate, artefacts=artefacts),
+        "subject": lambda: manifest.threshold_for_subject(templates, rate, kinds=kinds),
+        "gallery": lambda: manifest.threshold_for_gallery(templates, rate, kinds=kinds),
     }
     found = asked[question]()
     return {"fmr": found.fmr, "distance": found.distance}
@@ -392,6 +398,7 @@ OWN = {
     "embedding": lambda verifier, pixels: {"vector": verifier.embedder.embed(FaceCrop(pixels, TEMPLATE_112)).vector},
     "unit": lambda _, values: {"vector": Embedding(np.array(values, np.float32), "any").vector},
     "distance": own_distance,
+    "fuse": own_fuse,
     "threshold": own_threshold,
     "decision": own_decision,
     "verify": own_verify,
@@ -511,6 +518,9 @@ FAULTS = (
     ("distance", "the other form", "distance", lambda port, old: lambda head, a, b: old(head and {**head, "form": "absolute"}, a, b)),
     ("distance", "no head", "distance", lambda port, old: lambda head, a, b: old(None, a, b)),
     ("distance", "squares in a head", "distance", lambda port, old: lambda head, a, b: old(head, *(np.square([a, b]) if head else (a, b)))),
+    ("fuse", "any length", "unit", lambda port, old: np.asarray),
+    ("fuse", "all in one group", "fuse", lambda port, old: lambda measured, templates: old([*measured, 9], templates)),
+    ("fuse", "full groups first", "divmod", lambda port, old: lambda n, groups: (-(-n // groups), 0)),
     ("threshold", "whatever the number", "strictest", lambda port, old: lambda manifest, templates, *rest: old(manifest, 1, *rest)),
     ("threshold", "own thresholds for all", "strictest", lambda port, old: lambda *given: old(*given[:3], ())),
     ("threshold", "the next rate", "threshold", lambda port, old: lambda *given: old(*given[:2], {5e-3: 1e-3}.get(given[2], given[2]), *given[3:])),
@@ -530,5 +540,5 @@ FAULTS = (
 def test_a_port_with_a_fault_fails_at_its_stage(port, device, stages, monkeypatch, stage, name, make):
     *owner, name = name.split(".")
     owner = getattr(port, owner[0]) if owner else port
-    monkeypatch.setattr(owner, name, make(port, getattr(owner, name)))
+    monkeypatch.setattr(owner, name, make(port, getattr(owner, name, None)), raising=name != "divmod")
     assert failures(stages[stage], lambda given: port.answer(device, stage, given)) != []

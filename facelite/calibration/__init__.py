@@ -3,7 +3,7 @@
 from facelite.calibration.bootstrap import RULE_OF_THREE, Interval, differences, draw_people, intervals, middle, widened
 from facelite.calibration.comparisons import BEYOND, STEPS, Comparisons, compare_all, compare_list, count_people_pairs, on_grid
 from facelite.calibration.rates import Rates, rates
-from facelite.calibration.thresholds import FMRS, calibrate, check_supported, supported, supported_fmrs
+from facelite.calibration.thresholds import FMRS, calibrate, calibrate_fused, check_supported, supported, supported_fmrs
 
 __all__ = [
     "BEYOND",
@@ -14,6 +14,7 @@ __all__ = [
     "Interval",
     "Rates",
     "calibrate",
+    "calibrate_fused",
     "check_supported",
     "compare_all",
     "compare_list",

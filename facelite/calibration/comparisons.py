@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facelite.distance import SQUARED_L2, Distance
-from facelite.face import Floats
+from facelite.face import Floats, fuse
 
 Integers = NDArray[np.signedinteger]
 
@@ -70,6 +70,7 @@ def compare_all(
     *,
     numbering: Integers | None = None,
     probes: Floats | None = None,
+    fused: int = 1,
     distance: Distance = SQUARED_L2,
     seed: int = 0,
 ) -> Comparisons:
@@ -78,13 +79,23 @@ def compare_all(
     Where ``numbering`` (n,) is given, two people are impostors only inside one numbering: one person may stand in two data sets
     under two names. ``probes`` (n, d) are the same pictures as another embedder sees them: then ``vectors`` are templates, and each is
     compared with all probes but its own picture's. A zero vector makes a genuine comparison BEYOND, and no impostor one.
+
+    ``fused``: a template is what ``face.fuse`` makes of so many pictures of a person that follow each other, the first behind the last, and is
+    compared with all pictures but those; who has no more pictures with a face than that enrols nothing, and is an impostor only.
     """
     numbering = np.zeros_like(subjects) if numbering is None else numbering
     names, person = np.unique(np.stack([numbering, subjects]), axis=1, return_inverse=True)
     order = np.argsort(person.reshape(-1), kind="stable")  # by numbering, then by person
     person, vectors = person.reshape(-1)[order].astype(np.int32), vectors[order]
-    blocks = _Blocks(vectors, vectors if probes is None else probes[order], person, numbering[order], distance, symmetric=probes is None)
-    seen = np.unique(person[blocks.found])
+    if fused > 1 and probes is not None:
+        raise ValueError("expected templates of one embedder where they are fused, got probes of another")
+    probes = vectors if probes is None else probes[order]
+    place, size = _places(person, np.asarray(probes.any(1)))
+    templates = _fused(vectors, place, size, fused) if fused > 1 else vectors
+    symmetric = fused == 1 and templates is probes
+    blocks = _Blocks(templates, probes, person, numbering[order], place, size, fused, distance, symmetric=symmetric)
+    seen, enrolled = np.unique(person[blocks.seen]), np.unique(person[blocks.enrolled])
+    people_pairs = count_people_pairs(names[0][seen]) - count_people_pairs(names[0][np.setdiff1d(seen, enrolled)])
     genuine: list[Integers] = [np.zeros(0, np.int32)]
     genuine_person: list[Integers] = [np.zeros(0, np.int32)]
     impostor = np.zeros(BEYOND + 1, np.int64)
@@ -98,8 +109,26 @@ def compare_all(
         impostor,
         *_sample(blocks, impostor, np.random.default_rng(seed)),
         people=names.shape[1],
-        people_pairs=count_people_pairs(names[0][seen]),
+        people_pairs=people_pairs,
     )
+
+
+def _places(person: Integers, found: NDArray[np.bool_]) -> tuple[Integers, Integers]:
+    """Of each picture (n,), sorted by ``person``: its place among the person's pictures with a face, and how many of these there are."""
+    count = np.bincount(person, weights=found).astype(np.int64)
+    start = np.cumsum(count) - count
+    return np.cumsum(found) - 1 - start[person], count[person]
+
+
+def _fused(vectors: Floats, place: Integers, size: Integers, number: int) -> Floats:
+    """At each picture with a face (n, d) the template of it and those that follow; zero where there are not enough for that and a probe."""
+    found = np.flatnonzero(vectors.any(1))
+    kept = found[size[found] > number]
+    first = np.searchsorted(found, kept) - place[kept]  # the person's first, among those found
+    following = (place[kept, None] + np.arange(number)) % size[kept, None]
+    templates = np.zeros_like(vectors)
+    templates[kept] = fuse(vectors[found[first[:, None] + following]])
+    return templates
 
 
 def compare_list(distances: Floats, same: NDArray[np.bool_], people: Integers, /) -> Comparisons:
@@ -131,16 +160,24 @@ class _Blocks:
     probes: Floats
     person: Integers
     numbering: Integers
+    place: Integers
+    size: Integers
+    fused: int
     distance: Distance
     symmetric: bool
 
     @property
-    def found(self) -> NDArray[np.bool_]:
-        """Which pictures (n,) show a face to both embedders."""
+    def enrolled(self) -> NDArray[np.bool_]:
+        """Which templates (n,) there are."""
         return np.asarray(self.templates.any(1) & self.probes.any(1))
 
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which pictures (n,) show a face to whoever looks at them as probes."""
+        return np.asarray(self.probes.any(1)) if self.fused > 1 else self.enrolled
+
     def __iter__(self) -> Iterator[tuple[slice, slice, Integers, NDArray[np.bool_], NDArray[np.bool_]]]:
-        found, places = self.found, np.arange(len(self.person))
+        enrolled, seen, places = self.enrolled, self.seen, np.arange(len(self.person))
         for start in range(0, len(places), ROWS):
             rows = slice(start, min(start + ROWS, len(places)))
             first = np.searchsorted(self.numbering, self.numbering[rows.start])
@@ -149,7 +186,10 @@ class _Blocks:
             wanted = places[None, columns] > places[rows, None] if self.symmetric else places[None, columns] != places[rows, None]
             wanted &= self.numbering[None, columns] == self.numbering[rows, None]
             same = self.person[None, columns] == self.person[rows, None]
-            compared = found[None, columns] & found[rows, None]
+            if self.fused > 1:
+                behind = (self.place[None, columns] - self.place[rows, None]) % np.maximum(self.size[rows, None], 1)
+                wanted &= enrolled[rows, None] & ~(same & seen[None, columns] & (behind < self.fused))
+            compared = seen[None, columns] & enrolled[rows, None]
             grid = on_grid(self.distance.table(self.templates[rows], self.probes[columns]))
             grid[~compared] = BEYOND
             yield rows, columns, grid, wanted & same, wanted & ~same & compared

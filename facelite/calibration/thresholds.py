@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -43,6 +43,21 @@ def calibrate(comparisons: Comparisons, fmrs: Sequence[float], /) -> list[Thresh
         )
         for fmr, distance, interval in zip(fmrs, distances, found, strict=True)
     ]
+
+
+def calibrate_fused(compare: Callable[[int], Comparisons], numbers: Sequence[int], fmrs: Sequence[float], /) -> dict[int, list[Threshold]]:
+    """Thresholds for each of the ``numbers`` of templates that are compared as one: ``compare`` gives the comparisons with so many.
+
+    Those of ``fmrs`` that are supported, if the first of them is; numbers for which nobody has pictures enough, or too few people do, are left out.
+    """
+    found = {}
+    for number in numbers:
+        comparisons = compare(number)
+        if not len(comparisons.genuine):
+            break  # nobody has more pictures for the next number
+        if rates := [fmr for fmr in fmrs if supported(fmr, comparisons.people_pairs)]:
+            found[number] = calibrate(comparisons, rates)
+    return found
 
 
 def _last_match(measured: Rates, fmr: float) -> int:

@@ -48,7 +48,7 @@ def calibrate(
     An FMR that so few people cannot support is refused. MODEL itself is never changed.
     """
     from facelite.atomic import write_atomically
-    from facelite.bundle import open_bundle
+    from facelite.bundle import FUSED, fused_kind, open_bundle
     from facelite.cli.models import check_one_space, open_model
     from facelite.evaluation.cache import default_folder
     from facelite.evaluation.calibrate import add_strangers, calibrate_model, recalibrated
@@ -70,7 +70,7 @@ def calibrate(
     default = default_fmr or (bundle.manifest.fmr if bundle else None)
     if out and bundle:
         write_atomically(Path(out), recalibrated(bundle, found, fmr=default_fmr))
-        if bundle.manifest.template_thresholds and not templates:
+        if not templates and set(bundle.manifest.template_thresholds) - {fused_kind(number) for number in FUSED}:
             warn("the thresholds for templates of other bundles are left out: measure them again, --templates")
     wrote = [f"wrote {out}, default FMR {default:g}"] if out and default else []
     show({"model": model, **asdict(found), "out": out, "default_fmr": default if out else None}, as_json, [*calibration_lines(found), *wrote])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from facelite.bundle import find_bundle, open_bundle
+from facelite.bundle import find_bundle, fused_kind, open_bundle
 from facelite.cli.output import bar, bundle_option, face_option, gallery_option, json_option, keyring_option, show, threads_option, warn
 from facelite.cli.rows import Row, decision_row, enrolment_row, look_row, rows_of, show_rows
 from facelite.errors import InputError, UnsupportedRate
@@ -104,7 +104,7 @@ def enrol(
     """Enrol SUBJECT from PICTURES, or everybody in --folder. A subject is enrolled from all its pictures or not at all.
 
     A picture is refused that is like none of the subject's others, or like somebody else who is enrolled. One that is already enrolled is
-    not added again. Each template of a subject tightens its threshold; where the bundle's rates allow no more, enrol says so. The first
+    not added again. A subject's templates are compared as one; where they become more than the bundle's rates allow, enrol says so. The first
     enrolment makes the gallery, which is encrypted, and its key.
     """
     if (folder is None) == (subject is None) or (folder is None and not pictures):
@@ -175,6 +175,12 @@ def inspect(bundle: str, as_json: bool) -> None:
         *[
             f"{t.fmr:10g}  {t.distance:10.4f}  {t.fmr_upper:12.2g}  {t.fnmr:8.4f}{'  (default)' if t.fmr == manifest.fmr else ''}"
             for t in manifest.thresholds
+        ],
+        *[
+            f"{number} templates compared as one: {threshold.distance:.4f} at FMR {threshold.fmr:g}, FNMR {threshold.fnmr:.4f}"
+            for number in manifest.fused[1:]
+            for threshold in manifest.template_thresholds[fused_kind(number)]
+            if threshold.fmr == manifest.fmr
         ],
         *[f"{name}: {len(data):,} bytes" for name, data in opened.files.items()],
         *[f"licence of the {what}: {licence}" for what, licence in manifest.licences.items()],

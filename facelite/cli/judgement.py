@@ -131,6 +131,9 @@ def calibration_lines(found: Calibration) -> Iterator[str]:
             f"FMR {one.fmr:g}: distance {one.distance:.4f}, FMR at most {one.fmr_upper:.2g}, FNMR {percent(one.fnmr)} "
             f"({one.genuine_pairs:,} genuine, {one.impostor_pairs:,} impostor pairs, {one.people_pairs:,} pairs of people)"
         )
+    for kind, thresholds in found.fused.items():
+        rates = "; ".join(f"FMR {one.fmr:g}: distance {one.distance:.4f}, FNMR {percent(one.fnmr)}" for one in thresholds)
+        yield f"{kind.removeprefix('fused ')} templates compared as one: {rates}"
     for slices in found.strangers:
         overall = percent(slices.slices[0].fmr)
         groups = "the worst of the large enough groups:" if slices.worst_fmr else "no group is large enough for a statement"

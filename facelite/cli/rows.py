@@ -64,6 +64,7 @@ def decision_row(decision: Decision, /) -> Row:
         "distance": decision.distance,
         "threshold": asdict(threshold),
         "templates": decision.templates,
+        "comparisons": decision.comparisons,
         "fpir": decision.fpir,
         "detail": decision.detail,
     }
@@ -73,7 +74,7 @@ def decision_row(decision: Decision, /) -> Row:
     line = f"{decision.outcome.value}{who}: distance {decision.distance:.3f}, threshold {threshold.distance:.3f}"
     rates = f"{threshold.fmr:g}, at most {threshold.fmr_upper:.2g}"
     if decision.fpir is not None:
-        rates = f"{decision.fpir:g} asked for over {decision.templates} template(s), for each {rates}"
+        rates = f"{decision.fpir:g} asked for over {decision.comparisons} comparison(s) with {decision.templates} template(s), for each {rates}"
     return Row(values, f"{line} (false matches: {rates})", ACCEPTED if decision.accepted else REJECTED)
 
 

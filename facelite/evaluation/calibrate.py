@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from facelite import __version__
-from facelite.bundle import CARD, Bundle, pack_bundle
-from facelite.calibration import FMRS, calibrate, supported_fmrs
+from facelite.bundle import CARD, FUSED, Bundle, fused_kind, pack_bundle
+from facelite.calibration import FMRS, calibrate, calibrate_fused, supported_fmrs
 from facelite.distance import Decide
 from facelite.errors import InputError, UnsupportedRate
 from facelite.evaluation.embed import embed_pictures
@@ -25,8 +25,10 @@ Progress = Callable[[str, int, int], None]
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """``thresholds`` of probes of the embedder ``artefact`` and templates of ``templates`` (sha256 both), largest FMR first.
-    ``strangers``: at each threshold, how often strangers match whom sex, age and group make more alike than chance does. ``decide`` says of
-    which distance they are: the one by which the bundle of the probes decides.
+
+    ``fused``: those for several of its own templates that are compared as one, by ``bundle.fused_kind``. ``strangers``: at each threshold, how
+    often strangers match whom sex, age and group make more alike than chance does. ``decide`` says of which distance they are: the one by which
+    the bundle of the probes decides.
     """
 
     artefact: str
@@ -35,6 +37,7 @@ class Calibration:
     failed_to_detect: int
     people: int
     thresholds: tuple[Threshold, ...]
+    fused: dict[str, tuple[Threshold, ...]] = field(default_factory=dict)
     strangers: list[Slices] = field(default_factory=list)
     decide: Decide = "squared-l2"
 
@@ -69,6 +72,9 @@ def calibrate_model(
     artefacts = [one.make().artefact for one in models]
     comparisons = people.comparisons(embedded[-1], probes=embedded[0] if templates else None, distance=model.distance)
     wanted = sorted(set(fmrs), reverse=True) or supported_fmrs(comparisons.people_pairs) or FMRS[:1]
+    fused = {}
+    if not templates:
+        fused = calibrate_fused(lambda number: people.comparisons(embedded[0], fused=number, distance=model.distance), FUSED, wanted)
     return Calibration(
         artefact=artefacts[0],
         templates=artefacts[-1],
@@ -76,6 +82,7 @@ def calibrate_model(
         failed_to_detect=int((~embedded[0].found).sum()),
         people=comparisons.people,
         thresholds=tuple(calibrate(comparisons, wanted)),
+        fused={fused_kind(number): tuple(found) for number, found in fused.items()},
         decide=model.distance.name,
     )
 
@@ -128,6 +135,7 @@ def recalibrated(bundle: Bundle, calibration: Calibration, /, *, fmr: float | No
     others = {} if own else {**manifest.template_thresholds, calibration.templates: calibration.thresholds}
     measured = [{threshold.fmr for threshold in table} for table in (thresholds, *others.values())]
     default = manifest.fmr if fmr is None else fmr
+    others |= {kind: table for kind, table in calibration.fused.items() if default in [threshold.fmr for threshold in table]}
     for rates in measured:
         if default not in rates:
             raise UnsupportedRate(

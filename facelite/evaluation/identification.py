@@ -1,6 +1,6 @@
 """Open-set identification 1:N: how often mates are missed and strangers are taken for somebody, as the gallery grows.
 
-Mates are enrolled, strangers never are. A person's distance is that of the nearest template, as on the device (Verifier.identify).
+Mates are enrolled, strangers never are. A person's templates are compared as one (``face.fuse``), as on the device (Verifier.identify).
 Terms of ISO/IEC 19795-1 and of NIST's FRVT 1:N (Grother, Ngan and Hanaoka 2019, NISTIR 8271), for a list of one candidate:
 FPIR is the share of strangers' searches in which anybody is at or below the threshold; FNIR is the share of mates' searches in which
 the mate is beyond the threshold or not first. A tie is not first: an embedder that maps all faces to one point finds nobody.
@@ -18,7 +18,7 @@ from facelite.calibration import BEYOND, STEPS, Interval, draw_people, middle, o
 from facelite.calibration.bootstrap import DRAWS
 from facelite.distance import SQUARED_L2, Distance
 from facelite.evaluation.roles import Roles, draw_roles
-from facelite.face import Floats
+from facelite.face import Floats, fuse
 
 Integers = NDArray[np.signedinteger]
 Blocks = Iterator[tuple[slice, Floats]]
@@ -39,7 +39,7 @@ BLOCK = 2**22
 
 @dataclass(frozen=True, slots=True)
 class AtFpir:
-    """At the largest threshold of at most the wanted FPIR. ``fpir_predicted`` is 1 - (1 - FMR)^templates, by which the device tightens."""
+    """At the largest threshold of at most the wanted FPIR. ``fpir_predicted`` is 1 - (1 - FMR)^people, by which the device tightens."""
 
     threshold: float
     fpir: float
@@ -136,7 +136,7 @@ class _Searches:
 
 def _judge(vectors: Floats, people: Roles, number: int, sizes: list[int], distance: Distance, seed: int) -> list[GalleryRates]:
     """The rates with ``number`` templates a person, in galleries of each of the ``sizes``."""
-    templates = vectors[people.enrolled[:, :number].T]  # (number, mates, d)
+    templates = fuse(vectors[people.enrolled[:, :number]])  # (mates, d)
     nearest, impostor = _search_strangers(_distances(vectors[people.unmated], templates, distance), people.order, sizes)
     own, rank = _search_mates(_distances(vectors[people.mated], templates, distance), people.mate, people.order, sizes)
     found = []
@@ -147,7 +147,7 @@ def _judge(vectors: Floats, people: Roles, number: int, sizes: list[int], distan
         probe, gallery = np.nonzero(rank[:, :drawn, i])
         ranks, mate = rank[probe, gallery, i], np.unique(people.mate[probe], return_inverse=True)[1]
         searches = _Searches(near[ascending], stranger[ascending], mate, ranks, np.where(ranks == 1, own[probe], BEYOND))
-        found.append(_rates(searches, impostor, size, size * number, seed))
+        found.append(_rates(searches, impostor, size, number, seed))
     return found
 
 
@@ -157,7 +157,7 @@ def _search_strangers(blocks: Blocks, order: Integers, sizes: list[int]) -> tupl
     for _, distances in blocks:
         points = on_grid(distances)
         impostor += np.bincount(points.reshape(-1), minlength=BEYOND + 1)
-        nearest.append(_gathered(np.minimum, points.min(axis=0), order, sizes))
+        nearest.append(_gathered(np.minimum, points, order, sizes))
     return np.concatenate(nearest), impostor
 
 
@@ -165,17 +165,16 @@ def _search_mates(blocks: Blocks, mate: Integers, order: Integers, sizes: list[i
     """The mate's grid point (probes,) and rank (probes, galleries, sizes); rank 0 where the mate is not in the gallery."""
     own, rank = [], []
     for rows, distances in blocks:
-        person = distances.min(axis=0)
-        mine = np.take_along_axis(person, mate[rows, None], axis=1)
+        mine = np.take_along_axis(distances, mate[rows, None], axis=1)
         own.append(on_grid(mine[:, 0]))
-        rank.append(_gathered(np.add, (person <= mine).astype(np.int32), order, sizes))
+        rank.append(_gathered(np.add, (distances <= mine).astype(np.int32), order, sizes))
     place = np.argsort(order, axis=1)[:, mate].T  # (probes, galleries)
     return np.concatenate(own), np.where(place[:, :, None] < sizes, np.concatenate(rank), 0)
 
 
 def _distances(probes: Floats, templates: Floats, distance: Distance) -> Blocks:
-    """Distances (number, rows, mates) of a few rows of ``probes`` at a time."""
-    step = max(1, BLOCK // (templates.shape[0] * templates.shape[1]))
+    """Distances (rows, mates) of a few rows of ``probes`` at a time."""
+    step = max(1, BLOCK // len(templates))
     for start in range(0, len(probes), step):
         rows = slice(start, start + step)
         yield rows, np.clip(distance.table(probes[rows], templates), 0, 4)
@@ -187,7 +186,7 @@ def _gathered(gather: np.ufunc, values: Integers, order: Integers, sizes: list[i
     return np.stack([gather.accumulate(gather.reduceat(values[:, gallery], starts, axis=1), axis=1) for gallery in order], axis=1)
 
 
-def _rates(searches: _Searches, impostor: Integers, people: int, templates: int, seed: int) -> GalleryRates:
+def _rates(searches: _Searches, impostor: Integers, people: int, number: int, seed: int) -> GalleryRates:
     mates, strangers = int(searches.mate.max()) + 1, int(searches.stranger.max()) + 1
     names = [name for name, fpir in FPIRS.items() if supported(fpir, strangers)]
     fpirs = [FPIRS[name] for name in names]
@@ -195,14 +194,14 @@ def _rates(searches: _Searches, impostor: Integers, people: int, templates: int,
     measured = _statistics(searches, fpirs, np.ones(mates, np.int64), once)
     drawn = [_statistics(searches, fpirs, draw_people(mates, rng), draw_people(strangers, rng)) for _ in range(DRAWS)]
     rank_1, *fnir = [widened(one, mates) for one in middle(measured, drawn)]
-    predicted = np.append(1 - (1 - np.cumsum(impostor) / impostor.sum()) ** templates, 0.0)  # 0 at the point -1, which nothing matches
+    predicted = np.append(1 - (1 - np.cumsum(impostor) / impostor.sum()) ** people, 0.0)  # 0 at the point -1, which nothing matches
 
     def at(point: int, missed: Interval) -> AtFpir:
         return AtFpir(point / STEPS, float(np.mean(searches.nearest <= point)), float(predicted[point]), missed)
 
     return GalleryRates(
         people=people,
-        templates=templates,
+        templates=people * number,
         mated_searches=len(searches.rank),
         rank_1=rank_1,
         cmc=[float(np.mean(searches.rank <= rank)) for rank in range(1, min(RANKS, people) + 1)],

@@ -30,14 +30,14 @@ class People:
     person: list[str]
     read: Read
 
-    def comparisons(self, embedded: Embedded, /, *, probes: Embedded | None = None, distance: Distance = SQUARED_L2) -> Comparisons:
+    def comparisons(self, embedded: Embedded, /, *, probes: Embedded | None = None, fused: int = 1, distance: Distance = SQUARED_L2) -> Comparisons:
         """All comparisons of the pictures by ``distance``; ``embedded`` is in the order of ``names``. A picture without a face is rejected by
         its own person.
 
-        ``probes`` are the same pictures by another embedder, which ``embedded`` are templates for.
+        ``probes`` are the same pictures by another embedder, which ``embedded`` are templates for; ``fused``: templates are of so many pictures.
         """
         person, numbering = (np.unique(values, return_inverse=True)[1] for values in (self.person, self.numbering))
-        return compare_all(embedded.vectors, person, numbering=numbering, probes=probes.vectors if probes else None, distance=distance)
+        return compare_all(embedded.vectors, person, numbering=numbering, probes=probes.vectors if probes else None, fused=fused, distance=distance)
 
     def centres(self, embedded: Embedded, /) -> tuple[Floats, list[str]]:
         """The mean unit embedding (people, d) of each person with a face found, and the numbering of each."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from facelite.calibration import calibrate, check_supported, count_people_pairs, supported_fmrs
+from facelite.bundle import FUSED, fused_kind
+from facelite.calibration import calibrate, calibrate_fused, check_supported, count_people_pairs, supported_fmrs
 from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import ExportError, InputError
 from facelite.evaluation.crop import DetectedFace
@@ -47,7 +48,7 @@ Progress = Callable[[str, int, int], None]
 class Rebuilt:
     """A converted embedder; ``parity`` and what it was measured on are None where its thresholds were known and no faces were given.
 
-    ``template_thresholds`` are for its probes and the templates of the embedders (sha256) that the recipe names.
+    ``template_thresholds`` are for its probes and the templates of the embedders (sha256) that the recipe names, or fused templates of its own.
     """
 
     model: bytes
@@ -119,6 +120,8 @@ def rebuild(
         hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1], distance=distance), fmrs))
         for one, other in enrolled
     }
+    fused = calibrate_fused(lambda number: held_out.comparisons(embedded[1], fused=number, distance=distance), FUSED, fmrs)
+    crossed |= {fused_kind(number): tuple(found) for number, found in fused.items() if recipe.fmr in [one.fmr for one in found]}
     return Rebuilt(model, thresholds, crossed, layers, parity, compared)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facelite.atomic import write_atomically
+from facelite.bundle import FUSED, fused_kind
 from facelite.distance import SQUARED_L2, Distance, Siamese, pack_head
 from facelite.errors import InputError, RecipeError
 from facelite.export.recipe import Recipe
@@ -31,7 +32,8 @@ Thresholds = tuple[Threshold, ...]
 def known_thresholds(
     recipe: Recipe, folder: Path, model: bytes, distance: Distance = SQUARED_L2, /
 ) -> tuple[Thresholds, dict[str, Thresholds]] | None:
-    """The thresholds that were measured on exactly this embedder and distance, its own and for each of the recipe's ``templates`` by their sha256.
+    """The thresholds that were measured on exactly this embedder and distance, its own, for each of the recipe's ``templates`` by their sha256, and
+    for those fused templates that were measured.
 
     None where one is missing. Raises InputError.
     """
@@ -40,14 +42,15 @@ def known_thresholds(
         return None
     table, artefact = _read_table(path), _sha256(model)
     foreign = [_sha256(read_named(folder / name)) for name in recipe.templates]
-    keys = [_key(artefact, one, distance) for one in ("", *foreign)]
+    kinds = ["", *foreign, *(kind for number in FUSED if _key(artefact, kind := fused_kind(number), distance) in table)]
+    keys = [_key(artefact, one, distance) for one in kinds]
     if not all(key in table for key in keys):
         return None
     try:
         own, *crossed = (tuple(sorted((parse(row, Threshold) for row in table[key]), key=lambda threshold: -threshold.fmr)) for key in keys)
     except (RecipeError, TypeError) as error:
         raise InputError(f"{path}: expected thresholds, got others: {error}; take the released file") from None
-    return own, dict(zip(foreign, crossed, strict=True))
+    return own, dict(zip(kinds[1:], crossed, strict=True))
 
 
 def write_release(

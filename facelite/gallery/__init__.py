@@ -17,7 +17,7 @@ import numpy as np
 
 from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import GalleryError, InputError, SpaceMismatch
-from facelite.face import Embedding, Floats
+from facelite.face import Embedding, Floats, fuse_groups
 from facelite.gallery.keyring import Keyring
 from facelite.gallery.seal import Template
 from facelite.gallery.store import Change, Store
@@ -36,6 +36,17 @@ class Match:
     distance: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """What probes are compared with: ``matrix`` (m, d), whose each row is, everybody's ``rows``, the templates behind each, and these counted."""
+
+    matrix: Floats
+    subjects: list[str]
+    rows: dict[str, list[int]]
+    size: list[int]
+    sizes: Counter[int]
+
+
 class Gallery:
     """An open gallery; a context manager. Its templates are also held in memory, as one matrix.
 
@@ -51,6 +62,8 @@ class Gallery:
         self._store = Store(self.path, space=space, create=create, keyring=keyring or Keyring())
         if create and not self.path.parent.is_dir():
             raise GalleryError(f"{path}: expected an existing folder to make the gallery in, found none; check the path")
+        self._made: dict[int, _Compared] = {}
+        self._makers: set[str] | None = None
         self._hold({})
         self.refresh()
 
@@ -93,7 +106,9 @@ class Gallery:
     def artefacts(self) -> set[str]:
         """The embedders that made the templates."""
         self.refresh()
-        return set(self._artefacts)
+        if self._makers is None:
+            self._makers = set(self._artefacts)
+        return self._makers
 
     def count(self, subject: str, /) -> int:
         """How many templates ``subject`` has. Raises GalleryError when there is none."""
@@ -147,19 +162,31 @@ class Gallery:
         self.refresh()
         return self._matrix[self._rows(subject)]
 
-    def nearest(self, probe: Embedding, /, *, subject: str | None = None, besides: str | None = None, distance: Distance = SQUARED_L2) -> Match:
-        """The template nearest to ``probe`` by ``distance``: of everybody, ``besides`` one, or of ``subject``. Raises GalleryError without any."""
+    def sizes(self, *, fused: int = 1, subject: str | None = None) -> Counter[int]:
+        """How many vectors a probe is compared with, of everybody or of ``subject``, by the number of templates behind each: see ``nearest``."""
+        self.refresh()
+        compared = self._compared(fused)
+        return compared.sizes if subject is None else Counter(compared.size[row] for row in compared.rows.get(subject, ()))
+
+    def nearest(
+        self, probe: Embedding, /, *, subject: str | None = None, besides: str | None = None, fused: int = 1, distance: Distance = SQUARED_L2
+    ) -> Match:
+        """Who is nearest to ``probe`` by ``distance``: out of everybody, of all ``besides`` one, or ``subject``. Raises GalleryError without any.
+
+        Up to ``fused`` templates of a subject are compared as one, more of them in groups: see ``face.fuse_groups``.
+        """
         self.refresh()
         self._check_space(probe)
-        matrix = self._matrix if subject is None else self._matrix[self._rows(subject)]
-        if len(matrix) == (len(self._rows(besides)) if besides is not None else 0):
+        compared = self._compared(fused)
+        matrix = compared.matrix if subject is None else compared.matrix[compared.rows.get(subject, [])]
+        others = compared.rows.get(besides, []) if besides is not None else []
+        if len(matrix) == len(others):
             raise self._unknown(subject)
         distances = distance.table(probe.vector[None], matrix)[0]
-        if besides is not None:
-            distances[self._rows(besides)] = np.inf
+        distances[others] = np.inf
         best = int(np.argmin(distances))
         nearest = min(max(float(distances[best]), 0.0), 4.0)  # rounding may leave the range
-        return Match(self._subjects[best] if subject is None else subject, nearest)
+        return Match(compared.subjects[best] if subject is None else subject, nearest)
 
     def refresh(self) -> None:
         """Take up what other processes have written since the last look, which costs little where that is nothing."""
@@ -182,7 +209,7 @@ class Gallery:
         self._subjects, self._artefacts = [one.subject for one in held], [one.artefact for one in held]
         self._times = [one.enrolled_at for one in held]
         self._matrix: Floats = np.stack([one.embedding.vector for one in held]) if held else np.zeros((0, 0), np.float32)
-        self._index: dict[str, list[int]] | None = None
+        self._forget()
 
     def _held(self, change: Change) -> None:
         """Keep what ``change`` has made of them."""
@@ -198,15 +225,30 @@ class Gallery:
         self._times += [one.enrolled_at for one in new]
         vectors = [one.embedding.vector[None] for one in new]
         self._matrix = np.concatenate([self._matrix, *vectors] if len(self._matrix) else vectors or [np.zeros((0, 0), np.float32)])
-        self._index = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was made of the templates before they changed."""
+        self._made.clear()
+        self._makers = None
+
+    def _compared(self, fused: int) -> _Compared:
+        if not (found := self._made.get(fused)):
+            matrix, subjects, size = self._matrix, self._subjects, [1] * len(self._subjects)
+            if fused > 1:
+                groups = {name: fuse_groups(matrix[rows], fused) for name, rows in self._compared(1).rows.items()}
+                subjects = [name for name, (vectors, _) in groups.items() for _ in vectors]
+                size = [number for _, sizes in groups.values() for number in sizes]
+                matrix = np.concatenate([vectors for vectors, _ in groups.values()]) if groups else matrix
+            rows_of: dict[str, list[int]] = {}
+            for row, name in enumerate(subjects):
+                rows_of.setdefault(name, []).append(row)
+            found = self._made[fused] = _Compared(matrix, subjects, rows_of, size, Counter(size))
+        return found
 
     def _rows(self, subject: str) -> list[int]:
         """The places of the templates of ``subject``."""
-        if self._index is None:
-            self._index = {}
-            for row, name in enumerate(self._subjects):
-                self._index.setdefault(name, []).append(row)
-        return self._index.get(subject, [])
+        return self._compared(1).rows.get(subject, [])
 
     def _old(self, before: float) -> list[int]:
         return [row for row, at in enumerate(self._times) if at < before]

@@ -62,6 +62,6 @@ def _doubles(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bu
 def _threshold(manifest: Manifest, templates: int, gallery: Gallery) -> Threshold:
     """The one for FPIR, else the strictest that there is."""
     try:
-        return manifest.threshold_for_gallery(templates, FPIR, artefacts=gallery.artefacts)
+        return manifest.threshold_for_gallery(templates, FPIR, kinds=gallery.artefacts)
     except UnsupportedRate:
         return min(manifest.thresholds, key=lambda threshold: threshold.distance)

@@ -78,8 +78,9 @@ class Verifier:
     def verify_subject(self, picture: Picture, subject: str, gallery: Gallery, /, *, fmr: float | None = None, rule: Rule = "only") -> Decision:
         """Whether ``picture`` shows the enrolled ``subject``.
 
-        The probe is compared with each of the subject's templates, so the threshold tightens with their number. Raises GalleryError
-        when nobody of that name is enrolled, UnsupportedRate when the templates are too many for the ``fmr``.
+        The subject's templates are compared as one, by thresholds that were measured so; where the bundle has none, the probe is compared with
+        each of them, and the threshold tightens with their number. Raises GalleryError when nobody of that name is enrolled, UnsupportedRate
+        when the templates are too many for the ``fmr``.
         """
         threshold = self.threshold_for_subject(subject, gallery, fmr=fmr)
         decision = self._compare(picture, gallery, subject, threshold, rule)
@@ -87,12 +88,14 @@ class Verifier:
 
     def threshold_for_subject(self, subject: str, gallery: Gallery, /, *, fmr: float | None = None) -> Threshold:
         """The threshold of ``verify_subject``. Raises what that raises."""
-        return self.manifest.threshold_for_subject(gallery.count(subject), fmr, artefacts=self._check_artefacts(gallery))
+        gallery.count(subject)
+        fused, kinds, comparisons = self._compared(gallery, subject)
+        return self.manifest.threshold_for_subject(comparisons, fmr, kinds=kinds, fused=fused)
 
     def identify(self, picture: Picture, gallery: Gallery, /, *, fpir: float = 0.01, rule: Rule = "only") -> Decision:
         """Who of ``gallery`` the picture shows, strangers being taken for somebody at a rate of at most ``fpir``."""
-        artefacts = self._check_artefacts(gallery)
-        threshold = self.manifest.threshold_for_gallery(len(gallery), fpir, artefacts=artefacts)
+        _, kinds, comparisons = self._compared(gallery)
+        threshold = self.manifest.threshold_for_gallery(comparisons, fpir, kinds=kinds)
         return replace(self._compare(picture, gallery, None, threshold, rule), templates=len(gallery), fpir=fpir)
 
     def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only", anyway: bool = False) -> Enrolment:
@@ -108,10 +111,21 @@ class Verifier:
     def _compare(self, picture: Picture, gallery: Gallery, subject: str | None, threshold: Threshold, rule: Rule) -> Decision:
         """The picture against the templates of ``subject``, of everybody where that is None."""
         look = self.look(picture, rule=rule)
+        fused, _, comparisons = self._compared(gallery, subject)
         if look.embedding is None:
-            return _undecided(look, threshold)
-        match = gallery.nearest(look.embedding, subject=subject, distance=self.bundle.distance)
-        return _decide(match.distance, match.subject, threshold)
+            return replace(_undecided(look, threshold), comparisons=comparisons)
+        match = gallery.nearest(look.embedding, subject=subject, fused=fused, distance=self.bundle.distance)
+        return replace(_decide(match.distance, match.subject, threshold), comparisons=comparisons)
+
+    def _compared(self, gallery: Gallery, subject: str | None = None) -> tuple[int, set[str], int]:
+        """How many templates are compared as one, of which kinds they then are, and how many comparisons a probe takes.
+
+        As many as was measured; but 1 where another embedder has made some.
+        """
+        kinds = self._check_artefacts(gallery)
+        fused = max(self.manifest.fused) if kinds <= {self.bundle.artefact} else 1
+        sizes = gallery.sizes(fused=fused, subject=subject)
+        return fused, {self.manifest.kind(size) for size in sizes} if fused > 1 else kinds, sizes.total()
 
     def _check_artefacts(self, gallery: Gallery) -> set[str]:
         """The embedders that made the templates; one for which the bundle has no thresholds is refused."""

@@ -51,6 +51,42 @@ def test_blocks_are_the_plain_double_loop(monkeypatch, people, rows, crossed):
     assert (found.sample_weight == 1).all()
 
 
+@pytest.mark.parametrize("rows", [5, 512])
+@pytest.mark.parametrize("fused", [2, 3])
+def test_fused_templates_are_compared_as_by_a_plain_loop(monkeypatch, people, rows, fused):
+    monkeypatch.setattr(comparisons, "ROWS", rows)
+    vectors, subjects = people(0, 9, 5, 0.5)
+    kept = np.random.default_rng(1).permutation(len(vectors))[:-8]  # so that some people have few pictures
+    vectors, subjects, numbering = vectors[kept], subjects[kept], (subjects[kept] > 5).astype(int)
+    vectors[[3, 7, 20]] = 0  # no face found
+    found = compare_all(vectors, subjects, numbering=numbering, fused=fused)
+    genuine, impostor, enrolled, seen = [], [], set(), {int(one) for one in subjects[vectors.any(1)]}
+    for person in set(subjects.tolist()):
+        own = [i for i in range(len(vectors)) if subjects[i] == person and vectors[i].any()]
+        for first in range(len(own)) if len(own) > fused else ():
+            enrolled.add(person)
+            pictures = [own[(first + step) % len(own)] for step in range(fused)]
+            template = np.mean(vectors[pictures], axis=0)
+            template /= np.linalg.norm(template)
+            for i in range(len(vectors)):
+                point = int(np.ceil(np.float32(2 - 2 * np.float32(template @ vectors[i])) * STEPS)) if vectors[i].any() else BEYOND
+                if subjects[i] == person and i not in pictures:
+                    genuine.append(point)
+                elif subjects[i] != person and (subjects[i] > 5) == (person > 5) and vectors[i].any():
+                    impostor.append(point)
+    assert 0 < len(enrolled) < 9
+    np.testing.assert_allclose(np.sort(found.genuine), np.sort(genuine), atol=1)
+    np.testing.assert_allclose(spelled_out(found.impostor), np.sort(impostor), atol=1)
+    pairs = {frozenset((a, b)) for a in enrolled for b in seen if a != b and (a > 5) == (b > 5)}
+    assert found.people_pairs == len(pairs)
+
+
+def test_fused_templates_are_of_one_embedder(people):
+    vectors, subjects = people(0, 4, 4, 0.5)
+    with pytest.raises(ValueError, match="of one embedder"):
+        compare_all(vectors, subjects, probes=vectors, fused=2)
+
+
 @pytest.mark.parametrize("form", ["absolute", "chi-square"])
 @pytest.mark.parametrize("crossed", [False, True])
 def test_comparisons_by_a_head_are_the_plain_double_loop(monkeypatch, people, form, crossed):

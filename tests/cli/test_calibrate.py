@@ -64,7 +64,7 @@ def test_thresholds_are_those_of_the_bundle_s_embeddings(facelite, measure, bund
         names, lambda name: (data / name).read_bytes(), detector=bundle.files["detector.tflite"], embedders=[lambda: Embedder.of(bundle)]
     )
     person = np.unique([name.split("/")[0] for name in names], return_inverse=True)[1]
-    expected = calibrate(compare_all(embedded.vectors, person), [0.2, 0.05])
+    expected, fused = (calibrate(compare_all(embedded.vectors, person, fused=number), [0.2, 0.05]) for number in (1, 2))
     assert values == {
         "model": str(bundle_file),
         "artefact": bundle.artefact,
@@ -73,6 +73,7 @@ def test_thresholds_are_those_of_the_bundle_s_embeddings(facelite, measure, bund
         "failed_to_detect": 1,
         "people": PEOPLE,
         "thresholds": [asdict(one) for one in expected],
+        "fused": {"fused 2": [asdict(one) for one in fused]},
         "strangers": [],
         "decide": "squared-l2",
         "out": None,
@@ -82,6 +83,7 @@ def test_thresholds_are_those_of_the_bundle_s_embeddings(facelite, measure, bund
     assert lines[0] == f"{PEOPLE * PICTURES + 1} images of {PEOPLE} people, 1 without a face"
     assert lines[1].startswith(f"FMR 0.2: distance {expected[0].distance:.4f}, FMR at most ")
     assert lines[1].endswith("(39 genuine, 594 impostor pairs, 66 pairs of people)")
+    assert lines[2].startswith(f"2 templates compared as one: FMR 0.2: distance {fused[0].distance:.4f}, FNMR ")
 
 
 def test_a_rate_that_the_people_cannot_show_is_refused_with_the_number_it_would_take(refused, bundle_file, data, people):
@@ -129,8 +131,8 @@ def test_strangers_are_counted_in_their_groups(facelite, measure, bundle_file, d
     (table,) = measure(*words)["strangers"]
     assert [(one["attribute"], one["fmr"]) for one in table["slices"]] == [("all", found["slices"][0]["fmr"]), ("hat", found["slices"][0]["fmr"])]
     lines = facelite("calibrate", bundle_file, data, *words).out.splitlines()
-    assert lines[2].startswith(f"strangers at FMR 0.1 (distance {found['distance']:.4f}): FMR {100 * found['slices'][0]['fmr']:.2f} %; the worst")
-    assert lines[3].startswith("  hat yes: FMR ")
+    assert lines[3].startswith(f"strangers at FMR 0.1 (distance {found['distance']:.4f}): FMR {100 * found['slices'][0]['fmr']:.2f} %; the worst")
+    assert lines[4].startswith("  hat yes: FMR ")
 
 
 # bundles
@@ -209,7 +211,7 @@ def test_a_gallery_outlives_its_bundle_where_thresholds_were_measured_for_it(fac
     assert new.read_bytes() == before
     assert (values["artefact"], values["templates"]) == (open_bundle(new).artefact, open_bundle(old).artefact)
     made = open_bundle(knowing).manifest
-    assert {artefact: [asdict(one) for one in table] for artefact, table in made.template_thresholds.items()} == {
+    assert {kind: [asdict(one) for one in table] for kind, table in made.template_thresholds.items() if not kind.startswith("fused")} == {
         open_bundle(old).artefact: values["thresholds"]
     }
     assert made.thresholds == open_bundle(new).manifest.thresholds

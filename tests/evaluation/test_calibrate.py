@@ -93,6 +93,15 @@ def test_without_a_wish_all_rates_are_measured_that_the_people_support(models, p
     assert [threshold.fmr for threshold in calibrate_model(models[0], people).thresholds] == [fmr for fmr in FMRS if fmr >= 3 / 66] == [0.1]
 
 
+def test_templates_that_are_compared_as_one_get_thresholds_of_their_own(models, people, embedded):
+    found = calibrate_model(models[0], people, fmrs=[0.05, 0.2])
+    person = np.unique(people.person, return_inverse=True)[1]
+    assert list(found.fused) == [f"fused {number}" for number in (2, 3, 5, 8) if number < PICTURES]
+    for kind, thresholds in found.fused.items():
+        assert list(thresholds) == calibrate(compare_all(embedded[0].vectors, person, fused=int(kind.removeprefix("fused "))), [0.2, 0.05])
+    assert calibrate_model(models[0], people, templates=models[1], fmrs=[0.2]).fused == {}
+
+
 def test_a_wish_said_twice_is_one_threshold(models, people):
     assert [threshold.fmr for threshold in calibrate_model(models[0], people, fmrs=[0.1, 0.2, 0.1]).thresholds] == [0.2, 0.1]
 

@@ -42,8 +42,11 @@ def signs(people=70, pictures=4, d=256):
 def plain_searches(vectors, people, number, size):
     """All searches by loops: strangers' (stranger, nearest distance), mates' (mate, distance, rank), and all of the strangers' comparisons."""
 
+    templates = [vectors[pictures[:number]].mean(0) for pictures in people.enrolled]
+    templates = [template / np.linalg.norm(template) for template in templates]
+
     def distance(probe, mate):
-        return min(float(np.sum((vectors[probe] - vectors[picture]) ** 2)) for picture in people.enrolled[mate][:number])
+        return np.ceil(np.float32(np.sum((vectors[probe] - templates[mate]) ** 2)) * STEPS) / STEPS
 
     strangers, mates = [], []
     for row in people.order if size < len(people.enrolled) else people.order[:1]:
@@ -54,8 +57,7 @@ def plain_searches(vectors, people, number, size):
             if mate in gallery:
                 own = distance(probe, mate)
                 mates.append((mate, own, 1 + sum(distance(probe, other) <= own for other in gallery if other != mate)))
-    templates = people.enrolled[:, :number].ravel()
-    return strangers, mates, [float(np.sum((vectors[a] - vectors[b]) ** 2)) for a in people.unmated for b in templates]
+    return strangers, mates, [distance(probe, mate) for probe in people.unmated for mate in range(len(templates))]
 
 
 def plain_threshold(strangers, fpir):
@@ -81,15 +83,15 @@ def test_every_rate_is_the_plain_loops(number):
         def fpir(threshold, strangers=strangers):
             return sum(distance <= threshold for _, distance in strangers) / len(strangers)
 
-        def predicted(threshold, impostor=impostor, templates=size * number):
-            return 1 - (1 - sum(distance <= threshold for distance in impostor) / len(impostor)) ** templates
+        def predicted(threshold, impostor=impostor, size=size):
+            return 1 - (1 - sum(distance <= threshold for distance in impostor) / len(impostor)) ** size
 
         assert rates.rank_1.value == pytest.approx(sum(rank == 1 for _, _, rank in mates) / len(mates))
         assert 0.2 < rates.rank_1.value < 0.99  # or there would be nothing to compare
         assert rates.cmc == pytest.approx([sum(rank <= r for _, _, rank in mates) / len(mates) for r in range(1, min(20, size) + 1)])
         assert rates.fpir == pytest.approx([fpir(t) for t in result.thresholds])
         assert rates.fnir == pytest.approx([plain_fnir(mates, t) for t in result.thresholds])
-        assert rates.fpir_predicted == pytest.approx([predicted(t) for t in result.thresholds])
+        assert rates.fpir_predicted == pytest.approx([predicted(t) for t in result.thresholds], abs=1e-4)  # at 2, the last bit
         assert list(rates.at_fpir) == ["1e-1"]
         found, best = rates.at_fpir["1e-1"], plain_threshold(strangers, 0.1)
         assert found.threshold == best
@@ -139,7 +141,7 @@ def test_the_device_s_own_gallery_finds_the_same(tmp_path):
     with Gallery(tmp_path / "g.db", space="s", create=True) as gallery:
         for mate, pictures in enumerate(people.enrolled):
             gallery.enrol(str(mate), [Embedding(vectors[picture], "s") for picture in pictures], artefact="a")
-        nearest = [gallery.nearest(Embedding(vector, "s")) for vector in vectors]
+        nearest = [gallery.nearest(Embedding(vector, "s"), fused=2) for vector in vectors]
     assert len(gallery.templates) == rates.templates
     first = [nearest[probe].subject == str(mate) for probe, mate in zip(people.mated, people.mate, strict=True)]
     accepted = [right and nearest[probe].distance <= threshold for right, probe in zip(first, people.mated, strict=True)]
@@ -223,14 +225,13 @@ def test_independent_distances_give_the_fpir_that_is_predicted():
             assert rates.at_fpir[name].fpir_predicted == pytest.approx(fpir, rel=0.3)
 
 
-def test_templates_that_are_alike_are_predicted_to_cost_more_than_they_do():
-    """Three times the same picture: the strangers' searches stay as they were, but the rule counts three independent templates."""
+def test_templates_that_are_alike_are_as_one():
     vectors, subjects = noisy(80, 4, 0)
     result = identify_people(vectors, subjects, enrolments=[1, 3], sizes=[])
     one, three = (result.enrolments[number][0] for number in ("1", "3"))
-    assert three.fpir == one.fpir
-    assert three.fpir_predicted == pytest.approx([1 - (1 - rate) ** 3 for rate in one.fpir_predicted])
-    assert three.at_fpir["1e-1"].fpir_predicted > 1.5 * one.at_fpir["1e-1"].fpir_predicted
+    assert three.fpir == pytest.approx(one.fpir, abs=2e-3)  # a mean of three may round another way
+    assert three.fpir_predicted == pytest.approx(one.fpir_predicted, abs=2e-3)
+    assert (one.templates, three.templates) == (one.people, 3 * one.people)
 
 
 def test_perfect_embeddings_miss_nobody_but_the_interval_says_how_many_were_asked():

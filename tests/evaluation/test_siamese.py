@@ -133,13 +133,13 @@ def test_slices(head):
 
 def test_identification(head):
     vectors, subjects = signs()
-    options = {"enrolments": [1, 3], "sizes": [10], "galleries": 3}
+    options = {"enrolments": [1], "sizes": [10], "galleries": 3}
     found, expected = identify_people(vectors, subjects, distance=head, **options), identify_people(quarters(vectors), subjects, **options)
     assert (found.mates, found.strangers) == (expected.mates, expected.strangers)
     for number, galleries in found.enrolments.items():
         for one, other in zip(galleries, expected.enrolments[number], strict=True):
             assert (one.rank_1, one.cmc) == (other.rank_1, other.cmc)
-            assert 0.2 < one.rank_1.value < 0.99
+            assert 0.1 < one.rank_1.value < 0.99
             for fpir, at in one.at_fpir.items():
                 assert (at.fpir, at.fnir) == (other.at_fpir[fpir].fpir, other.at_fpir[fpir].fnir)
                 assert at.threshold == pytest.approx(other.at_fpir[fpir].threshold / 2, abs=ONE_POINT)

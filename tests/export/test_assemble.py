@@ -222,7 +222,8 @@ def test_what_is_released_is_exported_without_faces_and_keeps_others_thresholds(
     (tmp_path / "thresholds.json").write_text('{"another": []}')
     made = export_bundle(path, tmp_path / "out", release=True, faces=people)
     assert (tmp_path / "mine.tflite").read_bytes() == models["int8"]
-    assert sorted(json.loads((tmp_path / "thresholds.json").read_text())) == sorted(["another", hashlib.sha256(models["int8"]).hexdigest()])
+    artefact = hashlib.sha256(models["int8"]).hexdigest()
+    assert sorted(json.loads((tmp_path / "thresholds.json").read_text())) == sorted(["another", artefact, f"{artefact} fused 2"])
     again = export_bundle(path, tmp_path / "again")
     assert again == replace(made, released=True, parity=None, layers=tuple(replace(layer, error=None) for layer in made.layers))
     assert (tmp_path / "again/mine.facelite").read_bytes() == (tmp_path / "out/mine.facelite").read_bytes()
@@ -371,7 +372,7 @@ def test_templates_of_another_embedder_have_thresholds_of_their_own(tmp_path, re
     bundles = [open_bundle(tmp_path / name / "mine.facelite") for name in ("rebuilt", "assembled")]
     other = hashlib.sha256(models["float16"]).hexdigest()
     for bundle in bundles:
-        assert list(bundle.manifest.template_thresholds) == [other]
+        assert list(bundle.manifest.template_thresholds) == [other, "fused 2"]  # of whom there are three pictures
         assert [one.fmr for one in bundle.manifest.template_thresholds[other]] == [0.2, 0.1]
         assert bundle.manifest.template_thresholds[other] != bundle.manifest.thresholds
     with Gallery(tmp_path / "people.db", space="my-space", create=True) as gallery:
@@ -380,7 +381,7 @@ def test_templates_of_another_embedder_have_thresholds_of_their_own(tmp_path, re
     assert decision.accepted
     assert decision.threshold == bundles[0].manifest.template_thresholds[other][1]
     (tmp_path / "thresholds.json").write_text(
-        json.dumps({key: rows for key, rows in json.loads((tmp_path / "thresholds.json").read_text()).items() if " " not in key})
+        json.dumps({key: rows for key, rows in json.loads((tmp_path / "thresholds.json").read_text()).items() if other not in key})
     )
     with pytest.raises(ExportError, match="expected thresholds for its sha256 beside it, got none"):
         export_bundle(path, tmp_path / "again")

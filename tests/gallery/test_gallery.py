@@ -73,6 +73,35 @@ def test_nearest_by_a_head_is_what_a_plain_loop_finds(path, form):
     assert others > 5
 
 
+@pytest.mark.parametrize("fused", [2, 3, 5])
+def test_fused_templates_are_compared_as_by_a_plain_loop(path, fused):
+    people = {f"person {i}": embeddings(i + 1, i) for i in range(7)}
+    groups = {}
+    for subject, own in people.items():
+        number = -(-len(own) // fused)
+        parts = np.array_split(np.stack([one.vector for one in own]), number)
+        assert max(map(len, parts)) <= fused
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+        groups[subject] = [part.sum(0) / np.linalg.norm(part.sum(0)) for part in parts]
+    with Gallery(path, space="space", create=True) as gallery:
+        for subject, own in people.items():
+            gallery.enrol(subject, own, artefact="x")
+        assert gallery.sizes(fused=fused).total() == sum(map(len, groups.values()))
+        assert gallery.sizes(fused=fused, subject="person 4") == {2: {2: 2, 1: 1}, 3: {3: 1, 2: 1}, 5: {5: 1}}[fused]
+        assert gallery.sizes(fused=fused, subject="nobody").total() == 0
+        for probe in embeddings(30, 99):
+            distances = {name: min(float(np.sum((probe.vector - one) ** 2)) for one in vectors) for name, vectors in groups.items()}
+            nearest = min(distances, key=distances.get)
+            found = gallery.nearest(probe, fused=fused)
+            assert (found.subject, found.distance) == (nearest, pytest.approx(distances[nearest], abs=1e-5))
+            assert gallery.nearest(probe, fused=fused, besides=nearest).subject == min({**distances, nearest: 9}, key={**distances, nearest: 9}.get)
+            assert gallery.nearest(probe, fused=fused, subject="person 6").distance == pytest.approx(distances["person 6"], abs=1e-5)
+        gallery.remove("person 6")
+        assert gallery.sizes(fused=fused, subject="person 6").total() == 0
+        gallery.enrol("person 0", embeddings(1, 50), artefact="x")
+        assert gallery.sizes(fused=fused, subject="person 0") == {2: 1}
+
+
 def test_an_enrolled_embedding_is_at_distance_zero_after_reopening(filled):
     with Gallery(filled, space="space") as gallery:
         for subject, seed in (("Ada", 1), ("Bob", 2)):

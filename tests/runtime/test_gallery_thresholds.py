@@ -24,7 +24,7 @@ def thresholds(rates):
 
 @pytest.fixture(params=[RECIPE, (1e-2, 1e-3, 1e-4), (1e-2,), (0.5, 0.1)], ids=str)
 def manifest(bundle, request):
-    return replace(bundle.manifest, thresholds=thresholds(request.param), fmr=request.param[-1])
+    return replace(bundle.manifest, thresholds=thresholds(request.param), template_thresholds={}, fmr=request.param[-1])
 
 
 def fits(fmr, templates, wanted):
@@ -70,16 +70,18 @@ def test_a_rate_that_was_not_measured_for_old_templates_is_no_remedy(bundle):
     own, old = thresholds((1e-2, 1e-3, 1e-4)), thresholds((1e-2, 1e-3))
     manifest = replace(bundle.manifest, thresholds=own, fmr=1e-3, template_thresholds={"0" * 64: old})
     with pytest.raises(UnsupportedRate, match=r"at most 0 template.*; ask for --fmr 0\.01$"):
-        manifest.threshold_for_subject(5, 1e-4, artefacts=["0" * 64])
-    assert manifest.threshold_for_subject(5, 1e-2, artefacts=["0" * 64]).fmr == 1e-3
+        manifest.threshold_for_subject(5, 1e-4, kinds=["0" * 64])
+    assert manifest.threshold_for_subject(5, 1e-2, kinds=["0" * 64]).fmr == 1e-3
     with pytest.raises(UnsupportedRate, match=r"; enrol anew with this bundle$"):
-        manifest.threshold_for_subject(50, 1e-4, artefacts=["0" * 64])
+        manifest.threshold_for_subject(50, 1e-4, kinds=["0" * 64])
 
 
 @pytest.fixture(scope="module")
 def modest(bundle):
     """A verifier of a bundle as a small recipe makes it: its default rate is the smallest that was measured."""
-    return Verifier(load_bundle(pack_bundle(replace(bundle.manifest, thresholds=thresholds(RECIPE), fmr=RECIPE[-1]), bundle.files)))
+    return Verifier(
+        load_bundle(pack_bundle(replace(bundle.manifest, thresholds=thresholds(RECIPE), template_thresholds={}, fmr=RECIPE[-1]), bundle.files))
+    )
 
 
 @pytest.fixture
@@ -94,7 +96,45 @@ def test_two_photographs_are_verified_at_the_rate_that_the_refusal_names(modest,
         modest.verify_subject(astronaut, "Ada", gallery)
     decision = modest.verify_subject(astronaut, "Ada", gallery, fmr=0.03)
     assert decision.accepted
-    assert (decision.threshold.fmr, decision.templates, decision.fpir) == (0.01, 2, 0.03)
+    assert (decision.threshold.fmr, decision.templates, decision.comparisons, decision.fpir) == (0.01, 2, 2, 0.03)
+
+
+@pytest.fixture(scope="module")
+def fusing(bundle):
+    """A verifier of a bundle that has thresholds for two and for three templates as one."""
+    tables = {f"fused {number}": tuple(replace(one, distance=one.distance - number / 100) for one in thresholds(RECIPE)) for number in (2, 3)}
+    manifest = replace(bundle.manifest, thresholds=thresholds(RECIPE), template_thresholds=tables, fmr=RECIPE[-1])
+    return Verifier(load_bundle(pack_bundle(manifest, bundle.files)))
+
+
+def test_templates_that_are_compared_as_one_count_as_one(fusing, astronaut, gallery):
+    """At the default rate, which no more than one comparison keeps, and at the distance that was measured for so many templates."""
+    own = fusing.look(astronaut).embedding
+    near = [Embedding(own.vector + np.random.default_rng(i).normal(0, 0.03, 128), own.space) for i in range(8)]
+    for number, distance in ((1, 1.0), (2, 0.98), (3, 0.97)):
+        gallery.enrol("Ada", near[:number], artefact=fusing.bundle.artefact)
+        decision = fusing.verify_subject(astronaut, "Ada", gallery)
+        assert (decision.threshold.fmr, decision.threshold.distance) == (0.01, pytest.approx(distance))
+        assert (decision.templates, decision.comparisons) == (number, 1)
+        mean = np.sum([one.vector for one in near[:number]], axis=0)
+        assert decision.distance == pytest.approx(own.distance(Embedding(mean, own.space)), abs=1e-5)
+    gallery.enrol("Ada", near, artefact=fusing.bundle.artefact)
+    with pytest.raises(UnsupportedRate, match=r"at most 3 template\(s\) .*got 3 of up to 3 each; ask for --fmr 0\.03, or enrol 3 photographs only"):
+        fusing.verify_subject(astronaut, "Ada", gallery)
+    found = fusing.verify_subject(astronaut, "Ada", gallery, fmr=0.03)  # groups of 3, 3 and 2
+    assert (found.threshold.fmr, found.threshold.distance, found.templates, found.comparisons) == (0.01, pytest.approx(0.97), 8, 3)
+    assert fusing.identify(astronaut, gallery, fpir=0.03) == replace(found, fpir=0.03)
+
+
+def test_templates_of_another_embedder_are_compared_one_by_one(fusing, astronaut, gallery):
+    other = "0" * 64
+    manifest = replace(fusing.manifest, template_thresholds={**fusing.manifest.template_thresholds, other: thresholds(RECIPE)})
+    crossed = Verifier(load_bundle(pack_bundle(manifest, fusing.bundle.files)))
+    fusing.enrol("Ada", [astronaut, astronaut[:, ::-1]], gallery)
+    assert crossed.verify_subject(astronaut, "Ada", gallery).threshold.distance == pytest.approx(0.98)
+    gallery.enrol("Eve", [Embedding(np.ones(128), fusing.manifest.space)], artefact=other)
+    decision = crossed.verify_subject(astronaut, "Ada", gallery, fmr=0.03)
+    assert (decision.threshold.distance, decision.distance) == (pytest.approx(1.0), pytest.approx(0, abs=1e-5))
 
 
 def test_a_decision_tells_the_rate_of_the_whole_answer(verifier, astronaut, gallery):
@@ -103,8 +143,8 @@ def test_a_decision_tells_the_rate_of_the_whole_answer(verifier, astronaut, gall
     gallery.enrol("crowd", crowd, artefact=verifier.bundle.artefact)
     for picture in (astronaut, np.full((200, 200, 3), 120, np.uint8)):  # decided or not
         found = verifier.identify(picture, gallery, fpir=0.02)
-        assert (found.templates, found.fpir) == (10, 0.02)
-        assert fits(found.threshold.fmr, 10, 0.02)
+        assert (found.templates, found.comparisons, found.fpir) == (10, 3, 0.02)  # of the crowd, 5 and 4 are compared as one
+        assert fits(found.threshold.fmr, 3, 0.02)
         own = verifier.verify_subject(picture, "Ada", gallery, fmr=0.01)
         assert (own.templates, own.fpir, own.threshold.fmr) == (1, 0.01, 0.01)
         pair = verifier.verify(picture, astronaut)

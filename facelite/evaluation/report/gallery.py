@@ -23,7 +23,7 @@ def identification(judgement: Judgement, name: str, /) -> Section | None:
         return None
     note = (
         f"By {name}. {found.mates:,} people were enrolled, {found.strangers:,} never were ({found.stranger_searches:,} searches). Predicted FPIR: "
-        "1 - (1 - FMR)^templates, by which the device tightens its threshold as the gallery grows."
+        "1 - (1 - FMR)^people, by which the device tightens its threshold as the gallery grows."
     )
     left_out = "".join(f" {number} pictures each were not tried: too few people ({people:,}) have more." for number, people in found.dropped.items())
     fpirs = list(dict.fromkeys(fpir for rows in found.enrolments.values() for one in rows for fpir in one.at_fpir))

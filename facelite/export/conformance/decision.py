@@ -8,12 +8,12 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from facelite.bundle import Manifest
+from facelite.bundle import Manifest, fused_kind
 from facelite.distance import SQUARED_L2, Siamese, scaled
 from facelite.errors import UnsupportedRate
 from facelite.export.conformance.case import ROUNDED, Scene, Table, make_case, numbers, whole
 from facelite.export.synthetic import draw_face
-from facelite.face import Floats, Threshold
+from facelite.face import Floats, Threshold, fuse_groups
 from facelite.runtime.choice import Rule
 from facelite.runtime.verifier import Verifier
 
@@ -25,6 +25,7 @@ def decision_stages(verifier: Verifier, /) -> dict[str, list[Table]]:
     """The cases of each stage; of ``verifier``'s bundle only those of two frames are."""
     return {
         "distance": [_distance(*case) for case in _pairs()],
+        "fuse": [_fuse(verifier.manifest, *case) for case in ENROLLED],
         "threshold": [_threshold(verifier.manifest, *case) for case in ASKED],
         "decision": [make_case(name, dict(zip(("first", "second", "distance", "threshold"), given, strict=True)), {"outcome": outcome})
                      for name, given, outcome in DECISIONS],
@@ -58,9 +59,28 @@ def _distance(name: str, head: Siamese | None, a: Floats, b: Floats) -> Table:
     return make_case(name, {"head": table, "a": numbers(a, 7), "b": numbers(b, 7)}, {"distance": round(float(distance), 6)}, distance=ROUNDED)
 
 
+ENROLLED: tuple[tuple[str, tuple[int, ...], int], ...] = (
+    ("one template", (2, 3, 5), 1),
+    ("three templates", (2, 3, 5), 3),
+    ("four templates, not measured", (2, 3, 5), 4),
+    ("seven templates, more than were measured", (2, 3, 5), 7),
+    ("three templates, nothing measured", (), 3),
+)
+"""Name, numbers of templates for which thresholds were measured, and how many templates there are."""
+
+
+def _fuse(manifest: Manifest, name: str, measured: tuple[int, ...], number: int) -> Table:
+    known = replace(manifest, template_thresholds={fused_kind(one): manifest.thresholds for one in measured})
+    templates = np.stack([_unit(row) for row in np.random.default_rng(number).normal(size=(number, 8)).astype(np.float32)])
+    vectors, sizes = fuse_groups(templates, max(known.fused))
+    expected = {"vectors": numbers(vectors, 6), "kinds": [known.kind(size) for size in sizes]}
+    return make_case(name, {"measured": measured, "templates": numbers(templates, 7)}, expected, vectors=ROUNDED)
+
+
 OWN = ((1e-1, 1.4), (1e-2, 1.2), (1e-3, 0.95), (1e-4, 0.8))
 OTHER = ((1e-2, 1.1), (1e-3, 0.97))
-"""FMR and distance of a bundle's thresholds, whose default is 1e-2: for templates of its own embedder, for those of another one."""
+THREE = ((1e-2, 1.15), (1e-3, 0.93), (1e-4, 0.77))
+"""FMR and distance of a bundle's thresholds, whose default is 1e-2: for templates of its own embedder, for those of another one, for three as one."""
 
 Question = Literal["pictures", "subject", "gallery"]
 
@@ -75,27 +95,30 @@ ASKED: tuple[tuple[str, Question, float | None, int, tuple[str, ...]], ...] = (
     ("templates of the other embedder", "subject", 1e-3, 1, ("other",)),
     ("templates of both, one a subject", "subject", 1e-2, 1, ("own", "other")),
     ("templates of both, the other's thresholds end", "subject", 1e-3, 2, ("own", "other")),
+    ("a subject of three templates as one", "subject", 1e-3, 1, ("fused 3",)),
+    ("a subject of nine templates in groups of three", "subject", 1e-2, 3, ("fused 3",)),
+    ("a gallery of some alone, some as one", "gallery", 1e-2, 5, ("", "fused 3")),
     ("an empty gallery", "gallery", 1e-2, 0, ()),
     ("a gallery of 90", "gallery", 9e-2, 90, ("own",)),
     ("a gallery of 90 of both", "gallery", 9e-2, 90, ("own", "other")),
     ("a gallery of 100,000", "gallery", 1e-2, 100_000, ("own",)),
 )
-"""Name, what is compared, the rate that is asked for, how many templates, of which embedders."""
+"""Name, what is compared, the rate that is asked for, how many vectors are compared with, of which kinds."""
 
 
-def _threshold(manifest: Manifest, name: str, question: Question, rate: float | None, templates: int, artefacts: tuple[str, ...]) -> Table:
-    own, other = ([{"fmr": fmr, "distance": distance} for fmr, distance in table] for table in (OWN, OTHER))
-    asked = {"question": question, "rate": rate, "templates": templates, "artefacts": artefacts}
-    given = {"thresholds": own, "template_thresholds": {"other": other}, "fmr": 1e-2, **asked}
-    measured = [tuple(Threshold(distance, fmr, fmr, 0.1, 1000, 10**6, 10**6) for fmr, distance in table) for table in (OWN, OTHER)]
-    known = replace(manifest, thresholds=measured[0], template_thresholds={"other": measured[1]}, fmr=1e-2)
+def _threshold(manifest: Manifest, name: str, question: Question, rate: float | None, templates: int, kinds: tuple[str, ...]) -> Table:
+    own, other, three = ([{"fmr": fmr, "distance": distance} for fmr, distance in table] for table in (OWN, OTHER, THREE))
+    asked = {"question": question, "rate": rate, "templates": templates, "kinds": kinds}
+    given = {"thresholds": own, "template_thresholds": {"other": other, "fused 3": three}, "fmr": 1e-2, **asked}
+    measured = [tuple(Threshold(distance, fmr, fmr, 0.1, 1000, 10**6, 10**6) for fmr, distance in table) for table in (OWN, OTHER, THREE)]
+    known = replace(manifest, thresholds=measured[0], template_thresholds={"other": measured[1], "fused 3": measured[2]}, fmr=1e-2)
     try:
         if question == "pictures":
             found = known.threshold(rate)
         elif question == "subject":
-            found = known.threshold_for_subject(templates, rate, artefacts=artefacts)
+            found = known.threshold_for_subject(templates, rate, kinds=kinds)
         else:
-            found = known.threshold_for_gallery(templates, rate or known.fmr, artefacts=artefacts)
+            found = known.threshold_for_gallery(templates, rate or known.fmr, kinds=kinds)
     except UnsupportedRate:
         return make_case(name, given, None)
     return make_case(name, given, {"fmr": found.fmr, "distance": found.distance})
