@@ -61,6 +61,9 @@ def test_the_card_says_what_its_thresholds_say(released):
     fnmr = {one.fmr: one.fnmr for one in bundle.manifest.thresholds}
     vals = " / ".join(f"{100 * (1 - fnmr[fmr]):.1f}" for fmr in (1e-2, 1e-3, 1e-4))
     assert f"| held-out VAL at FMR 1e-2 / 1e-3 / 1e-4 | {vals} % |" in card
+    tables = [bundle.manifest.thresholds, *(bundle.manifest.template_thresholds[f"fused {number}"] for number in (2, 3, 5, 8))]
+    fused = " / ".join(f"{100 * (1 - one.fnmr):.1f}" for table in tables for one in table if one.fmr == 1e-3)
+    assert f"| at FMR 1e-3 with 1 / 2 / 3 / 5 / 8 photographs enrolled | {fused} % |" in card
     assert f"{report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds" in card
     assert f"{report.embedder_bytes:,}" in card
 
