@@ -144,7 +144,7 @@ class Threshold:
 
 
 class Outcome(StrEnum):
-    """How an attempt ended; only the first two are answers to "is it the same person?"."""
+    """How a picture or an attempt of several frames ended; only the first two are answers to "is it the same person?"."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -153,6 +153,7 @@ class Outcome(StrEnum):
     TOO_SMALL = "too small"
     TOO_DARK = "too dark"
     BLURRED = "blurred"
+    TIMED_OUT = "timed out"
 
     @property
     def decided(self) -> bool:
