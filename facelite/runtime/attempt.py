@@ -78,7 +78,7 @@ def _distance(decision: Decision) -> float:
 class LockRule:
     """From the ``failures``-th rejected attempt in a row on nobody is looked at for ``seconds``, twice as long after each further one.
 
-    But for ``longest`` at most. NIST SP 800-63B-4, 3.2.3: no more than five failures in a row, then 30 seconds at least, growing exponentially.
+    But for ``longest`` at most. NIST SP 800-63B, 5.2.3: no more than five failures in a row, then 30 seconds at least, growing exponentially.
     """
 
     failures: int = 5
