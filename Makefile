@@ -62,6 +62,7 @@ test-pythons: $(BUNDLE)
 bench: $(BUNDLE)
 	$(BIN)/python tests/benchmarks/cold_start.py $(BUNDLE)
 	$(BIN)/python tests/benchmarks/embedding.py $(BUNDLE)
+	$(BIN)/python tests/benchmarks/gallery.py
 	$(BIN)/python tests/benchmarks/training.py
 
 wheel: $(BUNDLE)
