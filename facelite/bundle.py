@@ -104,40 +104,42 @@ class Manifest:
                 return threshold
         raise UnsupportedRate(f"expected an FMR out of {_rates(self.thresholds)}, which were measured, got {wanted:g}; choose one of them")
 
-    def threshold_for_gallery(self, templates: int, fpir: float, /, *, kinds: Collection[str] = ()) -> Threshold:
-        """The threshold at which a stranger is taken for somebody of a gallery of ``templates`` at a rate of at most ``fpir``.
+    def threshold_for_gallery(self, comparisons: int, fpir: float, /, *, kinds: Collection[str] = ()) -> Threshold:
+        """The threshold at which a stranger, in so many ``comparisons``, is taken for somebody of a gallery at a rate of at most ``fpir``.
 
-        FPIR = 1 - (1 - FMR)^N for N comparisons; templates that are compared as one count as one. ``kinds`` are keys of ``template_thresholds``,
-        anything else means a template of this embedder (none: so do all); where they are several, the strictest of their thresholds. Raises
-        UnsupportedRate when no FMR that small was measured.
+        FPIR = 1 - (1 - FMR)^N for N comparisons. ``kinds`` of templates are keys of ``template_thresholds``, anything else means one template of
+        this embedder (no kinds: all are so); where they are several, the strictest of their thresholds. Raises UnsupportedRate when no FMR that
+        small was measured.
         """
-        templates, tables = max(templates, 1), self._tables(kinds)
-        if found := _strictest(tables, templates, fpir):
+        comparisons, tables = max(comparisons, 1), self._tables(kinds)
+        if found := _strictest(tables, comparisons, fpir):
             return found
         smallest = _smallest(tables)
-        least = Context(prec=2, rounding=ROUND_UP).create_decimal(1 - (1 - smallest) ** templates)
+        least = Context(prec=2, rounding=ROUND_UP).create_decimal(1 - (1 - smallest) ** comparisons)
         raise UnsupportedRate(
-            f"expected an FMR of {1 - (1 - fpir) ** (1 / templates):.2g} for an FPIR of {fpir:g} over {templates} templates, "
+            f"expected an FMR of {1 - (1 - fpir) ** (1 / comparisons):.2g} for an FPIR of {fpir:g} over {comparisons} comparisons, "
             f"got {smallest:g} as the smallest that was measured; "
             + (f"ask for --fmr {float(least):g} or more, or enrol fewer" if least < 1 else "enrol fewer")
         )
 
-    def threshold_for_subject(self, templates: int, fmr: float | None = None, /, *, kinds: Collection[str] = (), fused: int = 1) -> Threshold:
-        """The threshold at which another person matches one of a subject's ``templates`` at a rate of at most ``fmr``, one of those measured.
+    def threshold_for_subject(self, comparisons: int, fmr: float | None = None, /, *, kinds: Collection[str] = (), fused: int = 1) -> Threshold:
+        """The threshold at which another person, in so many ``comparisons``, is taken for the subject at a rate of at most ``fmr``, a measured one.
 
-        None: the bundle's default; ``templates`` and ``kinds`` as above. Raises UnsupportedRate, with the rates and the photographs that would
-        do where up to ``fused`` of them are compared as one.
+        None: the bundle's default; ``kinds`` as above. Raises UnsupportedRate, with the rates and the photographs that would do where up to
+        ``fused`` of them are compared as one.
         """
         wanted, tables = self.threshold(fmr).fmr, self._tables(kinds)
-        if found := _strictest(tables, templates, wanted):
+        if found := _strictest(tables, comparisons, wanted):
             return found
         most = int(log1p(-wanted) / log1p(-_smallest(tables)) * (1 + _ROUNDING)) * fused
-        usable = [threshold.fmr for threshold in self.thresholds if _strictest(tables, templates, threshold.fmr)]
+        usable = [threshold.fmr for threshold in self.thresholds if _strictest(tables, comparisons, threshold.fmr)]
         remedies = [f"ask for --fmr {usable[-1]:g}"] if usable else []
         remedies += [f"enrol {'one photograph' if most == 1 else f'{most} photographs'} only"] if most else []
         raise UnsupportedRate(
             f"expected at most {most} template(s) of a subject for an FMR of {wanted:g} where {_rates(self.thresholds)} were measured, "
-            f"got {f'{templates} of up to {fused} each' if fused > 1 else templates}; {', or '.join(remedies) or 'enrol anew with this bundle'}"
+            f"got {f'{comparisons} groups of up to {fused}' if fused > 1 else comparisons}; "
+            f"{', or '.join(remedies) or 'enrol anew with this bundle'}",
+            photographs=most,
         )
 
     def _tables(self, kinds: Collection[str]) -> list[tuple[Threshold, ...]]:
@@ -150,9 +152,9 @@ def fused_kind(number: int, /) -> str:
     return f"fused {number}" if number > 1 else ""
 
 
-def _strictest(tables: Sequence[Sequence[Threshold]], templates: int, rate: float) -> Threshold | None:
-    """Of each table the largest FMR that errs in ``templates`` comparisons at ``rate`` at most, of these the nearest; None where a table has none."""
-    wanted = 1 - (1 - rate) ** (1 / templates)
+def _strictest(tables: Sequence[Sequence[Threshold]], comparisons: int, rate: float) -> Threshold | None:
+    """Of each table the largest FMR that errs in so many ``comparisons`` at ``rate`` at most, of these the nearest; None where a table has none."""
+    wanted = 1 - (1 - rate) ** (1 / comparisons)
     fitting = [[one for one in table if one.fmr <= wanted * (1 + _ROUNDING)] for table in tables]
     return min((table[0] for table in fitting), key=lambda one: one.distance) if all(fitting) else None
 

@@ -71,7 +71,11 @@ class SpaceMismatch(FaceliteError):
 
 
 class UnsupportedRate(FaceliteError):
-    """The number of measured comparisons cannot support the wanted error rate."""
+    """The number of measured comparisons cannot support the wanted error rate. ``photographs``: with so many of a subject it would be supported."""
+
+    def __init__(self, message: str, /, *, photographs: int = 0) -> None:
+        super().__init__(message)
+        self.photographs = photographs
 
 
 class ExportError(FaceliteError):

@@ -111,7 +111,7 @@ def fuse(vectors: Floats, /) -> Floats:
 def fuse_groups(vectors: Floats, most: int, /) -> tuple[Floats, list[int]]:
     """The templates (n, d) of one person fused in as few groups of up to ``most`` as can be (m, d), and how many are behind each.
 
-    The groups follow each other; the first may be larger by one.
+    The groups follow each other; those in front may be larger by one.
     """
     groups = np.array_split(vectors, math.ceil(len(vectors) / most))
     return np.stack([fuse(group) for group in groups]), [len(group) for group in groups]

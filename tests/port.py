@@ -448,13 +448,18 @@ class Port:
         artefacts = {row[2] for row in gallery}
         refuse(artefacts <= {self.artefact, *self.manifest["template_thresholds"]}, "templates of another embedder")
         measured = [number for number in (2, 3, 5, 8) if f"fused {number}" in self.manifest["template_thresholds"]]
-        if measured and artefacts == {self.artefact}:
+        question = "gallery" if subject is None else "subject"
+        while measured and artefacts == {self.artefact}:
             parts = [(name, fuse(measured, [row[1] for row in rows if row[0] == name])) for name in dict.fromkeys(row[0] for row in rows)]
             compared = [(name, vector) for name, (vectors, _) in parts for vector in vectors]
-            kinds = {kind for _, (_, kinds) in parts for kind in kinds}
+            try:
+                limit = threshold(self.manifest, question, rate, len(compared), {kind for _, (_, kinds) in parts for kind in kinds})["distance"]
+                break
+            except Refused:
+                measured = measured[:-1]  # smaller groups, which may have been measured at smaller rates
         else:
-            compared, kinds = [row[:2] for row in rows], artefacts
-        limit = threshold(self.manifest, "gallery" if subject is None else "subject", rate, len(compared), kinds)["distance"]
+            compared = [row[:2] for row in rows]
+            limit = threshold(self.manifest, question, rate, len(compared), artefacts)["distance"]
         outcome, vector = self.look(frame, rule)
         if outcome:
             return outcome, None, None
@@ -523,7 +528,8 @@ def read_gallery(path, manifest, keyring):
         subject, artefact, _ = json.loads(plain[4:end])
         rows.append((subject, np.frombuffer(plain[end:], "<f4"), artefact))
     refuse(templates == len(sealed) and hmac.digest(keys[32:64], listed, "sha256") == mac, "templates were removed, put back or exchanged")
-    refuse(generation - dict(known).get(identity, 0) in (0, 1), "not the latest gallery")
+    last, noted = {one: rest for one, *rest in known}.get(identity, (0, b""))
+    refuse((generation, mac) == (last, noted) or generation == last + 1, "not the latest gallery")
     refuse(all(len(vector) == manifest["embedding"] for _, vector, _ in rows), "vectors of another length")
     return [(subject, unit(vector), artefact) for subject, vector, artefact in rows]
 
@@ -531,7 +537,7 @@ def read_gallery(path, manifest, keyring):
 def gallery_rows(path, keyring):
     """The keyring's generations, the gallery's row, and its sealed templates."""
     with closing(sqlite3.connect(Path(keyring) / "generations.db")) as notes, closing(sqlite3.connect(path)) as db:
-        known = notes.execute("SELECT gallery, number FROM generation").fetchall()
+        known = notes.execute("SELECT gallery, number, mac FROM generation").fetchall()
         refuse(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone(), "no gallery")
         (row,) = db.execute("SELECT format, space, identity, proof, generation, next, templates, mac FROM gallery").fetchall()
         return known, row, db.execute("SELECT id, sealed FROM template ORDER BY id").fetchall()

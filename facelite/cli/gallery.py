@@ -78,6 +78,8 @@ def purge(days: float, dry_run: bool, gallery: str, keyring: str | None, bundle:
 @json_option
 def export(out: str, subject: str | None, gallery: str, keyring: str | None, bundle: str | None, as_json: bool) -> None:
     """Write templates to OUT, a JSON file: what is stored about somebody. It is not encrypted."""
+    if Path(out).resolve() == Path(gallery).resolve():
+        raise click.UsageError("expected OUT to be another file than the gallery, got the same")
     with _opened(gallery, keyring, bundle) as opened:
         number = opened.count(subject) if subject is not None else len(opened)
         templates = [template for template in opened.templates if subject in (None, template.subject)]

@@ -67,6 +67,8 @@ def write_release(
         path = folder / recipe.thresholds
         table = _read_table(path) if path.exists() else {}
         artefact = _sha256(model)
+        for number in FUSED:  # as many as are measured now, not as were before
+            table.pop(_key(artefact, fused_kind(number), distance), None)
         for templates, measured in {"": thresholds, **template_thresholds}.items():
             table[_key(artefact, templates, distance)] = [asdict(threshold) for threshold in measured]
         write_atomically(path, json.dumps(table, indent=1, sort_keys=True).encode())

@@ -30,7 +30,7 @@ SAME = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The nearest subject and the distance of its nearest template."""
+    """The nearest subject and its distance: that of its nearest template, or of the nearest group of them that is compared as one."""
 
     subject: str
     distance: float
@@ -38,20 +38,19 @@ class Match:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Compared:
-    """What probes are compared with: ``matrix`` (m, d), whose each row is, everybody's ``rows``, the templates behind each, and these counted."""
+    """What probes are compared with: ``matrix`` (m, d), whose each row is, everybody's ``rows``, how many of them stand for so many templates."""
 
     matrix: Floats
     subjects: list[str]
     rows: dict[str, list[int]]
-    size: list[int]
     sizes: Counter[int]
 
 
 class Gallery:
     """An open gallery; a context manager. Its templates are also held in memory, as one matrix.
 
-    What another process writes is known at the next question here. Each question and change may raise KeyMismatch, GalleryAltered,
-    GalleryRolledBack, SpaceMismatch or GalleryError where the file is not what it should be.
+    What another process writes is known at the next question here. It belongs to one thread. Each question and change may raise KeyMismatch,
+    GalleryAltered, GalleryRolledBack, SpaceMismatch or GalleryError where the file is not what it should be.
     """
 
     def __init__(self, path: str | Path, /, *, space: str | None = None, create: bool = False, keyring: Keyring | None = None) -> None:
@@ -165,8 +164,9 @@ class Gallery:
     def sizes(self, *, fused: int = 1, subject: str | None = None) -> Counter[int]:
         """How many vectors a probe is compared with, of everybody or of ``subject``, by the number of templates behind each: see ``nearest``."""
         self.refresh()
-        compared = self._compared(fused)
-        return compared.sizes if subject is None else Counter(compared.size[row] for row in compared.rows.get(subject, ()))
+        if subject is None:
+            return self._compared(fused).sizes
+        return Counter(fuse_groups(self._matrix[rows], fused)[1]) if (rows := self._rows(subject)) else Counter()
 
     def nearest(
         self, probe: Embedding, /, *, subject: str | None = None, besides: str | None = None, fused: int = 1, distance: Distance = SQUARED_L2
@@ -177,21 +177,27 @@ class Gallery:
         """
         self.refresh()
         self._check_space(probe)
+        if subject is not None:
+            if not (own := self._rows(subject)):
+                raise self._unknown(subject)
+            return Match(subject, _in_range(distance.table(probe.vector[None], fuse_groups(self._matrix[own], fused)[0]).min()))
         compared = self._compared(fused)
-        matrix = compared.matrix if subject is None else compared.matrix[compared.rows.get(subject, [])]
         others = compared.rows.get(besides, []) if besides is not None else []
-        if len(matrix) == len(others):
+        if len(compared.subjects) == len(others):
             raise self._unknown(subject)
-        distances = distance.table(probe.vector[None], matrix)[0]
+        distances = distance.table(probe.vector[None], compared.matrix)[0]
         distances[others] = np.inf
         best = int(np.argmin(distances))
-        nearest = min(max(float(distances[best]), 0.0), 4.0)  # rounding may leave the range
-        return Match(compared.subjects[best] if subject is None else subject, nearest)
+        return Match(compared.subjects[best], _in_range(distances[best]))
 
     def refresh(self) -> None:
         """Take up what other processes have written since the last look, which costs little where that is nothing."""
         if (templates := self._store.read()) is not None:
-            self._hold(templates)
+            try:
+                self._hold(templates)
+            except BaseException:
+                self._store.close()  # so that all is read anew
+                raise
 
     @contextmanager
     def _writing(self) -> Iterator[Change]:
@@ -201,7 +207,11 @@ class Gallery:
             if change.fresh is not None:
                 self._hold(change.fresh)
             yield change
-        self._held(change)
+        try:
+            self._held(change)
+        except BaseException:
+            self._store.close()  # so that all is read anew
+            raise
 
     def _hold(self, templates: dict[int, Template]) -> None:
         """Keep ``templates`` by number: their vectors as one matrix (n, d), all else in lists (n,)."""
@@ -243,7 +253,7 @@ class Gallery:
             rows_of: dict[str, list[int]] = {}
             for row, name in enumerate(subjects):
                 rows_of.setdefault(name, []).append(row)
-            found = self._made[fused] = _Compared(matrix, subjects, rows_of, size, Counter(size))
+            found = self._made[fused] = _Compared(matrix, subjects, rows_of, Counter(size))
         return found
 
     def _rows(self, subject: str) -> list[int]:
@@ -263,12 +273,17 @@ class Gallery:
 
     def _check_space(self, *embeddings: Embedding) -> None:
         for one in embeddings:
-            size = self._matrix.shape[1] if self._subjects else len(one.vector)
+            size = self._matrix.shape[1] if self._subjects else len(embeddings[0].vector)
             if (one.space, len(one.vector)) != (self.space, size):
                 raise SpaceMismatch(
                     f"{self.path}: expected embeddings of the space {self.space!r} ({size} numbers), got {one.space!r} "
                     f"({len(one.vector)}); use the bundle that the gallery was made with, or enrol into a new gallery"
                 )
+
+
+def _in_range(distance: float) -> float:
+    """``distance``, which rounding may have brought out of its range."""
+    return min(max(float(distance), 0.0), 4.0)
 
 
 def restore_gallery(path: str | Path, /, *, space: str | None = None, keyring: Keyring | None = None) -> Gallery:

@@ -1,4 +1,4 @@
-"""What opens galleries and lies apart from them: one key, and of each gallery the generation that was last written.
+"""What opens galleries and lies apart from them: one key, and the last change of each gallery.
 
 So a stolen gallery is read by nobody, and an older copy that takes its place is noticed.
 """
@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from facelite.errors import GalleryError
 
@@ -23,6 +24,16 @@ WAIT = 10.0
 
 COMMAND_SECONDS = 30.0
 """Seconds that the command of the key may take."""
+
+
+class Last(NamedTuple):
+    """The last change of a gallery: how many there were, and the MAC that the gallery then had, which tells two of one number apart."""
+
+    generation: int
+    mac: bytes
+
+
+NEVER = Last(0, b"")
 
 
 class Keyring:
@@ -40,7 +51,7 @@ class Keyring:
         """The key, (32,) bytes; ``create``: one is made where there is no file. Raises GalleryError."""
         if text := os.environ.get("FACELITE_KEY"):
             return _key(text, "FACELITE_KEY")
-        if command := os.environ.get("FACELITE_KEY_COMMAND"):
+        if command := os.environ.get("FACELITE_KEY_COMMAND", "").strip():
             return _key(_output(command), "what FACELITE_KEY_COMMAND prints")
         try:
             if create and not self._file.exists():
@@ -55,19 +66,18 @@ class Keyring:
         except OSError as error:
             raise GalleryError(f"{self._file}: expected to read or make the key, got: {error.strerror or error}; see to its rights") from None
 
-    def generations(self) -> dict[bytes, int]:
-        """How often each gallery, by its identity, was written. Raises GalleryError."""
+    def last(self, gallery: bytes, /) -> Last:
+        """The last change of the ``gallery`` of that identity; that before the first where none is known. Raises GalleryError."""
         if not self._generations.exists():
-            return {}
+            return NEVER
         with self._connected() as db:
             made = db.execute("SELECT 1 FROM sqlite_master").fetchone()  # a kill may have left an empty file
-            return dict(db.execute("SELECT gallery, number FROM generation")) if made else {}
+            return _last(db, gallery) if made else NEVER
 
     @contextmanager
-    def writing(self, *, create: bool = False) -> Iterator[Pen]:
-        """The right to write galleries, of one process at a time; ``create``: into a new keyring too. Raises GalleryError."""
-        if create:
-            self._make_generations()
+    def writing(self) -> Iterator[Pen]:
+        """The right to write galleries, of one process at a time. Raises GalleryError."""
+        self._make_generations()
         with self._connected() as db:
             db.execute("BEGIN IMMEDIATE")
             yield Pen(db)
@@ -76,11 +86,12 @@ class Keyring:
     def _make_generations(self) -> None:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._generations.touch(0o600)
+            if not self._generations.exists():
+                self._generations.touch(0o600)
         except OSError as error:
             raise GalleryError(f"{self.folder}: expected to make a keyring, got: {error.strerror or error}; see to its rights") from None
         with self._connected() as db:
-            db.execute("CREATE TABLE IF NOT EXISTS generation (gallery BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID")
+            db.execute("CREATE TABLE IF NOT EXISTS generation (gallery BLOB PRIMARY KEY, number INTEGER NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID")
 
     def _make_key(self) -> None:
         """A whole file or none, whenever the process is killed; another process may be quicker."""
@@ -115,21 +126,29 @@ class Pen:
     def __init__(self, db: sqlite3.Connection, /) -> None:
         self._db = db
 
-    def generation(self, gallery: bytes, /) -> int:
-        """How often the ``gallery`` was written, 0 where that is not known."""
-        found = self._db.execute("SELECT number FROM generation WHERE gallery = ?", (gallery,)).fetchone()
-        return int(found[0]) if found else 0
+    def last(self, gallery: bytes, /) -> Last:
+        """As ``Keyring.last``."""
+        return _last(self._db, gallery)
 
-    def note(self, gallery: bytes, generation: int, /) -> None:
-        """The ``gallery`` was written so often at least."""
-        self._db.execute(
-            "INSERT INTO generation VALUES (?, ?) ON CONFLICT DO UPDATE SET number = max(number, excluded.number)", (gallery, generation)
-        )
+    def note(self, gallery: bytes, last: Last, /) -> None:
+        """The last change of the ``gallery``; an earlier one is forgotten, a later one kept."""
+        statement = "INSERT INTO generation VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number, mac = excluded.mac"
+        self._db.execute(f"{statement} WHERE excluded.number > number", (gallery, *last))
+
+
+def _last(db: sqlite3.Connection, gallery: bytes) -> Last:
+    found = db.execute("SELECT number, mac FROM generation WHERE gallery = ?", (gallery,)).fetchone()
+    if found and [type(value) for value in found] != [int, bytes]:
+        raise sqlite3.DatabaseError("another kind of value than facelite writes")
+    return Last(*found) if found else NEVER
 
 
 def _configuration() -> Path:
     """The user's, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError:
+        raise GalleryError("expected a home folder for the keyring, found none; name a folder in FACELITE_KEYRING or with --keyring") from None
 
 
 def _key(text: str, where: str) -> bytes:

@@ -1,7 +1,7 @@
 """The gallery's file: sealed templates in SQLite. Each change is one transaction, and nothing is believed that the keyring does not bear out.
 
-A change commits the file first, and the generation in the keyring behind it. So a file one generation ahead is what a kill between the two
-leaves, and is accepted; an earlier one was put back, and is not.
+A change commits the file first, and is noted in the keyring behind it. So a file that is one change ahead is what a kill between the two leaves, and
+is accepted; an earlier one was put back, and is not, nor is another one of the same number.
 
 The file uses SQLite's rollback journal and not its write-ahead log: a gallery is read once and seldom written, a log cannot be read on a
 read-only medium, and a removed template would stay in it until the next checkpoint.
@@ -14,12 +14,12 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from facelite.errors import GalleryAltered, GalleryError, GalleryRolledBack, KeyMismatch, SpaceMismatch
-from facelite.gallery.keyring import WAIT, Keyring
+from facelite.gallery.keyring import WAIT, Keyring, Last
 from facelite.gallery.seal import FORMAT, IDENTITY_BYTES, Seal, Template, mark
 
 _SCHEMA = (
@@ -66,12 +66,22 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the file held when this process last read or wrote it; ``marks`` of its templates by number."""
+    """What the file held when this process last read or wrote it: ``marks`` of its templates by number, SQLite's ``version`` for this connection."""
 
     seal: Seal
     generation: int
     next: int
     marks: dict[int, bytes]
+    mac: bytes
+    version: int
+
+    @property
+    def last(self) -> Last:
+        return Last(self.generation, self.mac)
+
+    def follows(self, last: Last) -> int | None:
+        """0 where this is the state after that change, 1 where one change more has been made; None for any other."""
+        return 0 if self.last == last else 1 if self.generation == last.generation + 1 else None
 
 
 class Store:
@@ -79,10 +89,9 @@ class Store:
 
     def __init__(self, path: Path, /, *, space: str | None, create: bool, keyring: Keyring) -> None:
         self.path, self.space, self.keyring = path, space, keyring
-        self._create = create
+        self._create, self._key, self._identity = create, b"", b""
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        self._version = 0
         self._state: _State | None = None
 
     def close(self) -> None:
@@ -98,55 +107,68 @@ class Store:
         if self._is_current():
             return None
         for _ in range(TRIES):  # another process may write twice between the two
-            known = self.keyring.generations()  # before the file, which is written first: no honest file is behind them
+            with self._transaction("BEGIN") as db:
+                if (header := self._header(db)) is None:
+                    return {}
+            self._key = self._key or self.keyring.key()  # a command may take its time: nobody is kept from writing
+            last = self.keyring.last(header.identity)  # before the file, which is written first: no honest file is behind it
             with self._transaction("BEGIN") as db:
                 if (header := self._header(db)) is None:
                     return {}
                 templates, state = self._verified(db, header)
-            latest = known.get(header.identity, 0)
-            if state.generation - latest in (0, 1):
-                self._state = state
+            if self._identity not in (b"", state.seal.identity):
+                self.close()
+                raise GalleryRolledBack(f"{self.path}: expected the gallery that was here, got another one in its place; put it back")
+            if state.follows(last) is not None:
+                self._state, self._identity, self._create = state, state.seal.identity, False
                 return templates
         self.close()  # so that nothing is taken for current
-        raise self._rolled_back(state.generation, latest)
+        raise self._rolled_back(state, last)
 
     @contextmanager
     def writing(self) -> Iterator[Change]:
         """The block fills in a change of the latest state, which is then stored as a whole, or not at all. Raises what ``read`` does."""
-        behind = 1
+        ahead, fresh = 1, None
+        self._key = self._key or self.keyring.key(create=True)
         try:
-            while behind:  # what a kill has left behind in the keyring is stored there first
-                with self.keyring.writing(create=self._create) as pen:
+            while ahead:  # what a kill has kept from the keyring is noted there first
+                with self.keyring.writing() as pen:
                     with self._transaction("BEGIN IMMEDIATE") as db:
-                        fresh, state = self._latest(db)
-                        known = pen.generation(state.seal.identity)
-                        if (behind := state.generation - known) not in (0, 1):
-                            raise self._rolled_back(state.generation, known)
-                        if not behind:
+                        found, state = self._latest(db)
+                        fresh, last = fresh if found is None else found, pen.last(state.seal.identity)
+                        if (follows := state.follows(last)) is None:
+                            raise self._rolled_back(state, last)
+                        if not (ahead := follows):
                             change = Change(fresh, next=state.next)
                             yield change
                             state = self._stored(db, state, change)
                     self._state = state
-                    pen.note(state.seal.identity, state.generation)
+                    if state.generation:
+                        self._identity, self._create = state.seal.identity, False
+                        pen.note(state.seal.identity, state.last)
         except BaseException:
             self.close()  # be it stored or not, it is read anew
             raise
 
     def restore(self) -> None:
         """Take the file as it is, be it older than the keyring knows, for the latest; no other copy will then be. Raises what ``read`` does."""
-        with self.keyring.writing(create=True) as pen:
+        with self._transaction("BEGIN") as db:
+            self._header(db)
+        self._key = self.keyring.key()
+        with self.keyring.writing() as pen:
             with self._transaction("BEGIN IMMEDIATE") as db:
                 _, state = self._latest(db)
-                generation = max(state.generation, pen.generation(state.seal.identity))
-                self._state = self._stored(db, _State(state.seal, generation, state.next, state.marks), Change(next=state.next), always=True)
-            pen.note(state.seal.identity, generation + 1)
+                newest = max(state.generation, pen.last(state.seal.identity).generation)
+                state = self._stored(db, replace(state, generation=newest), Change(next=state.next), always=True)
+            self._state = state
+            pen.note(state.seal.identity, state.last)
 
     def _is_current(self) -> bool:
         """Whether the file is the one that was read, and nobody else has written since."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
-            if self._state is None and self._create:
+            if self._create:
                 return True  # it is still to be made
             raise self._missing() from None
         except OSError:
@@ -155,26 +177,25 @@ class Store:
             self.close()
             return False
         with self._connection() as db:
-            return bool(db.execute("PRAGMA data_version").fetchone()[0] == self._version)
+            return _version(db) == self._state.version
 
     def _latest(self, db: sqlite3.Connection) -> tuple[dict[int, Template] | None, _State]:
         """The state inside a transaction that writes, and all templates if they had to be read; that of a new gallery where there is none yet."""
-        if self._state and db.execute("PRAGMA data_version").fetchone()[0] == self._version:
+        if self._state and _version(db) == self._state.version:
             return None, self._state
         if (header := self._header(db)) is None:
-            space = str(self.space)
-            return None, _State(Seal(self.keyring.key(create=True), identity=os.urandom(IDENTITY_BYTES), space=space), 0, 1, {})
+            return None, _State(Seal(self._key, identity=os.urandom(IDENTITY_BYTES), space=str(self.space)), 0, 1, {}, b"", _version(db))
         return self._verified(db, header)
 
     def _header(self, db: sqlite3.Connection) -> _Header | None:
         """None in an empty file that may become a gallery. Refuses another format and another space."""
-        self._version = db.execute("PRAGMA data_version").fetchone()[0]
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone():
             if self._create and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 return None
             raise GalleryError(f"{self.path}: expected a gallery, got an empty file or another database; name a gallery, or a new file to enrol into")
-        (form,) = db.execute("SELECT format FROM gallery").fetchone()
-        if form != FORMAT:
+        if not (found := db.execute("SELECT format FROM gallery").fetchone()):
+            raise GalleryAltered(f"{self.path}: expected a gallery as facelite writes it, got an empty table; {_UNALTERED}")
+        if (form := found[0]) != FORMAT:
             raise GalleryError(
                 f"{self.path}: expected a gallery of format {FORMAT}, got {form}; enrol into a new file, or use the facelite that made it"
             )
@@ -190,7 +211,7 @@ class Store:
 
     def _verified(self, db: sqlite3.Connection, header: _Header) -> tuple[dict[int, Template], _State]:
         """All templates by number, each as it was enrolled, and none too few or too many."""
-        seal = Seal(self.keyring.key(), identity=header.identity, space=header.space)
+        seal = Seal(self._key, identity=header.identity, space=header.space)
         if not hmac.compare_digest(seal.proof, header.proof):
             raise KeyMismatch(f"{self.path}: expected the key that the gallery was made with, got another; see to the keyring, {self.keyring.folder}")
         templates, marks = {}, {}
@@ -210,7 +231,7 @@ class Store:
                 f"{self.path}: expected the {header.templates} template(s) of its last change, got {len(marks)}: {what}; {_UNALTERED}"
             )
         self.space = header.space
-        return templates, _State(seal, header.generation, header.next, marks)
+        return templates, _State(seal, header.generation, header.next, marks, header.mac, _version(db))
 
     def _stored(self, db: sqlite3.Connection, state: _State, change: Change, *, always: bool = False) -> _State:
         """The state after ``change``, written into the transaction; an empty change writes nothing, unless ``always``."""
@@ -229,16 +250,16 @@ class Store:
         header = _Header(seal.space, seal.identity, seal.proof, generation, change.next, len(marks), mac)
         db.execute("DELETE FROM gallery")
         db.execute("INSERT INTO gallery VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (FORMAT, *header))
-        return _State(seal, generation, change.next, marks)
+        return _State(seal, generation, change.next, marks, mac, state.version)
 
     def _missing(self) -> GalleryError:
         return GalleryError(f"{self.path}: expected a gallery, found none; make one: facelite enrol --gallery {self.path} SUBJECT PICTURE")
 
-    def _rolled_back(self, generation: int, known: int) -> GalleryRolledBack:
-        which = "an earlier one" if generation < known else "a later one"
+    def _rolled_back(self, state: _State, last: Last) -> GalleryRolledBack:
+        which = "another one" if state.generation == last.generation else "an earlier one" if state.generation < last.generation else "a later one"
         return GalleryRolledBack(
-            f"{self.path}: expected the state after {known} change(s), the last that the keyring {self.keyring.folder} knows of, "
-            f"got {which}, after {generation}; {_RESTORE}"
+            f"{self.path}: expected the state after {last.generation} change(s), the last that the keyring {self.keyring.folder} knows of, "
+            f"got {which}, after {state.generation}; {_RESTORE}"
         )
 
     @contextmanager
@@ -258,9 +279,9 @@ class Store:
                     if not self._create:
                         raise self._missing()
                     self.path.touch(0o600)  # SQLite gives its journal the same mode
-                self._db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
-                found = self.path.stat()
+                found = self.path.stat()  # before it is opened: a file that comes between the two is looked at anew
                 self._file, self._state = (found.st_dev, found.st_ino), None
+                self._db = sqlite3.connect(self.path.absolute(), timeout=WAIT, isolation_level=None)
                 self._db.execute("PRAGMA secure_delete = ON")
                 self._db.execute("PRAGMA synchronous = EXTRA")
             yield self._db
@@ -269,9 +290,14 @@ class Store:
             raise GalleryError(
                 f"{self.path}: expected to read and write it, got: {error}; see to its rights, the space left and other processes that write"
             ) from None
-        except (sqlite3.Error, ValueError, TypeError) as error:
+        except (sqlite3.Error, UnicodeError) as error:  # SQLite quotes what it found
             self.close()
             raise GalleryError(f"{self.path}: expected a gallery, got: {error}; restore it from a copy or name another") from None
         except BaseException:
             self.close()
             raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """Another number after each change of the file by anybody else."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from facelite.bundle import DETECTOR, GOLDEN, Bundle, open_bundle
-from facelite.errors import BundleError, GalleryError
+from facelite.errors import BundleError, GalleryError, UnsupportedRate
 from facelite.face import Decision, Outcome, Pixels, Threshold
 from facelite.gallery import Gallery
 from facelite.image import read_image
@@ -36,6 +36,15 @@ class Enrolment:
     looks: list[Look]
     doubts: dict[int, str]
     added: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Up to ``fused`` templates of a person are compared as one; ``comparisons`` are then made, each by the ``threshold``."""
+
+    fused: int
+    comparisons: int
+    threshold: Threshold
 
 
 class Verifier:
@@ -82,21 +91,22 @@ class Verifier:
         each of them, and the threshold tightens with their number. Raises GalleryError when nobody of that name is enrolled, UnsupportedRate
         when the templates are too many for the ``fmr``.
         """
-        threshold = self.threshold_for_subject(subject, gallery, fmr=fmr)
-        decision = self._compare(picture, gallery, subject, threshold, rule)
+        plan = self._plan_for_subject(subject, gallery, fmr)
+        decision = self._compare(picture, gallery, subject, plan, rule)
         return replace(decision, templates=gallery.count(subject), fpir=self.manifest.threshold(fmr).fmr)
 
     def threshold_for_subject(self, subject: str, gallery: Gallery, /, *, fmr: float | None = None) -> Threshold:
         """The threshold of ``verify_subject``. Raises what that raises."""
-        gallery.count(subject)
-        fused, kinds, comparisons = self._compared(gallery, subject)
-        return self.manifest.threshold_for_subject(comparisons, fmr, kinds=kinds, fused=fused)
+        return self._plan_for_subject(subject, gallery, fmr).threshold
 
     def identify(self, picture: Picture, gallery: Gallery, /, *, fpir: float = 0.01, rule: Rule = "only") -> Decision:
         """Who of ``gallery`` the picture shows, strangers being taken for somebody at a rate of at most ``fpir``."""
-        _, kinds, comparisons = self._compared(gallery)
-        threshold = self.manifest.threshold_for_gallery(comparisons, fpir, kinds=kinds)
-        return replace(self._compare(picture, gallery, None, threshold, rule), templates=len(gallery), fpir=fpir)
+
+        def threshold(comparisons: int, kinds: set[str], _: int) -> Threshold:
+            return self.manifest.threshold_for_gallery(comparisons, fpir, kinds=kinds)
+
+        plan = self._plan(gallery, None, threshold)
+        return replace(self._compare(picture, gallery, None, plan, rule), templates=len(gallery), fpir=fpir)
 
     def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only", anyway: bool = False) -> Enrolment:
         """Add one template a picture, all or none: see ``Enrolment``. ``anyway``: in spite of doubts (``runtime.doubts``)."""
@@ -108,24 +118,38 @@ class Verifier:
         doubts = {} if anyway else find_doubts(subject, embeddings, gallery, self.bundle)
         return Enrolment(looks, doubts, 0 if doubts else gallery.enrol(subject, embeddings, artefact=self.bundle.artefact))
 
-    def _compare(self, picture: Picture, gallery: Gallery, subject: str | None, threshold: Threshold, rule: Rule) -> Decision:
+    def _compare(self, picture: Picture, gallery: Gallery, subject: str | None, plan: _Plan, rule: Rule) -> Decision:
         """The picture against the templates of ``subject``, of everybody where that is None."""
         look = self.look(picture, rule=rule)
-        fused, _, comparisons = self._compared(gallery, subject)
         if look.embedding is None:
-            return replace(_undecided(look, threshold), comparisons=comparisons)
-        match = gallery.nearest(look.embedding, subject=subject, fused=fused, distance=self.bundle.distance)
-        return replace(_decide(match.distance, match.subject, threshold), comparisons=comparisons)
+            return replace(_undecided(look, plan.threshold), comparisons=plan.comparisons)
+        match = gallery.nearest(look.embedding, subject=subject, fused=plan.fused, distance=self.bundle.distance)
+        return replace(_decide(match.distance, match.subject, plan.threshold), comparisons=plan.comparisons)
 
-    def _compared(self, gallery: Gallery, subject: str | None = None) -> tuple[int, set[str], int]:
-        """How many templates are compared as one, of which kinds they then are, and how many comparisons a probe takes.
+    def _plan_for_subject(self, subject: str, gallery: Gallery, fmr: float | None) -> _Plan:
+        gallery.count(subject)  # an unknown subject is refused
 
-        As many as was measured; but 1 where another embedder has made some.
+        def threshold(comparisons: int, kinds: set[str], fused: int) -> Threshold:
+            return self.manifest.threshold_for_subject(comparisons, fmr, kinds=kinds, fused=fused)
+
+        return self._plan(gallery, subject, threshold)
+
+    def _plan(self, gallery: Gallery, subject: str | None, threshold: Callable[[int, set[str], int], Threshold]) -> _Plan:
+        """As many templates as one as were measured at a rate that small, each by itself where another embedder has made some.
+
+        ``threshold`` of a number of comparisons, their kinds, and how many templates may be as one. Raises UnsupportedRate.
         """
-        kinds = self._check_artefacts(gallery)
-        fused = max(self.manifest.fused) if kinds <= {self.bundle.artefact} else 1
-        sizes = gallery.sizes(fused=fused, subject=subject)
-        return fused, {self.manifest.kind(size) for size in sizes} if fused > 1 else kinds, sizes.total()
+        makers = self._check_artefacts(gallery)
+        numbers = sorted(self.manifest.fused, reverse=True) if makers <= {self.bundle.artefact} else [1]
+        refused = []
+        for fused in numbers:
+            sizes = gallery.sizes(fused=fused, subject=subject)
+            kinds = {self.manifest.kind(size) for size in sizes} if fused > 1 else makers
+            try:
+                return _Plan(fused, sizes.total(), threshold(sizes.total(), kinds, fused))
+            except UnsupportedRate as error:
+                refused.append(error)
+        raise max(refused, key=lambda error: error.photographs)
 
     def _check_artefacts(self, gallery: Gallery) -> set[str]:
         """The embedders that made the templates; one for which the bundle has no thresholds is refused."""

@@ -97,6 +97,13 @@ def test_export_writes_what_is_stored_about_everybody_or_one(facelite, aged, tmp
     assert facelite("gallery", "export", "--gallery", aged, out, "--subject", "Nobody").status == 4
 
 
+def test_export_does_not_write_over_the_gallery(facelite, gallery):
+    before = gallery.read_bytes()
+    refused = facelite("gallery", "export", "--gallery", gallery, gallery)
+    assert (refused.status, gallery.read_bytes()) == (2, before)
+    assert "expected OUT to be another file than the gallery" in refused.err
+
+
 # restore, keyring, bundle
 
 

@@ -179,6 +179,32 @@ def test_a_new_gallery_is_its_owner_s_alone_and_an_old_one_keeps_its_mode(path):
         os.umask(umask)
 
 
+def test_a_gallery_of_any_name_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Gallery(":memory:", space="space", create=True) as gallery:
+        gallery.enrol("Ada", embeddings(1), artefact="x")
+    with Gallery(tmp_path / ":memory:") as gallery:
+        assert gallery.subjects == ["Ada"]
+
+
+def test_embeddings_of_two_sizes_are_refused_and_none_is_stored(path):
+    with Gallery(path, space="space", create=True) as gallery:
+        with pytest.raises(SpaceMismatch, match=r"\(16 numbers\), got 'space' \(8\)"):
+            gallery.enrol("Ada", [*embeddings(1), *embeddings(1, size=8)], artefact="x")
+        assert gallery.subjects == []
+
+
+def test_an_interrupt_at_any_moment_leaves_one_state(filled, monkeypatch):
+    with Gallery(filled) as gallery:
+        monkeypatch.setattr(Gallery, "_forget", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            gallery.remove("Ada")
+        monkeypatch.undo()
+        monkeypatch.setenv("FACELITE_KEYRING", str(gallery._store.keyring.folder))
+        assert gallery.subjects == ["Bob"]
+        assert gallery.nearest(embeddings(2, 2)[0]).subject == "Bob"
+
+
 def test_no_embedding_is_misuse(path):
     with Gallery(path, space="space", create=True) as gallery, pytest.raises(ValueError, match="at least one"):
         gallery.enrol("Ada", [], artefact="x")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from facelite.errors import GalleryError
 from facelite.gallery import Keyring
+from facelite.gallery.keyring import Last
 
 KEY = bytes(range(32))
 
@@ -57,6 +60,9 @@ def test_the_environment_s_key_goes_before_the_command_s_and_that_before_the_fil
     Keyring().key(create=True)
     monkeypatch.setenv("FACELITE_KEY_COMMAND", f"{sys.executable} -c 'print(\"{'ab' * 32}\")'")
     assert Keyring().key() == bytes.fromhex("ab" * 32)
+    with monkeypatch.context() as patch:
+        patch.setenv("FACELITE_KEY_COMMAND", "  ")
+        assert Keyring().key() == bytes.fromhex((keyring / "key").read_text())
     monkeypatch.setenv("FACELITE_KEY", KEY.hex())
     assert Keyring().key() == KEY
     monkeypatch.setenv("FACELITE_KEY", "secret")
@@ -86,18 +92,29 @@ def test_many_that_make_a_key_at_once_have_the_same():
     assert {process.communicate()[0] for process in processes} == {Keyring().key().hex() + "\n"}
 
 
-def test_generations_only_grow(keyring):
-    assert Keyring().generations() == {}
-    with pytest.raises(GalleryError, match=r"generations\.db: expected to read and write"), Keyring().writing():
-        pass
-    with Keyring().writing(create=True) as pen:
-        assert pen.generation(b"a") == 0
-        for number in (3, 2):
-            pen.note(b"a", number)
-            assert pen.generation(b"a") == 3
-    assert Keyring().generations() == {b"a": 3}
+def test_what_was_last_written_is_never_forgotten_for_an_earlier_change(keyring):
+    assert Keyring().last(b"a") == (0, b"")
+    with Keyring().writing() as pen:
+        assert pen.last(b"a") == (0, b"")
+        pen.note(b"a", Last(3, b"x"))
+        for earlier in (Last(2, b"y"), Last(3, b"z")):
+            pen.note(b"a", earlier)
+            assert pen.last(b"a") == (3, b"x")
+    assert Keyring().last(b"a") == (3, b"x")
     with pytest.raises(RuntimeError), Keyring().writing() as pen:
-        pen.note(b"a", 9)
+        pen.note(b"a", Last(9, b"x"))
         raise RuntimeError
-    assert Keyring().generations() == {b"a": 3}
+    assert Keyring().last(b"a") == (3, b"x")
     assert stat.S_IMODE((keyring / "generations.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE generation SET number = 'x'", "UPDATE generation SET mac = 3", "DROP TABLE generation; CREATE TABLE other (a)",
+])  # fmt: skip
+def test_generations_that_are_none_are_refused(keyring, statement):
+    with Keyring().writing() as pen:
+        pen.note(b"a", Last(3, b"x"))
+    with closing(sqlite3.connect(keyring / "generations.db")) as db:
+        db.executescript(statement)
+    with pytest.raises(GalleryError, match=r"generations\.db: expected to read and write the generations, got"):
+        Keyring().last(b"a")

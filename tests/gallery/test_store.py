@@ -38,11 +38,16 @@ def sql(path, statement, *rows):
         return db.executemany(statement, rows).fetchall() if rows else db.execute(statement).fetchall()
 
 
+def noted(keyring=None):
+    """The generations that the keyring knows of its galleries."""
+    return [number for (number,) in sql((keyring or Keyring()).folder / "generations.db", "SELECT number FROM generation")]
+
+
 def opens(path, *, generation=None):
     with Gallery(path, space="space") as gallery:
         assert tuple(gallery.subjects) == SUBJECTS
     if generation is not None:
-        assert list(Keyring().generations().values()) == [generation]
+        assert noted() == [generation]
 
 
 # edited, removed, put back
@@ -228,18 +233,76 @@ def test_a_gallery_brought_to_another_machine_with_its_key_is_restored_there(pat
     restore_gallery(path, keyring=other).close()
     with Gallery(path, keyring=other) as gallery:
         assert gallery.enrol("Di", embeddings(1, 9), artefact="x") == 1
-        assert [*other.generations().values()] == [5]
+        assert noted(other) == [5]
 
 
 def test_what_a_kill_between_the_two_commits_leaves_is_accepted_and_mended(path, keyring):
-    sql(keyring / "generations.db", "UPDATE generation SET number = 2")
+    sql(keyring / "generations.db", "UPDATE generation SET number = 2, mac = x'00'")
     opens(path, generation=2)
     with Gallery(path) as gallery:
         gallery.remove("Cy")
-        assert [*Keyring().generations().values()] == [4]
+        assert noted() == [4]
     sql(keyring / "generations.db", "UPDATE generation SET number = 2")
     with pytest.raises(GalleryRolledBack, match="a later one, after 4"):
         Gallery(path)
+
+
+def test_two_changes_of_one_number_are_told_apart(path, keyring, tmp_path):
+    """A change that never reached the keyring was taken back by an earlier copy; another change was made since."""
+    shutil.copy(path, tmp_path / "before")
+    with Gallery(path) as gallery:
+        gallery.enrol("Eve", embeddings(1, 9), artefact="x")
+    shutil.copy(path, tmp_path / "taken back")
+    sql(keyring / "generations.db", "UPDATE generation SET number = 3, mac = ?", (sql(tmp_path / "before", "SELECT mac FROM gallery")[0][0],))
+    shutil.copy(tmp_path / "before", path)
+    with Gallery(path) as gallery:
+        gallery.remove("Ada")
+    shutil.copy(tmp_path / "taken back", path)
+    with pytest.raises(GalleryRolledBack, match=r"after 4 change\(s\), .*, got another one, after 4"):
+        Gallery(path)
+
+
+def test_what_another_process_wrote_before_it_was_killed_is_known(path, keyring, monkeypatch):
+    """It is found while ours waits for its turn: then the keyring is mended first, and ours begins anew."""
+    writing, others = Keyring.writing, [True]
+
+    def after_another(self):
+        if others.pop() if others else False:
+            with Gallery(path) as other:
+                other.remove("Bob")
+            sql(keyring / "generations.db", "UPDATE generation SET number = 3, mac = ?", (mac,))
+        return writing(self)
+
+    with Gallery(path) as gallery:
+        mac = sql(path, "SELECT mac FROM gallery")[0][0]
+        monkeypatch.setattr(Keyring, "writing", lambda self: after_another(self))
+        others.append(False)
+        others.reverse()
+        gallery.enrol("Di", embeddings(1, 9), artefact="x")
+        assert gallery.subjects == ["Ada", "Cy", "Di"]
+        assert gallery.nearest(embeddings(2, 1)[0]).subject != "Bob"
+    with Gallery(path) as gallery:
+        assert gallery.subjects == ["Ada", "Cy", "Di"]
+
+
+def test_a_gallery_that_was_there_is_never_made_anew(path):
+    with Gallery(path, space="space", create=True) as gallery:
+        for damage in (lambda: path.write_bytes(b""), path.unlink):
+            damage()
+            for act in (lambda: gallery.subjects, lambda: gallery.enrol("Di", embeddings(1, 9), artefact="x"), lambda: gallery.subjects):
+                with pytest.raises(GalleryError, match=r"found none|got an empty file"):
+                    act()
+    assert not path.exists()
+
+
+def test_an_open_gallery_does_not_become_another_one(path, tmp_path):
+    with Gallery(tmp_path / "other.db", space="space", create=True) as other:
+        other.enrol("Mallory", embeddings(1, 9), artefact="x")
+    with Gallery(path) as gallery:
+        (tmp_path / "other.db").replace(path)
+        for _ in range(2):
+            with pytest.raises(GalleryRolledBack, match="got another one in its place"):
+                gallery.nearest(embeddings(1)[0])
 
 
 def test_a_change_that_changes_nothing_is_none(path):

@@ -119,11 +119,29 @@ def test_templates_that_are_compared_as_one_count_as_one(fusing, astronaut, gall
         mean = np.sum([one.vector for one in near[:number]], axis=0)
         assert decision.distance == pytest.approx(own.distance(Embedding(mean, own.space)), abs=1e-5)
     gallery.enrol("Ada", near, artefact=fusing.bundle.artefact)
-    with pytest.raises(UnsupportedRate, match=r"at most 3 template\(s\) .*got 3 of up to 3 each; ask for --fmr 0\.03, or enrol 3 photographs only"):
+    with pytest.raises(UnsupportedRate, match=r"at most 3 template\(s\) .*got 3 groups of up to 3; ask for --fmr 0\.03, or enrol 3 photographs only"):
         fusing.verify_subject(astronaut, "Ada", gallery)
     found = fusing.verify_subject(astronaut, "Ada", gallery, fmr=0.03)  # groups of 3, 3 and 2
     assert (found.threshold.fmr, found.threshold.distance, found.templates, found.comparisons) == (0.01, pytest.approx(0.97), 8, 3)
     assert fusing.identify(astronaut, gallery, fpir=0.03) == replace(found, fpir=0.03)
+
+
+def test_a_rate_that_was_not_measured_for_so_many_as_one_is_that_of_fewer(bundle, astronaut, gallery):
+    """Three as one were measured at 0.1 and 0.03 only: at 0.01 each of two templates is compared alone, or the rate is refused."""
+    own = thresholds((1e-1, 3e-2, 1e-2, 3e-3))
+    manifest = replace(bundle.manifest, thresholds=own, template_thresholds={"fused 3": thresholds(RECIPE[:2])}, fmr=3e-2)
+    verifier = Verifier(load_bundle(pack_bundle(manifest, bundle.files)))
+    near = verifier.look(astronaut).embedding
+    for number in range(1, 5):
+        gallery.enrol("Ada", [Embedding(near.vector + np.random.default_rng(number).normal(0, 0.03, 128), near.space)], artefact=bundle.artefact)
+        found = verifier.verify_subject(astronaut, "Ada", gallery)
+        assert (found.comparisons, found.threshold.fmr) == {1: (1, 3e-2), 2: (1, 3e-2), 3: (1, 3e-2), 4: (4, 3e-3)}[number]
+        if number <= 3:
+            found = verifier.verify_subject(astronaut, "Ada", gallery, fmr=1e-2)
+            assert (found.comparisons, found.threshold.fmr) == (number, {1: 1e-2, 2: 3e-3, 3: 3e-3}[number])
+            assert verifier.identify(astronaut, gallery, fpir=1e-2) == found
+    with pytest.raises(UnsupportedRate, match=r"got 4; ask for --fmr 0\.03, or enrol 3 photographs only"):
+        verifier.verify_subject(astronaut, "Ada", gallery, fmr=1e-2)
 
 
 def test_templates_of_another_embedder_are_compared_one_by_one(fusing, astronaut, gallery):

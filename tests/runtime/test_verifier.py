@@ -172,7 +172,7 @@ def test_the_threshold_tightens_with_the_gallery(verifier, astronaut, gallery):
         distances.append(decision.threshold.distance)
     assert distances == sorted(distances, reverse=True)
     assert len(set(distances)) == 4
-    with pytest.raises(UnsupportedRate, match="over 300 templates"):
+    with pytest.raises(UnsupportedRate, match="over 300 comparisons"):
         verifier.identify(astronaut, gallery, fpir=1e-4)
 
 
