@@ -167,7 +167,7 @@ def test_the_default_distance_is_the_threshold_nearest_to_one_in_a_hundred(bundl
 
     def default(*rates):
         thresholds = tuple(replace(some, fmr=rate, distance=1 + rate) for rate in rates)
-        return default_distance(replace(bundle.manifest, thresholds=thresholds, fmr=rates[0]))
+        return default_distance(replace(bundle.manifest, thresholds=thresholds, template_thresholds={}, fmr=rates[0]))
 
     assert default(1e-1, 1e-2, 1e-3) == 1 + 1e-2
     assert default(1e-1, 2e-2, 1e-3) == 1 + 2e-2
