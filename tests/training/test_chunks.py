@@ -39,7 +39,7 @@ def trainer(chunk, *, norm=False, precision="float32", loss=EVERYTHING):
     return model
 
 
-@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-4), ("mixed_float16", 0.02)])
+@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-4), ("mixed_float16", 0.05)])
 @pytest.mark.parametrize("chunk", [4, 24])
 def test_without_batch_norm_a_chunked_step_is_the_whole_one(chunk, precision, near):
     """Loss, weights, and what the terms own: the centres too, which move once."""
