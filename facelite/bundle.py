@@ -25,9 +25,10 @@ from facelite.distance import SQUARED_L2, Decide, Distance, unpack_head
 from facelite.errors import BundleError, RecipeError, UnsupportedRate
 from facelite.face import Threshold
 from facelite.preprocess import Preprocessing
+from facelite.quality import LIMITS, Limits
 from facelite.recipe import parse
 
-FORMATS: dict[Decide, tuple[int, int]] = {"squared-l2": (1, 2), "siamese": (2, 1)}
+FORMATS: dict[Decide, tuple[int, int]] = {"squared-l2": (1, 3), "siamese": (2, 2)}
 """Major and minor, by what decides. Another major is refused; a newer minor may add keys at the manifest's top level, which older readers pass
 over. Passing over a head would be to decide by another distance than the thresholds are of: hence a major of its own.
 """
@@ -60,8 +61,8 @@ class Manifest:
     ``space`` names the embedding space. ``thresholds`` hold for templates and probes of this embedder, one for each FMR, largest FMR
     first; ``fmr`` is the one used unless another is asked for. ``template_thresholds`` maps other templates to thresholds for them and this
     embedder's probes: those of another embedder of the same space by its sha256 (since format 1.1), and several of this one's that are compared
-    as one by ``fused_kind`` (since 1.2). ``decide`` says by which distance, that of squared L2 or of the head
-    in the file HEAD; all thresholds are of that distance. ``files`` maps every other file to its sha256.
+    as one by ``fused_kind`` (since 1.2). ``limits`` are those of a picture's quality (since 1.3). ``decide`` says by which distance, that of squared
+    L2 or of the head in the file HEAD; all thresholds are of that distance. ``files`` maps every other file to its sha256.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Manifest:
     licences: dict[str, str]
     files: dict[str, str]
     template_thresholds: dict[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    limits: Limits = LIMITS
     decide: Decide = "squared-l2"
     format: tuple[int, ...] = FORMAT
 

@@ -151,8 +151,12 @@ class Outcome(StrEnum):
     NO_FACE = "no face"
     SEVERAL_FACES = "several faces"
     TOO_SMALL = "too small"
+    CUT_OFF = "cut off"
     TOO_DARK = "too dark"
+    TOO_BRIGHT = "too bright"
     BLURRED = "blurred"
+    TURNED = "turned away"
+    UNCLEAR = "unclear"
     TIMED_OUT = "timed out"
 
     @property

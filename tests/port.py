@@ -317,16 +317,29 @@ def luma(pixels):
     return (9798 * r + 19235 * g + 3735 * b + 16384) >> 15
 
 
-def quality(box, pixels):
-    """None for a crop that is good enough."""
-    if max(box[2], box[3]) < 24:
+def quality(width, height, box, landmarks, length, limits, pixels):
+    """None for a face that is good enough; ``length`` is that of the embedder's output."""
+    if max(box[2], box[3]) < limits["size"]:
         return "too small"
+    seen = [max(0, min(at + side, end - 0.5) - max(at, -0.5)) for at, side, end in ((box[0], box[2], width), (box[1], box[3], height))]
+    if seen[0] * seen[1] < limits["inside"] * box[2] * box[3]:
+        return "cut off"
     grey = luma(pixels)
-    if grey.mean() < 20:
-        return "too dark"
+    if not limits["dark"] <= grey.mean() <= limits["bright"]:
+        return "too dark" if grey.mean() < limits["dark"] else "too bright"
     framed = np.pad(grey, 1, mode="reflect")
     laplacian = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:] - 4 * grey
-    return "blurred" if laplacian.std() < 3 else None
+    if laplacian.std() < limits["sharpness"]:
+        return "blurred"
+    points = template(*pixels.shape[:2])
+    matrix = similarity(landmarks, points)
+    apart = np.asarray(landmarks) @ matrix[:, :2].T + matrix[:, 2] - points
+    if math.sqrt((apart**2).sum() / 4) > limits["turn"] * pixels.shape[0]:
+        return "turned away"
+    return "unclear" if length < limits["clarity"] else None
+
+
+LIMITS = {"size": 24.0, "inside": 0.75, "dark": 20.0, "bright": 200.0, "sharpness": 3.0, "turn": 0.068, "clarity": 0.0}
 
 
 # 10, 11, 12: embedding and distance
@@ -403,6 +416,7 @@ class Port:
     def __init__(self, data):
         self.manifest, files = open_bundle(data)
         self.size = self.manifest["preprocessing"]
+        self.limits = LIMITS | self.manifest.get("limits", {})
         self.artefact = self.manifest["files"]["embedder.tflite"]
         self.detector, self.embedder = Detector(files["detector.tflite"]), Model(files["embedder.tflite"])
         self.head = None
@@ -417,9 +431,12 @@ class Port:
         return sample(frame, similarity(landmarks, template(height, width)), height, width)
 
     def embed(self, pixels):
+        return unit(self.output(pixels))
+
+    def output(self, pixels):
         values = self.embedder(network_input(pixels, self.size["mean"], self.size["std"], self.size["colours"]))[0].ravel()
         refuse(len(values) == self.manifest["embedding"], "another output")
-        return unit(values)
+        return values
 
     def look(self, frame, rule="only"):
         """(outcome or None, embedding or None)"""
@@ -431,8 +448,9 @@ class Port:
             return "several faces", None
         face = self.detector.upright(frame, faces[index])
         pixels = self.crop(frame, face[1][:4])
-        outcome = quality(face[0], pixels)
-        return outcome, None if outcome else self.embed(pixels)
+        values = self.output(pixels)
+        outcome = quality(*frame.shape[1::-1], face[0], face[1][:4], np.linalg.norm(values), self.limits, pixels)
+        return outcome, None if outcome else unit(values)
 
     def verify(self, first, second, rule="only", rate=None):
         """(outcome, distance or None) of two frames."""

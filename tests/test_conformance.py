@@ -25,10 +25,10 @@ from facelite.export.conformance.decision import APART
 from facelite.face import Detection, Embedding, FaceCrop, Outcome, Threshold, fuse_groups
 from facelite.gallery import Gallery
 from facelite.preprocess import TEMPLATE_112, Preprocessing, sample, similarity, template, to_input
+from facelite.quality import Limits, judge_quality, measure_quality
 from facelite.runtime.choice import choose
 from facelite.runtime.detector import SIDE, Detector, anchors, decode
 from facelite.runtime.look import Look
-from facelite.runtime.quality import judge_quality
 from facelite.runtime.verifier import Verifier
 
 HERE = Path(__file__).parent
@@ -135,7 +135,7 @@ def test_the_specification_names_each_field_of_each_stage(stages):
 
 
 def test_the_cases_tell_every_outcome_apart(stages):
-    outcomes = {case["expected"]["outcome"] for case in stages["verify"]}
+    outcomes = {case["expected"]["outcome"] for name in ("quality", "verify") for case in stages[name]} - {None}
     assert outcomes == {outcome.value for outcome in Outcome} - {"timed out"}  # which is of attempts, not of pictures
     assert [len(case["expected"]["scores"]) for case in stages["detect"]] == [1, 0, 2, 1, 1, 1, 1, 3, 1]
     for name in ("matrix", "unit", "threshold"):
@@ -329,8 +329,10 @@ def own_choose(verifier, boxes, rule, height, width):
     return {"face": None if chosen is None else faces.index(chosen)}
 
 
-def own_quality(verifier, box, pixels):
-    poor = judge_quality(Detection(np.array(box), np.zeros((6, 2)), 1.0), FaceCrop(pixels, TEMPLATE_112))
+def own_quality(verifier, width, height, box, landmarks, length, limits, pixels):
+    face = Detection(np.array(box), np.array([*landmarks, (0, 0), (0, 0)]), 1.0)
+    quality = measure_quality(face, FaceCrop(pixels, template(*pixels.shape[:2])), (width, height))
+    poor = judge_quality(quality, Limits(**limits)) or judge_quality(quality.embedded(np.array([length])), Limits(**limits))
     return {"outcome": poor and poor[0].value}
 
 
@@ -461,6 +463,8 @@ SAMPLING = (
     ("BGR", "sample", swapped),
 )
 
+GOOD_BOX = (10, 20, 80, 40)
+
 FAULTS = (
     *(("view", *fault) for fault in SAMPLING),
     ("view", "corners for centres", "see", lambda port, old: lambda frame, view, turns: old(frame, (view[0] + 0.5, view[1] + 0.5, view[2]), turns)),
@@ -499,8 +503,12 @@ FAULTS = (
     *(("crop", *fault) for fault in SAMPLING),
     ("quality", "BGR", "luma", swapped),
     ("quality", "mean of the colours", "luma", lambda port, old: lambda pixels: pixels.mean(-1)),
-    ("quality", "small is the last", "quality", lambda port, old: lambda box, pixels: old((0, 0, 99, 99), pixels) or old(box, pixels)),
-    ("quality", "at the limit", "quality", lambda port, old: lambda box, pixels: old([one - 1e-6 for one in box], pixels)),
+    ("quality", "small is the last", "quality", lambda port, old: lambda box, **given: old(box=GOOD_BOX, **given) or old(box=box, **given)),
+    ("quality", "at the limit", "quality", lambda port, old: lambda box, **given: old(box=[one - 1e-6 for one in box], **given)),
+    ("quality", "corners for centres", "quality", lambda port, old: lambda box, **given: old(box=[box[0] + 0.5, *box[1:]], **given)),
+    ("quality", "no turn", "quality", lambda port, old: lambda landmarks, **given: old(landmarks=2 * port.TEMPLATE, **given)),
+    ("quality", "no length", "quality", lambda port, old: lambda length, **given: old(length=9.0, **given)),
+    ("quality", "own limits", "quality", lambda port, old: lambda limits, **given: old(limits=port.LIMITS | {"clarity": 6.5}, **given)),
     ("input", "always RGB", "network_input", lambda port, old: lambda pixels, mean, std, colours: old(pixels, mean, std, "RGB")),
     ("input", "always BGR", "network_input", lambda port, old: lambda pixels, mean, std, colours: old(pixels, mean, std, "BGR")),
     ("input", "0 to 1 before", "network_input", lambda port, old: lambda pixels, *rest, **named: old(pixels / 255, *rest, **named)),
@@ -528,7 +536,7 @@ FAULTS = (
     ("decision", "the second counts", "decide", lambda port, old: lambda first, second, *rest: old(second, first, *rest)),
     ("decision", "poor is rejected", "decide", lambda port, old: lambda *given: "rejected" if any(given[:2]) else old(*given)),
     ("verify", "the rule passed over", "choose", lambda port, old: lambda boxes, *rest: 0),
-    ("verify", "no quality", "quality", lambda port, old: lambda box, pixels: None),
+    ("verify", "no quality", "quality", lambda port, old: lambda *given: None),
     ("verify", "Euclidean", "distance", lambda port, old: lambda head, a, b: old(head, a, b) ** 0.5),
     ("verify", "never upright", "Detector.upright", lambda port, old: lambda self, frame, face: face),
     ("verify", "BGR", "sample", swapped),

@@ -182,6 +182,7 @@ def inspect(bundle: str, as_json: bool) -> None:
             for threshold in manifest.template_thresholds[fused_kind(number)]
             if threshold.fmr == manifest.fmr
         ],
+        "limits of quality: " + ", ".join(f"{name} {limit:g}" for name, limit in asdict(manifest.limits).items()),
         *[f"{name}: {len(data):,} bytes" for name, data in opened.files.items()],
         *[f"licence of the {what}: {licence}" for what, licence in manifest.licences.items()],
         f"training data: {manifest.training_data}",

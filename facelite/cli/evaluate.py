@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--sweep", help="Pictures made worse step by step: jpeg, pixels, jitter, or several with commas.")
 @click.option("--groups", help="A CSV (picture or person, then attributes): rates inside each group. 'utkface' reads UTKFace's file names.")
 @click.option("--identify", is_flag=True, help="Open-set identification 1:N as well; takes 90 people or so, 60 of them with several pictures.")
+@click.option("--quality", is_flag=True, help="What the limits of quality cost and gain: pictures refused, false rejections left (all pairs).")
 @click.option("--report", type=click.Path(file_okay=False), help="Write report.html and its figures into this folder.")
 @click.option("--show-faces", is_flag=True, help="The report shows the faces of the hardest pairs.")
 @click.option("--face", "rule", type=click.Choice(["centre", "largest", "only"]), default="centre", show_default=True, help="Which face is meant.")
@@ -53,6 +54,7 @@ def evaluate(
     sweep: str | None,
     groups: str | None,
     identify: bool,
+    quality: bool,
     report: str | None,
     show_faces: bool,
     rule: Rule,
@@ -70,12 +72,12 @@ def evaluate(
     from facelite.evaluation.crop import CentreCrop, DetectedFace
     from facelite.evaluation.judge import Wish, everybody, judge, listed_pairs
 
-    _check_usage(bool(pairs), all_pairs, held_out, show_faces and not report)
+    _check_usage(bool(pairs), all_pairs, held_out, show_faces and not report, quality)
     if cross and (pairs or against):
         raise click.UsageError(f"expected --cross with --all-pairs and without --against, got it with --{'pairs' if pairs else 'against'}")
     if cross:
         check_one_space(model, cross)
-    wish = Wish(_sweep_kinds(sweep), groups, identify, cross=bool(cross))
+    wish = Wish(_sweep_kinds(sweep), groups, identify, cross=bool(cross), quality=quality)
     road = CentreCrop() if crop == "centre" else DetectedFace(rule)
     names = [model, *filter(None, (against, cross))]
     bare = [name for name in names if is_bare(name)] or names  # where none is bare, --preprocess is refused
@@ -99,11 +101,12 @@ def evaluate(
     show({**judgement_values(judgement), "face": rule if crop == "aligned" else None, "report": report}, as_json, list(judgement_lines(judgement)))
 
 
-def _check_usage(pairs: bool, all_pairs: bool, held_out: bool, faces_without_report: bool) -> None:
+def _check_usage(pairs: bool, all_pairs: bool, held_out: bool, faces_without_report: bool, quality: bool) -> None:
     if pairs == all_pairs:
         raise click.UsageError(f"expected --pairs FILE or --all-pairs, got {'both' if pairs else 'neither'}")
-    if held_out and pairs:
-        raise click.UsageError("expected --held-out with --all-pairs only, got it with --pairs")
+    for option, wanted in (("--held-out", held_out), ("--quality", quality)):
+        if wanted and pairs:
+            raise click.UsageError(f"expected {option} with --all-pairs only, got it with --pairs")
     if faces_without_report:
         raise click.UsageError("expected --show-faces with --report only, got it alone")
 

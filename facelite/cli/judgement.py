@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from facelite.evaluation.calibrate import Calibration
     from facelite.evaluation.identification import Identification
     from facelite.evaluation.judge import Judgement
+    from facelite.evaluation.quality import Discards
     from facelite.evaluation.slices import Slices
     from facelite.evaluation.verification import Cross
 
@@ -35,7 +36,7 @@ def judgement_values(judgement: Judgement) -> dict[str, Any]:
     for name, judged in others:
         differences = {rate: asdict(interval) for rate, interval in judgement.differences.items()}
         values["against"] = {"model": name, **asdict(judged.verification), "difference": differences}
-    for name in ("cross", "slices", "identification"):
+    for name in ("cross", "slices", "identification", "quality"):
         if (found := getattr(judgement, name)) is not None:
             values[name] = asdict(found)
     if judgement.sweeps:
@@ -75,6 +76,7 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
         yield f"{judgement.models[0]} by {measure}: " + ", ".join(f"{name} {percent(value)}" for name, value in values.items())
     yield from _slice_lines(judgement.slices) if judgement.slices else ()
     yield from _identification_lines(judgement.identification) if judgement.identification else ()
+    yield from _quality_lines(judgement.quality) if judgement.quality else ()
     for kind in judgement.sweeps:
         for point in kind.points:
             setting = "untouched" if point.setting is None else f"{point.setting:g}{UNITS[kind.kind]}"
@@ -107,6 +109,15 @@ def _slice_lines(slices: Slices) -> Iterator[str]:
 
 def _with_ends(rate: float | None, ends: tuple[float, float] | None) -> str:
     return "unknown" if rate is None or ends is None else f"{percent(rate)} ({_ends(ends)})"
+
+
+def _quality_lines(found: Discards) -> Iterator[str]:
+    yield f"quality, at the distance {found.distance:.4f}: FNMR {_with_ends(found.fnmr.value, (found.fnmr.low, found.fnmr.high))}"
+    for one in found.measures:
+        beyond = "any limit" if one.measure == "all" else f"the limit of {one.measure}, {one.limit:g}"
+        failed = f"FNMR {percent(one.fnmr_refused)} with them, " if one.fnmr_refused is not None else ""
+        kept = _with_ends(one.kept.value, (one.kept.low, one.kept.high))
+        yield f"  beyond {beyond}: {percent(one.refused)} of the pictures; {failed}{kept} without them"
 
 
 def _ends(ends: tuple[float, float]) -> str:

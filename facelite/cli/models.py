@@ -21,7 +21,7 @@ def open_model(name: str, /, *, detector: str | None = None, preprocess: str | N
         raise InputError(f"{path}: expected --preprocess with a bare .tflite only, got another model, which knows its own; leave it out")
     if is_bare(name):
         data = path.read_bytes()
-        preprocessing = _preprocessing(preprocess, data) if preprocess else None
+        preprocessing = read_preprocessing(preprocess, data) if preprocess else None
         return Model(name, lambda: Embedder(data, space=path.name, preprocessing=preprocessing), find_detector(detector))
     if is_run(name):
         return _of_run(path, detector)
@@ -46,6 +46,15 @@ def is_run(name: str, /) -> bool:
     return (Path(name) / BEST).exists()
 
 
+def read_preprocessing(text: str, model: bytes, /) -> Preprocessing:
+    """What "rgb:127.5,128" says, for the input size in the file. Raises InputError, BundleError."""
+    size = Embedder(model, space="").preprocessing
+    try:
+        return parse_preprocessing(text, size.height, size.width)
+    except ValueError as error:
+        raise InputError(f"--preprocess: {error}; correct it") from None
+
+
 def check_one_space(probes: str, templates: str, /) -> None:
     """Refuse two bundles whose embeddings cannot be compared. Raises InputError, BundleError, SpaceMismatch."""
     spaces = [open_bundle(name).manifest.space for name in (probes, templates)]
@@ -55,7 +64,7 @@ def check_one_space(probes: str, templates: str, /) -> None:
 
 def _of_bundle(name: str, path: Path) -> Model:
     bundle = open_bundle(path)
-    return Model(name, lambda: Embedder.of(bundle), bundle.files[DETECTOR], bundle.manifest.threshold(), bundle.distance)
+    return Model(name, lambda: Embedder.of(bundle), bundle.files[DETECTOR], bundle.manifest.threshold(), bundle.distance, bundle.manifest.limits)
 
 
 def _of_recipe(path: Path, detector: str | None) -> Model:
@@ -77,12 +86,3 @@ def _of_run(path: Path, detector: str | None) -> Model:
     data = convert(network, read_weights(path), precision="float32")
     size = Preprocessing(network.height, network.width)
     return Model(str(path), lambda: Embedder(data, space=path.name, preprocessing=size), find_detector(detector))
-
-
-def _preprocessing(text: str, model: bytes) -> Preprocessing:
-    """What "rgb:127.5,128" says, for the input size in the file."""
-    size = Embedder(model, space="").preprocessing
-    try:
-        return parse_preprocessing(text, size.height, size.width)
-    except ValueError as error:
-        raise InputError(f"--preprocess: {error}; correct it") from None

@@ -87,6 +87,7 @@ def look_row(look: Look, /) -> Row:
         "embedding": vector,
         "box": look.face.box.astype(float).round(1).tolist() if look.face else None,
         "size": look.size,
+        "quality": asdict(look.quality) if look.quality else None,
     }
     if vector is None:
         return Row(values, f"{values['outcome']}: {look.detail}", UNDECIDED)

@@ -45,12 +45,17 @@ class CropEmbedder(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """``vectors`` (n, d) unit length, zero where no face was found; ``found`` (n,). ``distance`` is what compares them."""
+    """``vectors`` (n, d) unit length, zero where no face was found; ``lengths`` (n,) what they were before. ``distance`` is what compares them."""
 
     names: list[str]
     vectors: Floats
-    found: NDArray[np.bool_]
+    lengths: Floats
     distance: Distance = SQUARED_L2
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """Where there is a face (n,)."""
+        return self.lengths > 1e-9
 
 
 def embed_pictures(
@@ -170,4 +175,4 @@ def _collect(names: list[str], vectors: list[Floats]) -> Embedded:
     size = max((len(vector) for vector in vectors), default=1) or 1
     table = np.stack([vector if len(vector) else np.zeros(size, np.float32) for vector in vectors])
     lengths = np.linalg.norm(table, axis=1, keepdims=True)
-    return Embedded(names, table / np.maximum(lengths, 1e-9), lengths[:, 0] > 1e-9)
+    return Embedded(names, table / np.maximum(lengths, 1e-9), lengths[:, 0])

@@ -20,11 +20,13 @@ from facelite.evaluation.embed import CropEmbedder, Embedded, embed_pictures, mi
 from facelite.evaluation.identification import Identification, check_people, identify_people
 from facelite.evaluation.pairs import PairList, read_pairs
 from facelite.evaluation.people import PREFIX, open_people
+from facelite.evaluation.quality import Discards, discards, measure_pictures
 from facelite.evaluation.slices import Slices, find_groups, slice_rates
 from facelite.evaluation.sweeps import ROADS, Kind, Sweep, square_sides, sweep
 from facelite.evaluation.verification import Cross, Judged, Measure, by_measure, difference, verify_all, verify_cross, verify_pairs
 from facelite.evaluation.video import FRAMES, embed_videos, is_video
 from facelite.face import Outcome, Threshold
+from facelite.quality import LIMITS, Limits
 from facelite.runtime.detector import Detector
 from facelite.source import Read, open_source
 
@@ -33,25 +35,29 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """An embedder to judge: a maker of it, the detector file it goes with, the threshold it is deployed with, if any, and by which distance."""
+    """An embedder to judge: a maker of it, the detector file it goes with, the threshold it is deployed with, if any, by which distance, and the
+    limits of quality.
+    """
 
     name: str
     make: Callable[[], CropEmbedder]
     detector: bytes
     threshold: Threshold | None = None
     distance: Distance = SQUARED_L2
+    limits: Limits = LIMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What to find out beside verification. ``groups``: a CSV, or "utkface" for what UTKFace's file names say. ``cross``: the first model's
-    probes against the second's templates.
+    probes against the second's templates. ``quality``: what the first model's limits of quality cost and gain.
     """
 
     sweeps: tuple[Kind, ...] = ()
     groups: str | None = None
     identify: bool = False
     cross: bool = False
+    quality: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +109,7 @@ class Judgement:
     slices: Slices | None = None
     sweeps: list[Sweep] = field(default_factory=list)
     identification: Identification | None = None
+    quality: Discards | None = None
 
 
 def judge(
@@ -118,8 +125,8 @@ def judge(
 ) -> Judgement:
     """Judge one model, or two on the same crops, which the detector of the first one finds.
 
-    Slices are taken at the threshold that the first model is deployed with, else at that of its accuracy. A threshold is deployed with
-    aligned faces: on a fixed crop there is none. Raises InputError.
+    Slices and limits of quality are taken at the threshold that the first model is deployed with, else at that of its accuracy. A threshold is
+    deployed with aligned faces: on a fixed crop there is none. Raises InputError.
     """
     crop, wish, began = crop or DetectedFace(), wish or Wish(), time.monotonic()
     if material.read is None and (wish.sweeps or wish.identify):
@@ -129,6 +136,8 @@ def judge(
             f"{heads[0]}: expected a model that decides by squared L2, whose mean over all pairs of frames is that of two means, "
             "got one that decides by its Siamese head; judge it on pictures"
         )
+    if wish.quality and not (material.read and isinstance(crop, DetectedFace)):
+        raise InputError("expected pictures whose faces are aligned for the limits of quality, got videos or a fixed crop; leave --quality out")
     if wish.cross and (material.cross is None or len(models) != 2):
         raise ValueError(f"expected two models and all pairs for a cross judgement, got {len(models)} and {material.source}")
     groups = find_groups(wish.groups, material.names) if wish.groups else None
@@ -143,14 +152,26 @@ def judge(
     seconds = time.monotonic() - began
     judged = [material.verify(one) for one in embedded]
     first, found = embedded[0], embedded[0].found
-    slices = identification = None
+    slices = identification = quality = None
+    at = thresholds[0]
+    distance, fmr = (at.distance, at.fmr) if at else (judged[0].verification.threshold, judged[0].verification.eer)
     if groups is not None:
-        at = thresholds[0]
-        distance, fmr = (at.distance, at.fmr) if at else (judged[0].verification.threshold, judged[0].verification.eer)
         slices = slice_rates(first.vectors, material.person, groups, thresholds=[(distance, fmr)], distance=first.distance)[0]
     if wish.identify:
         progress("identification", 0, 1)
         identification = identify_people(first.vectors[found], material.person[found], distance=first.distance)
+    if wish.quality and material.read and isinstance(crop, DetectedFace):
+        qualities = measure_pictures(
+            material.names,
+            material.read,
+            first,
+            detector=models[0].detector,
+            size=models[0].make().preprocessing,
+            rule=crop.rule,
+            workers=workers,
+            progress=lambda done, total: progress("quality", done, total),
+        )
+        quality = discards(first, material.person, qualities, limits=models[0].limits, distance=distance)
     sweeps = []
     if wish.sweeps and (read := material.read):
         sweeps = sweep(
@@ -173,6 +194,7 @@ def judge(
         slices=slices,
         sweeps=sweeps,
         identification=identification,
+        quality=quality,
     )
 
 
@@ -246,7 +268,7 @@ def _embed(
             workers=workers,
             progress=progress,
         )
-        return [Embedded(one.names, one.means, one.found) for one in videos]
+        return [Embedded(one.names, one.means, one.found.astype(np.float32)) for one in videos]
     embedded = embed_pictures(
         material.names, material.read, detector=detector, embedders=makers, crop=crop, cache=cache, workers=workers, progress=progress
     )

@@ -150,7 +150,7 @@ def _embed(
             return b""
 
     if not names:
-        return Embedded([], np.zeros((0, 1), np.float32), np.zeros(0, np.bool_))
+        return Embedded([], np.zeros((0, 1), np.float32), np.zeros(0, np.float32))
     (embedded,) = embed_pictures(
         names, read, detector=model.detector, embedders=[model.make], crop=one.crop, cache=cache, workers=workers, progress=progress
     )

@@ -18,11 +18,12 @@ from facelite.export.master import Master, keras_model, trained
 from facelite.export.rebuild import Progress, Rebuilt, rebuild_without_faces
 from facelite.export.rebuild import rebuild as rebuild_with_faces
 from facelite.export.recipe import Recipe
-from facelite.export.release import known_thresholds, read_named, write_release
+from facelite.export.release import known_clarity, known_thresholds, read_named, write_release
 from facelite.export.report import Report, make_report
 from facelite.networks import Network, count, total
 from facelite.networks.weights import halved, pack_weights, read_weights
 from facelite.preprocess import parse_preprocessing
+from facelite.quality import Limits
 from facelite.recipe import read_recipe
 from facelite.runtime.detector import Detector, find_detector
 from facelite.runtime.embedder import Embedder
@@ -109,7 +110,7 @@ def export_bundle(
         if weights:
             kept = pack_weights(read_weights(source), half=True) if network else read_named(source)
             write_atomically(folder / recipe.weights, kept)
-        write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance)
+        write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance, clarity=made.clarity)
     return report
 
 
@@ -139,7 +140,7 @@ def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:
     model = read_named(folder / recipe.released)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError(f"{folder / recipe.released}: expected thresholds for its sha256 beside it, got none; measure them: --rebuild --faces DIR")
-    return Rebuilt(model, *known, layers=describe_layers(model))
+    return Rebuilt(model, *known, known_clarity(recipe, folder, model), describe_layers(model))
 
 
 def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:
@@ -172,6 +173,7 @@ def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, 
         thresholds=made.thresholds,
         template_thresholds=made.template_thresholds,
         fmr=recipe.fmr,
+        limits=Limits(clarity=made.clarity),
         decide=recipe.decide,
         parameters=parameters,
         multiply_adds=multiply_adds,

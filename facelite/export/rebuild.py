@@ -23,7 +23,7 @@ from facelite.export.layers import Layer, describe_layers
 from facelite.export.master import Master
 from facelite.export.parity import Compared, Parity, check_parity, compare, parity_of
 from facelite.export.recipe import INTEGER, Recipe
-from facelite.export.release import known_thresholds
+from facelite.export.release import known_clarity, known_thresholds
 from facelite.face import FaceCrop, Floats, Threshold
 from facelite.preprocess import Preprocessing, to_input
 from facelite.runtime.detector import Detector
@@ -38,6 +38,13 @@ LEAK_PICTURES = 2000
 LAYER_INPUTS = 8
 """Faces on which the error of each layer is measured: of one more or less, no layer's changes its first figure."""
 
+UNCLEAR = 0.02
+"""Share of the held-out people's faces that is less clear than the limit which a bundle is given: of their comparisons more fail than succeed.
+
+NNS1 (fourth release), at its threshold for an FMR of 1e-3: 78 % fail with the least clear hundredth, 74 % with the second, 57 % with the third,
+42 % with the next two; 22 % with all.
+"""
+
 MIN_PEOPLE = 5
 """Fewest people of representative images: ranges from one or two faces would cut off what others give."""
 
@@ -49,11 +56,13 @@ class Rebuilt:
     """A converted embedder; ``parity`` and what it was measured on are None where its thresholds were known and no faces were given.
 
     ``template_thresholds`` are for its probes and the templates of the embedders (sha256) that the recipe names, or fused templates of its own.
+    ``clarity`` is the least that a face is compared with.
     """
 
     model: bytes
     thresholds: tuple[Threshold, ...]
     template_thresholds: dict[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    clarity: float = 0.0
     layers: Sequence[Layer] = ()
     parity: Parity | None = None
     compared: Compared | None = None
@@ -65,7 +74,7 @@ def rebuild_without_faces(recipe: Recipe, folder: Path, master: Master, distance
     model = master.convert(precision=recipe.precision)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
-    return Rebuilt(model, *known, layers=describe_layers(model))
+    return Rebuilt(model, *known, known_clarity(recipe, folder, model), describe_layers(model))
 
 
 def rebuild(
@@ -122,7 +131,8 @@ def rebuild(
     }
     fused = calibrate_fused(lambda number: held_out.comparisons(embedded[1], fused=number, distance=distance), FUSED, fmrs)
     crossed |= {fused_kind(number): tuple(found) for number, found in fused.items() if recipe.fmr in [one.fmr for one in found]}
-    return Rebuilt(model, thresholds, crossed, layers, parity, compared)
+    clarity = float(np.quantile(embedded[1].lengths[embedded[1].found], UNCLEAR))
+    return Rebuilt(model, thresholds, crossed, round(clarity, 4), layers, parity, compared)
 
 
 def _quantised(

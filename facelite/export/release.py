@@ -1,4 +1,4 @@
-"""The files that a recipe releases: its embedder, its head, and thresholds by the sha256 of the embedder and the head they were measured on."""
+"""The files that a recipe releases: its embedder, its head, and by their sha256 the thresholds and the least clarity that were measured on them."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ def known_thresholds(
     return own, dict(zip(kinds[1:], crossed, strict=True))
 
 
+def known_clarity(recipe: Recipe, folder: Path, model: bytes, /) -> float:
+    """The least clarity that was measured for this embedder; 0, which is no limit, where none was. Raises InputError."""
+    path = folder / recipe.thresholds
+    found = _read_table(path).get(f"{_sha256(model)} clarity", 0.0) if recipe.thresholds and path.exists() else 0.0
+    if not isinstance(found, (int, float)):
+        raise InputError(f"{path}: expected a number as clarity, got {found!r}; take the released file")
+    return float(found)
+
+
 def write_release(
     recipe: Recipe,
     folder: Path,
@@ -61,8 +70,10 @@ def write_release(
     template_thresholds: Mapping[str, Thresholds],
     distance: Distance,
     /,
+    *,
+    clarity: float,
 ) -> None:
-    """Keep the embedder, its thresholds and the head that decides, if any, beside the recipe; thresholds of others stay."""
+    """Keep the embedder, its thresholds, its least clarity and the head that decides, if any, beside the recipe; those of others stay."""
     if recipe.thresholds:  # first: thresholds without their embedder do no harm
         path = folder / recipe.thresholds
         table = _read_table(path) if path.exists() else {}
@@ -71,6 +82,7 @@ def write_release(
             table.pop(_key(artefact, fused_kind(number), distance), None)
         for templates, measured in {"": thresholds, **template_thresholds}.items():
             table[_key(artefact, templates, distance)] = [asdict(threshold) for threshold in measured]
+        table[f"{artefact} clarity"] = clarity
         write_atomically(path, json.dumps(table, indent=1, sort_keys=True).encode())
     if recipe.head and isinstance(distance, Siamese):
         write_atomically(folder / recipe.head, pack_head(distance))

@@ -46,6 +46,11 @@ class Embedder:
         return self._interpreter.takes
 
     @property
+    def batch(self) -> int:
+        """How many crops go in at once."""
+        return self._batch
+
+    @property
     def size(self) -> int:
         """How many numbers an embedding has."""
         return math.prod(self._interpreter.output_shapes[0][1:])
@@ -60,8 +65,11 @@ class Embedder:
         return embedder
 
     def embed(self, crop: FaceCrop, /) -> Embedding:
-        """The embedding of one aligned crop. Raises ValueError for a crop of another size, BundleError where the model gives no direction."""
-        vector = self.vectors([crop])[0]
+        """The embedding of one aligned crop. Raises ValueError for a crop of another size, and what ``unit`` raises."""
+        return self.unit(self.vectors([crop])[0])
+
+    def unit(self, vector: Floats, /) -> Embedding:
+        """The embedding that a raw output (d,) stands for. Raises BundleError where it has no direction."""
         try:
             return Embedding(vector, self.space)
         except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facelite.face import Detection, Embedding, FaceCrop, Outcome, Pixels
+from facelite.quality import Quality
 from facelite.runtime.choice import Rule, choose
 from facelite.runtime.detector import Detector
 
@@ -18,6 +19,7 @@ class Look:
 
     face: Detection | None = None
     crop: FaceCrop | None = None
+    quality: Quality | None = None
     embedding: Embedding | None = None
     outcome: Outcome | None = None
     detail: str = ""

@@ -10,17 +10,17 @@ import numpy as np
 
 from facelite.bundle import DETECTOR, GOLDEN, Bundle, open_bundle
 from facelite.errors import BundleError, GalleryError, UnsupportedRate
-from facelite.face import Decision, Outcome, Pixels, Threshold
+from facelite.face import Decision, Detection, Outcome, Pixels, Threshold
 from facelite.gallery import Gallery
 from facelite.image import read_image
 from facelite.preprocess import align
+from facelite.quality import judge_quality, measure_quality
 from facelite.runtime.choice import Rule
 from facelite.runtime.detector import Detector
 from facelite.runtime.doubts import find_doubts
 from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import self_test, unpack_golden
 from facelite.runtime.look import Look, find_face
-from facelite.runtime.quality import judge_quality
 
 Picture = str | Path | Pixels
 """A file, or (h, w, 3) uint8 RGB."""
@@ -67,11 +67,7 @@ class Verifier:
         look = find_face(image, self.detector, rule=rule)
         if (face := look.face) is None:
             return look
-        size = self.manifest.preprocessing
-        crop = align(image, face.landmarks, size.height, size.width)
-        if poor := judge_quality(face, crop):
-            return replace(look, crop=crop, outcome=poor[0], detail=poor[1])
-        return replace(look, crop=crop, embedding=self.embedder.embed(crop))
+        return self._embedded(look, image, face)
 
     def verify(self, a: Picture, b: Picture, /, *, fmr: float | None = None, rule: Rule = "only") -> Decision:
         """Whether two pictures show one person, at the measured ``fmr`` (None: the bundle's default)."""
@@ -117,6 +113,19 @@ class Verifier:
             return Enrolment(looks, {}, 0)
         doubts = {} if anyway else find_doubts(subject, embeddings, gallery, self.bundle)
         return Enrolment(looks, doubts, 0 if doubts else gallery.enrol(subject, embeddings, artefact=self.bundle.artefact))
+
+    def _embedded(self, look: Look, image: Pixels, face: Detection) -> Look:
+        """``look`` with the crop of its ``face``, its quality and its embedding, or the outcome where the quality does not do."""
+        size, limits = self.manifest.preprocessing, self.manifest.limits
+        crop = align(image, face.landmarks, size.height, size.width)
+        quality = measure_quality(face, crop, (image.shape[1], image.shape[0]))
+        if poor := judge_quality(quality, limits):  # before the work of embedding it
+            return replace(look, crop=crop, quality=quality, outcome=poor[0], detail=poor[1])
+        vector = self.embedder.vectors([crop])[0]
+        quality = quality.embedded(vector)
+        if poor := judge_quality(quality, limits):
+            return replace(look, crop=crop, quality=quality, outcome=poor[0], detail=poor[1])
+        return replace(look, crop=crop, quality=quality, embedding=self.embedder.unit(vector))
 
     def _compare(self, picture: Picture, gallery: Gallery, subject: str | None, plan: _Plan, rule: Rule) -> Decision:
         """The picture against the templates of ``subject``, of everybody where that is None."""

@@ -322,6 +322,16 @@ def test_groups_are_judged_at_the_threshold_of_the_bundle(facelite, evaluate, bu
     assert ", too few for 0.001; FNMR " in out
 
 
+def test_limits_of_quality_are_judged_at_the_threshold_of_the_bundle(facelite, evaluate, bundle_file, bundle, crowd):
+    found = evaluate("--quality", data=crowd / "people")["quality"]
+    assert found["distance"] == bundle.manifest.threshold().distance
+    at = {one["measure"]: one for one in found["measures"]}
+    assert {name: one["limit"] for name, one in at.items() if name != "all"} == asdict(bundle.manifest.limits)
+    assert 0 <= at["all"]["refused"] <= 1 and at["clarity"]["curve"][0]["fnmr"] == pytest.approx(found["fnmr"]["value"])
+    told = facelite("evaluate", bundle_file, crowd / "people", "--all-pairs", "--quality").out
+    assert "beyond the limit of turn, 0.068: " in told and "beyond any limit: " in told
+
+
 def test_people_are_identified(facelite, evaluate, bundle_file, crowd):
     found = evaluate("--identify", data=crowd / "people")["identification"]
     assert (found["mates"], found["strangers"]) == (31, 31)
@@ -340,6 +350,7 @@ def test_a_wish_that_cannot_be_met_is_refused(refused, bundle_file, people, tmp_
         (["--groups", tmp_path / "groups.csv"], "expected groups of pictures such as 'Eileen/Eileen_0001.jpg' or of their folders, got other names"),
         (["--groups", tmp_path / "none.csv"], "expected a CSV of groups, got No such file or directory; check --groups"),
         (["--against", tmp_path / "none"], "expected a bundle, "),
+        (["--crop", "centre", "--quality"], "expected pictures whose faces are aligned for the limits of quality, got videos or a fixed crop"),
     ):
         refused(4 if "--against" in words else 2, "evaluate", bundle_file, people, "--all-pairs", *words, match=match)
 
@@ -348,6 +359,7 @@ def test_a_wish_that_cannot_be_met_is_refused(refused, bundle_file, people, tmp_
     ([], "expected --pairs FILE or --all-pairs"),
     (["--all-pairs", "--pairs", "x"], "expected --pairs FILE or --all-pairs"),
     (["--pairs", "x", "--held-out"], "expected --held-out with --all-pairs only, got it with --pairs"),
+    (["--pairs", "x", "--quality"], "expected --quality with --all-pairs only, got it with --pairs"),
     (["--all-pairs", "--show-faces"], "expected --show-faces with --report only, got it alone"),
     (["--pairs", "x", "--cross", "y"], "expected --cross with --all-pairs and without --against, got it with --pairs"),
     (["--all-pairs", "--against", "x", "--cross", "y"], "expected --cross with --all-pairs and without --against, got it with --against"),

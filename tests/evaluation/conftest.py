@@ -15,11 +15,13 @@ from facelite.evaluation.identification import identify_people
 from facelite.evaluation.judge import Deployed, Judgement, Material, Model
 from facelite.evaluation.pairs import PairList
 from facelite.evaluation.people import People
+from facelite.evaluation.quality import discards
 from facelite.evaluation.slices import slice_rates
 from facelite.evaluation.sweeps import PUBLISHED, SETTINGS, Point, Sweep
 from facelite.evaluation.verification import by_measure, difference, verify_all, verify_pairs
 from facelite.face import Threshold
 from facelite.preprocess import Preprocessing
+from facelite.quality import Limits, Quality
 
 PEOPLE, PICTURES = 64, 6
 
@@ -82,6 +84,9 @@ def full(models, names):
         )
         at = Deployed(shipped, *rates_there)
         (slices,) = slice_rates(embedded[0].vectors, person, groups, thresholds=[(0.9, 0.01)])
+        patch.setattr("facelite.evaluation.quality.intervals", partial(intervals, draws=40))
+        qualities = [Quality(80, 1, 110, 12, 0.001 * i, 8) if one else None for i, one in enumerate(found)]
+        quality = discards(embedded[0], person, qualities, limits=Limits(turn=0.05), distance=0.9)
     judgement = Judgement(
         models=[model.name for model in models],
         judged=judged,
@@ -92,6 +97,7 @@ def full(models, names):
         slices=slices,
         sweeps=[made_up(kind, models, fmr) for kind, fmr in (("jpeg", "1e-2"), ("pixels", "1e-2"), ("jitter", "1e-3"))],
         identification=identify_people(embedded[0].vectors[found], person[found], enrolments=(1, 2), galleries=2),
+        quality=quality,
     )
     return judgement, models, Material(f"pictures {HOSTILE}", names, person, partial(verify_all, people), read=picture)
 

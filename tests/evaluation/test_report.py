@@ -39,6 +39,7 @@ SECTIONS = {
     "Errors at every threshold": "both",
     "Ways to measure a distance": "listed",
     "Worse pictures": "full",
+    "Refusing poor pictures": "full",
     "Groups of people": "full",
     "Finding one among many": "full",
     "Map of people": "both",
@@ -48,7 +49,7 @@ SECTIONS = {
 }
 
 FIGURES = {
-    "full": "distances-1 distances-2 roc det sweep-jpeg sweep-pixels sweep-jitter groups-fmr groups-fnmr cmc threshold fnir-at-1e-1 people",
+    "full": "distances-1 distances-2 roc det sweep-jpeg sweep-pixels sweep-jitter quality groups-fmr groups-fnmr cmc threshold fnir-at-1e-1 people",
     "listed": "distances-1 roc det people",
 }
 

@@ -10,7 +10,7 @@ from facelite.atomic import write_atomically
 from facelite.evaluation.crop import Cropper
 from facelite.evaluation.judge import Judgement, Material, Model
 from facelite.evaluation.report.about import glossary, provenance
-from facelite.evaluation.report.conditions import groups, sweeps
+from facelite.evaluation.report.conditions import discarded, groups, sweeps
 from facelite.evaluation.report.gallery import identification
 from facelite.evaluation.report.page import Plate, make_page
 from facelite.evaluation.report.pairs import hardest
@@ -20,7 +20,7 @@ from facelite.evaluation.report.words import short_names
 
 __all__ = ["write_report"]
 
-FIGURE = re.compile(r"roc|det|distances-\d|sweep-\w+|groups-fn?mr|cmc|threshold|fnir-at-\S+|people")
+FIGURE = re.compile(r"roc|det|distances-\d|sweep-\w+|groups-fn?mr|cmc|threshold|quality|fnir-at-\S+|people")
 """The names of all figures that a report may have."""
 
 
@@ -38,6 +38,7 @@ def write_report(judgement: Judgement, folder: str | Path, /, *, models: Sequenc
         crossed(judgement, names),
         measures(judgement),
         sweeps(judgement, names),
+        discarded(judgement, names[0]),
         groups(judgement, names[0]),
         identification(judgement, names[0]),
         people_map(judgement.judged[0].embedded, material.person, names[0]),

@@ -1,4 +1,4 @@
-"""When it is worse and for whom: sweeps over image quality, and rates inside groups of people."""
+"""When it is worse and for whom: sweeps over image quality, limits of quality, and rates inside groups of people."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ AXES: dict[Kind, Axis] = {
     "pixels": Axis("pixels of the face", log=True, ticks={1600: "40²", 6400: "80²", 14400: "120²", 25600: "160²", 65536: "256²"}),
     "jitter": Axis("deviation, share of the face's side", ticks="%"),
 }
+
+SHARE_TICKS = {0.0: "0", 0.1: "10%", 0.2: "20%", 0.3: "30%"}
 
 
 def sweeps(judgement: Judgement, names: Sequence[str], /) -> Section | None:
@@ -128,3 +130,35 @@ def _label(one: Slice) -> str:
 def _cells(one: Slice) -> list[Html | str]:
     found = (one.fmr, one.fmr_interval), (one.fnmr, one.fnmr_interval)
     return ["no such pair" if rate is None else with_ends(percent(rate), percents(span)) for rate, span in found]
+
+
+def discarded(judgement: Judgement, name: str, /) -> Section | None:
+    """What the limits of quality cost and gain: a table at the limits, and FNMR as ever more of the worst pictures are refused."""
+    found = judgement.quality
+    if found is None:
+        return None
+    header = ["Beyond the limit of", "Limit", "Pictures refused", "FNMR with one of them", "FNMR of the others"]
+    rows = [
+        [
+            "any" if one.measure == "all" else one.measure,
+            "" if one.measure == "all" else f"{one.limit:g}",
+            percent(one.refused),
+            "none refused" if one.fnmr_refused is None else percent(one.fnmr_refused),
+            with_ends(percent(one.kept.value), percents((one.kept.low, one.kept.high))),
+        ]
+        for one in found.measures
+    ]
+    note = (
+        f"By {name}, at its threshold {found.distance:.4f}, over the genuine comparisons of faces that were found: FNMR {percent(found.fnmr.value)} "
+        f"({percents((found.fnmr.low, found.fnmr.high))}). A picture that is refused is no rejection: the person is asked for another one."
+    )
+    curves = [one for one in found.measures if one.curve]
+    styles = zip((*COLOURS, GREY), MARKERS * 4, DASHES * 4, strict=False)
+    lines = [
+        Line(one.measure, [step.share for step in one.curve], [step.fnmr for step in one.curve], colour, dash, marker)
+        for one, (colour, marker, dash) in zip(curves, styles, strict=False)
+    ]
+    drawing = draw_lines(lines, x=Axis("worst pictures refused", ticks=SHARE_TICKS), y=Axis("FNMR of the others", ticks="%"))
+    alt = "; ".join(f"{one.measure}: {percent(one.curve[0].fnmr)}, {percent(one.curve[-1].fnmr)} at the right" for one in curves)
+    caption = "Error versus discard: a measure that tells good pictures from bad ones falls."
+    return Section("Refusing poor pictures", [paragraph(note), table("At the limits.", header, rows), Plate("quality", drawing, caption, alt)])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import asdict, replace
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facelite.export.conformance.case import PIXELS, ROUNDED, Scene, Table, make_case, numbers, whole
 from facelite.export.goldens import choose_goldens
 from facelite.export.synthetic import draw_face
 from facelite.face import Detection, Embedding, FaceCrop, Floats, Pixels
 from facelite.preprocess import TEMPLATE_112, Preprocessing, sample, similarity, template, to_input
+from facelite.quality import Limits, judge_quality, measure_quality
 from facelite.runtime.choice import Rule, choose
 from facelite.runtime.golden import DISTANCE_TOLERANCE
-from facelite.runtime.quality import judge_quality
 from facelite.runtime.verifier import Verifier
 
 FLOAT_TOLERANCE = 1e-3
@@ -118,32 +120,58 @@ def _crop(name: str, frame: Scene, turn: Floats, middle: tuple[float, float], he
     return make_case(name, given, {"pixels": sample(frame.draw(), np.array(matrix), height, width)}, pixels=PIXELS)
 
 
-def _judged() -> list[tuple[str, float, Pixels]]:
-    """Name, size of the face, crop: on both sides of each limit."""
+BOX = (10.0, 20.0, 80.0, 40.0)
+"""A box well inside the frame of 200 x 100 pixels of the quality's cases."""
+
+SIDEWAYS = np.array([(6, 0), (-6, 0), (14, 2), (8, 0)], np.float32)
+"""What a face that looks past the camera adds to the template's landmarks."""
+
+
+def _judged() -> list[tuple[str, Pixels, Table]]:
+    """Name, crop, and what differs from a good face: on both sides of each limit."""
     face = draw_face(0, side=64)
     chequer = np.indices((32, 32)).sum(0)[:, :, None] % 2 * np.ones(3)
     dots = np.zeros((32, 32, 3))
     dots[4::8, 4::8] = 1  # Laplacian -4, and 1 at four neighbours: standard deviation sqrt(20 / 64) of a dot's height
-    cases = [
-        ("a good face", 80.0, face),
-        ("as large as need be", 24.0, face),
-        ("a little too small", 23.9, face),
-        ("small and dark", 20.0, face // 16),
-        ("luma 20", 80.0, 10 + 20 * chequer),
-        ("luma 19.5", 80.0, 9 + 21 * chequer),
-        ("blue, luma 14", 80.0, chequer * (0, 0, 250)),
-        ("red, luma 37", 80.0, chequer * (250, 0, 0)),
-        ("sharpness 3.35", 80.0, 120 + 6 * dots),
-        ("sharpness 2.8", 80.0, 120 + 5 * dots),
-        ("dark and blurred", 80.0, 0 * dots),
+    slight, aside = (numbers(2 * (TEMPLATE_112 + share * SIDEWAYS)) for share in (1.1, 1.3))
+    cases: list[tuple[str, NDArray[Any], Table]] = [
+        ("a good face", face, {}),
+        ("as large as need be", face, {"box": (10, 20, 24, 12)}),
+        ("a little too small", face, {"box": (10, 20, 23.9, 12)}),
+        ("small and dark", face // 16, {"box": (10, 20, 20, 10)}),
+        ("its height counts", face, {"box": (10, 20, 12, 24)}),
+        ("three quarters inside", face, {"box": (-20.5, 20, 80, 40)}),
+        ("a little less at the left", face, {"box": (-20.6, 20, 80, 40)}),
+        ("below the border", face, {"box": (10, 70, 80, 40)}),
+        ("both sides over a corner", face, {"box": (-11, -6, 80, 40)}),
+        ("luma 20", 10 + 20 * chequer, {}),
+        ("luma 19.5", 9 + 21 * chequer, {}),
+        ("blue, luma 14", chequer * (0, 0, 250), {}),
+        ("red, luma 37", chequer * (250, 0, 0), {}),
+        ("luma 200", 190 + 20 * chequer, {}),
+        ("luma 200.5", 190 + 21 * chequer, {}),
+        ("sharpness 3.35", 120 + 6 * dots, {}),
+        ("sharpness 2.8", 120 + 5 * dots, {}),
+        ("dark and blurred", 0 * dots, {}),
+        ("turned a little", face, {"landmarks": slight}),
+        ("turned away", face, {"landmarks": aside}),
+        ("turned away and blurred", 120 + 5 * dots, {"landmarks": aside}),
+        ("as clear as need be", face, {"length": 6.5}),
+        ("unclear", face, {"length": 6.49}),
+        ("other limits", face, {"box": (10, 20, 24, 12), "limits": asdict(Limits(size=30))}),
     ]
-    return [(name, size, np.asarray(pixels).astype(np.uint8)) for name, size, pixels in cases]
+    return [(name, np.asarray(pixels).astype(np.uint8), changes) for name, pixels, changes in cases]
 
 
-def _quality(name: str, size: float, pixels: Pixels) -> Table:
-    face = Detection(np.array((0, 0, size, size / 2), np.float32), np.zeros((6, 2), np.float32), 0.9)
-    poor = judge_quality(face, FaceCrop(pixels, TEMPLATE_112))
-    return make_case(name, {"box": [0, 0, size, size / 2], "pixels": pixels}, {"outcome": poor[0].value if poor else None})
+def _quality(name: str, pixels: Pixels, changes: Table) -> Table:
+    good = {"box": BOX, "landmarks": numbers(2 * TEMPLATE_112), "length": 8.0, "limits": asdict(Limits(clarity=6.5))}
+    given = {"width": 200, "height": 100, **good, **changes, "pixels": pixels}
+    keypoints = np.zeros((6, 2), np.float32)
+    keypoints[:4] = given["landmarks"]
+    points = template(*pixels.shape[:2])
+    quality = measure_quality(Detection(np.array(given["box"], np.float32), keypoints, 0.9), FaceCrop(pixels, points), (200, 100))
+    poor = judge_quality(replace(quality, clarity=given["length"]), Limits(**given["limits"]))
+    return make_case(name, given, {"outcome": poor[0].value if poor else None})
 
 
 def _input(colours: Literal["RGB", "BGR"], mean: float, std: float) -> Table:
