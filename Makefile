@@ -5,6 +5,8 @@ PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --const
 BIN = .venv/bin
 BUNDLE = build/nns1-int8.facelite
 PHOTOS ?=
+YUNET ?=
+MOBILEFACENET ?=
 
 .PHONY: demo demo-device test test-all test-runtimes test-pythons lint bench wheel clean
 
@@ -25,6 +27,13 @@ build/device/.installed: setup.cfg constraints.txt
 build/jax/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv build/jax
 	$(call PIP,build/jax) --editable '.[jax]'
+	touch $@
+
+# what tests/benchmarks/door.py measures ours against; the wheel dlib-bin stands for dlib, which would have to be compiled
+build/peers/.installed:
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet --disable-pip-version-check 'dlib-bin>=20,<21' 'numpy>=2,<3' 'pillow>=11' 'click>=8.2,<9' 'setuptools<81' wheel
+	build/peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation face_recognition==1.3.0 face_recognition_models==0.3.0
 	touch $@
 
 demo: .venv/.installed
@@ -64,6 +73,10 @@ bench: $(BUNDLE)
 	$(BIN)/python tests/benchmarks/embedding.py $(BUNDLE)
 	$(BIN)/python tests/benchmarks/gallery.py
 	$(BIN)/python tests/benchmarks/training.py
+	$(BIN)/facelite export export/nns2/int8.toml --out build
+	$(BIN)/facelite benchmark build/nns2-int8.facelite $(BUNDLE)
+	$(MAKE) --no-print-directory build/peers/.installed || echo 'SKIPPED face_recognition: build/peers could not be installed, as said above'
+	$(BIN)/python tests/benchmarks/door.py build/nns2-int8.facelite $(BUNDLE) $(if $(YUNET),--yunet '$(YUNET)') $(if $(MOBILEFACENET),--embedder '$(MOBILEFACENET)')
 
 wheel: $(BUNDLE)
 	rm -rf build/lib

@@ -68,11 +68,12 @@ LIMITS = Limits()
 def measure_quality(face: Detection, crop: FaceCrop, size: tuple[int, int], /) -> Quality:
     """The quality of ``face`` in a picture of ``size`` (width, height) and of its aligned ``crop``."""
     luma = cv2.cvtColor(crop.pixels, cv2.COLOR_RGB2GRAY)
+    deviation = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1]
     return Quality(
         size=face.size,
         inside=_inside(face.box, size),
-        light=float(luma.mean()),
-        sharpness=float(np.std(cv2.Laplacian(luma, cv2.CV_32F))),
+        light=cv2.mean(luma)[0],
+        sharpness=float(deviation[0, 0]),
         turn=_turn(face.landmarks, crop),
     )
 

@@ -1,4 +1,4 @@
-"""Commands of the device half: embed, verify, enrol, identify, inspect."""
+"""Commands of the device half: embed, verify, enrol, inspect."""
 
 from __future__ import annotations
 
@@ -121,44 +121,6 @@ def enrol(
 
 
 @click.command()
-@click.argument("pictures", nargs=-1, required=True, type=click.Path())
-@gallery_option
-@click.option(
-    "--fmr",
-    "fpir",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    help="How often a stranger may be taken for somebody of the whole gallery.",
-)
-@keyring_option
-@bundle_option
-@face_option
-@threads_option
-@json_option
-@click.pass_context
-def identify(
-    context: click.Context,
-    pictures: tuple[str, ...],
-    gallery: str,
-    fpir: float,
-    keyring: str | None,
-    bundle: str | None,
-    rule: Rule,
-    threads: int,
-    as_json: bool,
-) -> None:
-    """Say whom of the gallery each of PICTURES shows.
-
-    The exit status is the worst: unreadable (2), could not decide (3), rejected (1), accepted (0).
-    """
-    verifier = open_verifier(find_bundle(bundle), threads=threads)
-    with Gallery(gallery, space=verifier.manifest.space, keyring=Keyring(keyring)) as opened:
-        rows = rows_of(pictures, lambda picture: decision_row(verifier.identify(picture, opened, fpir=fpir, rule=rule)))
-    context.exit(show_rows({"decide": verifier.manifest.decide}, "pictures", rows, as_json))
-
-
-@click.command()
 @click.argument("bundle", type=click.Path())
 @json_option
 def inspect(bundle: str, as_json: bool) -> None:
@@ -216,4 +178,4 @@ def _people(folder: Path) -> dict[str, list[Path]]:
 enroll = copy(enrol)
 enroll.name, enroll.hidden = "enroll", True  # one line in --help is enough
 
-COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, enroll, identify, inspect)
+COMMANDS: tuple[click.Command, ...] = (embed, verify, enrol, enroll, inspect)

@@ -16,18 +16,22 @@ from facelite.errors import FaceliteError
 
 MODULES = {
     "align": "workstation",
+    "benchmark": "benchmark",
     "calibrate": "calibrate",
     "clean": "clean",
     "cluster": "cluster",
     "conformance": "workstation",
+    "doctor": "doctor",
     "embed": "device",
     "enrol": "device",
     "enroll": "device",
     "evaluate": "evaluate",
     "export": "workstation",
     "gallery": "gallery",
-    "identify": "device",
+    "identify": "identify",
     "inspect": "device",
+    "pad-eval": "pad_eval",
+    "test": "live",
     "train": "train",
     "verify": "device",
 }

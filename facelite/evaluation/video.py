@@ -5,36 +5,33 @@ the mean of the squared L2 distances over all pairs of their first 100 frames in
 |a - b|^2 = 2 - 2 a.b, which is linear in a and in b; so the mean over all pairs is 2 - 2 A.B, where A and B are the means of each
 video's embeddings. These means must not be brought back to unit length.
 
-A video is a folder of frames or a video file. What OpenCV cannot decode of a file is left out; its decoder tells standard error of it.
+A video is a folder of frames or a video file, see ``facelite.frames``.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from threading import local
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.errors import ImageError, InputError
+from facelite.errors import InputError
 from facelite.evaluation.crop import Cropper, DetectedFace
 from facelite.evaluation.embed import TOGETHER, CropEmbedder
-from facelite.face import Floats, Pixels
-from facelite.image import SUFFIXES, read_image
+from facelite.face import Floats
+from facelite.frames import VIDEO_SUFFIXES, frame_files, is_video_file, read_frames
+from facelite.image import SUFFIXES
 from facelite.runtime.detector import Detector
 
 FRAMES = 100
 """Frames of a video that count (FaceNet, section 5.7: with 1,000 the accuracy hardly rises, from 95.12 % to 95.18 %)."""
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,45 +96,13 @@ def find_videos(names: Sequence[str], root: str | Path, /) -> list[Path]:
     if not Path(root).is_dir():
         raise InputError(f"{root}: expected a folder of videos, which are not read from a tar, got {'a file' if Path(root).exists() else 'nothing'}")
     paths = [Path(root) / name for name in names]
-    missing = [name for name, path in zip(names, paths, strict=True) if not (_is_video_file(path) or any(_frame_files(path)))]
+    missing = [name for name, path in zip(names, paths, strict=True) if not (is_video_file(path) or frame_files(path))]
     if missing:
         raise InputError(
             f"{root}: expected {len(names)} listed videos, each a folder of frames or one of {' '.join(sorted(VIDEO_SUFFIXES))}, "
             f"got all but {len(missing)}, the first of them {missing[0]}; check DATA"
         )
     return paths
-
-
-def read_frames(path: Path, /) -> Generator[Pixels, None, None]:
-    """The frames (h, w, 3) uint8 RGB of a video file, or of a folder by the numbers in their names: 2.jpg comes before 10.jpg.
-
-    Pictures that cannot be read are left out, and a file ends where it cannot be decoded further.
-    """
-    if path.is_dir():
-        for file in sorted(_frame_files(path), key=_by_number):
-            with suppress(ImageError):
-                yield read_image(file)
-        return
-    capture = cv2.VideoCapture(str(path), cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])  # the threads are over videos
-    try:
-        while (frame := capture.read()[1]) is not None:
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
-    finally:
-        capture.release()
-
-
-def _is_video_file(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-
-
-def _frame_files(folder: Path) -> Iterator[Path]:
-    files = folder.iterdir() if folder.is_dir() else ()
-    return (file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file())
-
-
-def _by_number(file: Path) -> tuple[list[str | int], str]:
-    """Text and numbers in turn, so that like meets like; then the name, where only leading zeros differ."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)], file.name
 
 
 def _embed(path: Path, detector: Detector, embedders: Sequence[CropEmbedder], crop: Cropper, count: int) -> list[tuple[Floats, int]]:

@@ -115,7 +115,11 @@ class Detector:
         if face.score >= UPRIGHT:
             return face
         turned = [found for turns in (1, 2, 3) for found in self._look(frame, _around(face), face.score + UPRIGHT_LEAD, turns=turns)]
-        return max([face, *(found for found in turned if _iou(found.box, face.box) >= SUPPRESS_IOU)], key=lambda found: found.score)
+        return max([face, *(found for found in turned if overlap(found.box, face.box) >= SUPPRESS_IOU)], key=lambda found: found.score)
+
+    def follow(self, frame: Pixels, face: Detection, /) -> Detection | None:
+        """The face of ``frame`` that is about where ``face`` was in the frame before, by one look there; None where there is none."""
+        return max(self._look(frame, _around(face), CONFIRMED[0]), key=lambda found: overlap(found.box, face.box), default=None)
 
     def _look(self, frame: Pixels, view: Floats, min_score: float, *, turns: int = 0) -> list[Detection]:
         """Faces in the square ``view`` (x, y, side) of the frame, looked at after quarter turns to the left, in pixels of the frame."""
@@ -137,8 +141,8 @@ class Detector:
         if not tile and face.size >= SECOND_LOOK_BELOW[0] * side and face.score >= SECOND_LOOK_BELOW[1]:
             return face
         again = self._look(frame, _around(face), CONFIRMED[tile])
-        same = max(again, key=lambda found: float(_iou(found.box, face.box)), default=None)
-        if same is None or _iou(same.box, face.box) < SUPPRESS_IOU:
+        same = max(again, key=lambda found: float(overlap(found.box, face.box)), default=None)
+        if same is None or overlap(same.box, face.box) < SUPPRESS_IOU:
             return None
         return Detection(same.box, same.keypoints, max(same.score, face.score))
 
@@ -206,7 +210,7 @@ def _merge(boxes: Floats, keypoints: Floats, scores: Floats) -> list[tuple[Float
     faces = []
     left = np.argsort(-scores)
     while len(left):
-        near = _iou(boxes[left[0]], boxes[left]) > SUPPRESS_IOU
+        near = overlap(boxes[left[0]], boxes[left]) > SUPPRESS_IOU
         near[0] = True
         group, left = left[near], left[~near]
         weights = scores[group] / scores[group].sum()
@@ -218,12 +222,12 @@ def _suppress(found: list[Detection]) -> list[Detection]:
     """The faces of overlapping views, each once, best score first."""
     kept: list[Detection] = []
     for face in sorted(found, key=lambda face: -face.score):
-        if all(_iou(face.box, other.box) <= SUPPRESS_IOU for other in kept):
+        if all(overlap(face.box, other.box) <= SUPPRESS_IOU for other in kept):
             kept.append(face)
     return kept
 
 
-def _iou(a: Floats, b: Floats) -> Floats:
+def overlap(a: Floats, b: Floats) -> Floats:
     """Intersection over union of the box ``a`` (4,) with each box ``b`` (..., 4): x, y, width, height."""
     shared = np.minimum(a[:2] + a[2:], b[..., :2] + b[..., 2:]) - np.maximum(a[:2], b[..., :2])
     area = np.maximum(shared[..., 0], 0) * np.maximum(shared[..., 1], 0)

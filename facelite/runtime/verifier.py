@@ -22,8 +22,8 @@ from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import self_test, unpack_golden
 from facelite.runtime.look import Look, find_face
 
-Picture = str | Path | Pixels
-"""A file, or (h, w, 3) uint8 RGB."""
+Picture = str | Path | Pixels | Look
+"""A file, (h, w, 3) uint8 RGB, or what was seen in a picture before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Verifier:
 
     def look(self, picture: Picture, /, *, rule: Rule = "only") -> Look:
         """Detect, align, judge and embed the face that ``rule`` means. Raises ImageError for an unreadable file."""
+        if isinstance(picture, Look):
+            return picture
         if not isinstance(picture, (str, Path, np.ndarray)):
             raise ValueError(f"expected a picture as a path or as an array (h, w, 3) uint8 RGB, got {type(picture).__name__}")
         image = picture if isinstance(picture, np.ndarray) else read_image(picture)
@@ -68,6 +70,16 @@ class Verifier:
         if (face := look.face) is None:
             return look
         return self._embedded(look, image, face)
+
+    def look_all(self, picture: str | Path | Pixels, /) -> list[Look]:
+        """Every face of a picture, aligned, judged and embedded, those at the left first. Raises ImageError for an unreadable file."""
+        image = picture if isinstance(picture, np.ndarray) else read_image(picture)
+        return [self.look_at(image, face) for face in sorted(self.detector.detect(image), key=lambda face: float(face.box[0]))]
+
+    def look_at(self, frame: Pixels, face: Detection, /) -> Look:
+        """Align, judge and embed a ``face`` that was found in ``frame`` (h, w, 3) before, by a ``Tracker``."""
+        upright = self.detector.upright(frame, face)
+        return self._embedded(Look(face=upright, size=(frame.shape[1], frame.shape[0])), frame, upright)
 
     def verify(self, a: Picture, b: Picture, /, *, fmr: float | None = None, rule: Rule = "only") -> Decision:
         """Whether two pictures show one person, at the measured ``fmr`` (None: the bundle's default)."""

@@ -10,8 +10,9 @@ from facelite.errors import InputError
 from facelite.evaluation.embed import TOGETHER, Embedded
 from facelite.evaluation.pairs import PairList
 from facelite.evaluation.verification import measured
-from facelite.evaluation.video import FRAMES, embed_videos, find_videos, is_video, read_frames
+from facelite.evaluation.video import FRAMES, embed_videos, find_videos, is_video
 from facelite.face import FaceCrop
+from facelite.frames import read_frames
 from facelite.preprocess import Preprocessing, align
 from facelite.runtime.choice import choose
 

@@ -1,0 +1,84 @@
+"""Frames one after another: of a camera, a video file, or a folder of pictures.
+
+A camera gives the newest frame when it is asked, a file and a folder give all of theirs. What OpenCV cannot decode of a file is left out; its
+decoder tells standard error of it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+
+from facelite.errors import ImageError, InputError
+from facelite.face import Pixels
+from facelite.image import SUFFIXES, read_image
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm"})
+
+FRAMES_A_SECOND = 10.0
+"""Of a folder of frames, and of a file that does not say."""
+
+
+def is_video_file(path: Path, /) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+
+
+def frame_files(folder: Path, /) -> list[Path]:
+    """The pictures of a folder of frames by the numbers in their names: 2.jpg comes before 10.jpg; none where there is no folder."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted((file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()), key=_by_number)
+
+
+def read_frames(path: Path, /) -> Generator[Pixels, None, None]:
+    """The frames (h, w, 3) uint8 RGB of a video file or a folder of pictures. Pictures that cannot be read are left out, and a file ends where it
+    cannot be decoded further.
+    """
+    yield from (frame for frame, _ in timed_frames(path))
+
+
+def timed_frames(path: Path, /) -> Generator[tuple[Pixels, float], None, None]:
+    """As ``read_frames``, each frame with its time in the video in seconds."""
+    if path.is_dir():
+        for number, file in enumerate(frame_files(path)):
+            with suppress(ImageError):
+                yield read_image(file), number / FRAMES_A_SECOND
+        return
+    capture = cv2.VideoCapture(str(path), cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])  # threads are the caller's to have
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    for number, frame in enumerate(_captured(capture)):
+        yield frame, number / (rate if 0 < rate < 1000 else FRAMES_A_SECOND)
+
+
+def open_frames(source: str, /) -> Iterator[tuple[Pixels, float]]:
+    """Frames with their times in seconds: of the camera of that number or name (0, /dev/video0), a video file, or a folder of pictures.
+
+    Those of a camera have the time of a clock and end where it gives no more. Raises InputError where there is no such thing.
+    """
+    path = Path(source)
+    if path.is_dir() or is_video_file(path):
+        return timed_frames(path)
+    if path.is_file():
+        kinds = " ".join(sorted(VIDEO_SUFFIXES))
+        raise InputError(f"{source}: expected a camera, a folder of frames or one of {kinds}, got another file; convert it")
+    capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+    if not capture.isOpened():
+        raise InputError(f"{source}: expected a camera, a video file or a folder of frames, found none; name another, such as 0 or /dev/video0")
+    return ((frame, time.monotonic()) for frame in _captured(capture))
+
+
+def _captured(capture: cv2.VideoCapture) -> Generator[Pixels, None, None]:
+    try:
+        while (frame := capture.read()[1]) is not None:
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
+    finally:
+        capture.release()
+
+
+def _by_number(file: Path) -> tuple[list[str | int], str]:
+    """Text and numbers in turn, so that like meets like; then the name, where only leading zeros differ."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)], file.name

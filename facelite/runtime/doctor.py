@@ -1,0 +1,171 @@
+"""What is installed here, what works and what does not, and what to type: a list that may be pasted into an issue.
+
+Nothing of it is secret: no name of a subject, no key, and the home folder is written as "~".
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+from facelite.bundle import find_bundle, open_bundle
+from facelite.errors import FaceliteError
+from facelite.gallery import Gallery, Keyring
+from facelite.runtime.detector import find_detector
+from facelite.runtime.device import fingerprint
+from facelite.runtime.interpreter import RUNTIMES, runtime_name
+from facelite.runtime.verifier import Verifier
+
+NEEDED = ("numpy", "click", "cryptography")
+"""Packages of the device half beside OpenCV and a TFLite runtime."""
+
+EXTRA = ("tensorflow", "keras", "tf_keras", "tensorflow-model-optimization", "matplotlib", "jax")
+"""Packages of the workstation; a device needs none of them."""
+
+
+class State(StrEnum):
+    """``NOTE``: not as it should be, but facelite works; ``FAIL``: something does not."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at, how it is, and, where it is not ``OK``, what to do."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def examine(*, bundle: str | Path | None = None, gallery: str | Path | None = None, keyring: Keyring | None = None) -> Iterator[Check]:
+    """Look at this machine, the ``bundle`` that commands would use, and the ``gallery``, if any is named. Nothing is changed."""
+    yield Check("machine", State.OK, fingerprint().line)
+    yield _packages()
+    yield _runtime()
+    yield from _opened("detector file", lambda: f"{len(find_detector()):,} bytes", "needed for export and bare models only; a bundle has its own")
+    yield from _bundle(bundle)
+    yield from _keyring(keyring or Keyring())
+    if gallery:
+        yield from _gallery(Path(gallery), keyring or Keyring())
+    yield _cameras()
+    yield _temporary()
+
+
+def _packages() -> Check:
+    versions = {name: _version(name) for name in (*NEEDED, *EXTRA)}
+    missing = [name for name in NEEDED if not versions[name]]
+    found = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    absent = ", ".join(name for name in EXTRA if not versions[name])
+    said = found + (f"; not installed, for the workstation only: {absent}" if absent else "")
+    if missing:
+        return Check("packages", State.FAIL, f"{said}; missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    return Check("packages", State.OK, said)
+
+
+def _runtime() -> Check:
+    name = runtime_name()
+    if name == RUNTIMES[-1].partition(".")[0]:
+        return Check("runtime", State.NOTE, "none is installed: models run in NumPy, 20 times slower", "pip install ai-edge-litert")
+    return Check("runtime", State.OK, f"{name} {_version(name.replace('_', '-'))}")
+
+
+def _bundle(path: str | Path | None) -> Iterator[Check]:
+    try:
+        bundle = open_bundle(find_bundle(path))
+    except FaceliteError as error:
+        yield Check("bundle", State.FAIL if path or os.environ.get("FACELITE_BUNDLE") else State.NOTE, *_told(error))
+        return
+    manifest = bundle.manifest
+    yield Check("bundle", State.OK, f"{manifest.name} ({manifest.network}, {manifest.precision}, space {manifest.space}), sha256 {bundle.digest}")
+
+    def tested() -> str:
+        began = time.perf_counter()
+        Verifier(bundle)
+        return f"passed in {time.perf_counter() - began:.2f} s"
+
+    yield from _opened("self-test", tested)
+
+
+def _keyring(keyring: Keyring) -> Iterator[Check]:
+    """Whether there is a key, and nobody else may read it; the key itself is not told."""
+
+    def kept() -> str:
+        keyring.key()
+        source = next((name for name in ("FACELITE_KEY", "FACELITE_KEY_COMMAND") if os.environ.get(name)), str(keyring.folder))
+        return f"a key, from {source}"
+
+    if not (keyring.folder / "key").exists() and not any(os.environ.get(name) for name in ("FACELITE_KEY", "FACELITE_KEY_COMMAND")):
+        yield Check("keyring", State.OK, _plain(f"no key yet in {keyring.folder}: the first enrolment makes one"))
+    else:
+        yield from _opened("keyring", kept)
+
+
+def _gallery(path: Path, keyring: Keyring) -> Iterator[Check]:
+    def counted() -> str:
+        with Gallery(path, keyring=keyring) as gallery:
+            return f"{len(gallery.subjects)} subject(s), {len(gallery)} template(s), space {gallery.space}"
+
+    yield from _opened("gallery", counted)
+
+
+def _cameras() -> Check:
+    found = sorted(str(path) for path in Path("/dev").glob("video*"))
+    closed = [path for path in found if not os.access(path, os.R_OK | os.W_OK)]
+    if closed:
+        return Check(
+            "cameras", State.NOTE, f"{', '.join(found)}; no right to use {', '.join(closed)}", "sudo usermod -aG video $USER, then log in again"
+        )
+    return Check("cameras", State.OK, ", ".join(found) or "none that this system names as /dev/video*")
+
+
+def _temporary() -> Check:
+    folder = tempfile.gettempdir() if _works(tempfile.gettempdir) else ""
+    if not folder:
+        return Check("temporary files", State.NOTE, "no folder can be written", "set TMPDIR to one that can")
+    return Check("temporary files", State.OK, folder)
+
+
+def _opened(name: str, look: Callable[[], str], harmless: str = "") -> Iterator[Check]:
+    """What ``look`` tells, or what it failed with; that is a note where it is ``harmless``."""
+    try:
+        yield Check(name, State.OK, _plain(look()))
+    except FaceliteError as error:
+        found, remedy = _told(error)
+        yield Check(name, State.NOTE if harmless else State.FAIL, f"{found} ({harmless})" if harmless else found, remedy)
+
+
+def _told(error: FaceliteError) -> tuple[str, str]:
+    """An error's message, and what it says to do."""
+    found, _, remedy = _plain(str(error)).rpartition("; ")
+    return found or remedy, remedy
+
+
+def _plain(text: str) -> str:
+    """One line, without the name of the user's home."""
+    home = str(Path.home()) if _works(Path.home) else ""
+    return " ".join((text.replace(home, "~") if len(home) > 1 else text).split())
+
+
+def _works(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,76 @@
+"""Frames of a camera or a video -> who is there: each person is followed, looked at frame by frame, and answered once.
+
+The caller hands in frames with their times and what decides on a look (``Verifier.identify`` or ``verify_subject``), and gets everybody who is in
+the frame with the attempt so far. An embedder that has become constant ends it: see ``runtime.collapse``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from facelite.errors import SelfTestError
+from facelite.face import Decision, Pixels
+from facelite.runtime.attempt import Attempt, AttemptRule
+from facelite.runtime.collapse import Collapse
+from facelite.runtime.look import Look
+from facelite.runtime.tracker import Track, Tracker, TrackRule
+from facelite.runtime.verifier import Verifier
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One person in one frame: the ``track``, what was seen, what this frame alone decides, and the ``attempt`` with it."""
+
+    track: Track
+    look: Look
+    decision: Decision
+    attempt: Attempt
+
+    @property
+    def answer(self) -> Decision | None:
+        """That of the whole attempt, None as long as it goes on."""
+        return self.attempt.answer
+
+
+class Watch:
+    """What goes on before one camera."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        decide: Callable[[Look], Decision],
+        /,
+        *,
+        attempts: AttemptRule | None = None,
+        tracks: TrackRule | None = None,
+    ) -> None:
+        self._verifier, self._decide = verifier, decide
+        self._rule, self._tracker = attempts or AttemptRule(), Tracker(verifier.detector, rule=tracks)
+        self._attempts: dict[int, Attempt] = {}
+        self._collapse = Collapse()
+
+    def update(self, frame: Pixels, at: float, /) -> list[Sight]:
+        """Everybody in ``frame`` (h, w, 3) uint8 RGB, who is there longest first; ``at`` in seconds, of any clock that does not go back.
+
+        Raises SelfTestError once different people give nearly the same embedding, and then for every frame.
+        """
+        self._raise_alarm()
+        sights = [self._sight(frame, track, at) for track in self._tracker.update(frame, at)]
+        self._raise_alarm()
+        shown = {track.number for track in self._tracker.tracks}
+        self._attempts = {number: attempt for number, attempt in self._attempts.items() if number in shown}
+        return sights
+
+    def _sight(self, frame: Pixels, track: Track, at: float) -> Sight:
+        look = self._verifier.look_at(frame, track.face)
+        if look.crop and look.embedding:
+            self._collapse = self._collapse.after(track.number, look.crop, look.embedding)
+        decision = self._decide(look)
+        attempt = self._attempts.get(track.number) or Attempt(self._rule, at)
+        self._attempts[track.number] = attempt = attempt.after(decision, at)
+        return Sight(track, look, decision, attempt)
+
+    def _raise_alarm(self) -> None:
+        if self._collapse.alarm:
+            raise SelfTestError(self._collapse.alarm)

@@ -1,0 +1,104 @@
+"""doctor on machines that lack this or that: each fault is named with what to type, and nothing secret is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facelite.runtime import doctor
+
+
+@pytest.fixture
+def checks(facelite):
+    """checks("--gallery", ...) gives the checks by name, and the status."""
+
+    def run(*words):
+        result = facelite("doctor", *words, "--json")
+        assert (result.err, result.out.count("\n")) == ("", 1)
+        found = {check["name"]: check for check in result.json["checks"]}
+        assert result.json["works"] == (result.status == 0) == all(check["state"] != "fail" for check in found.values())
+        return found
+
+    return run
+
+
+def test_a_machine_in_order(facelite, checks, gallery, bundle):
+    found = checks("--gallery", gallery)
+    assert set(found) == {
+        "machine",
+        "packages",
+        "runtime",
+        "detector file",
+        "bundle",
+        "self-test",
+        "keyring",
+        "gallery",
+        "cameras",
+        "temporary files",
+    }
+    assert bundle.digest in found["bundle"]["found"] and found["self-test"]["found"].startswith("passed in ")
+    assert found["gallery"]["found"].startswith("1 subject(s), 1 template(s), space ")
+    lines = facelite("doctor").out.splitlines()
+    assert lines[0].startswith("ok    machine: ")
+
+
+def test_no_name_no_key_and_no_home_is_told(facelite, gallery, keyring, monkeypatch):
+    monkeypatch.setenv("HOME", str(Path(gallery).parent))
+    told = facelite("doctor", "--gallery", gallery).out
+    assert "Eileen" not in told and (Path(keyring) / "key").read_text().strip() not in told
+    assert str(Path(gallery).parent) not in told
+
+
+def test_a_bundle_that_is_named_and_damaged_fails(checks, bundle_file, tmp_path):
+    (tmp_path / "damaged.facelite").write_bytes(bundle_file.read_bytes()[:-7])
+    found = checks("--bundle", tmp_path / "damaged.facelite")
+    assert found["bundle"]["state"] == "fail" and "export or download it again" in found["bundle"]["remedy"]
+    assert "self-test" not in found
+
+
+def test_no_bundle_at_all_is_a_note(checks, monkeypatch):
+    monkeypatch.delenv("FACELITE_BUNDLE")
+    assert checks()["bundle"]["state"] == "note"
+
+
+def test_a_self_test_that_fails_is_told(checks, monkeypatch):
+    monkeypatch.setattr("facelite.runtime.golden.DISTANCE_TOLERANCE", -1.0)
+    found = checks()["self-test"]
+    assert found["state"] == "fail" and "the embedder fails its self-test" in found["found"] and "install ai-edge-litert" in found["remedy"]
+
+
+def test_a_gallery_of_another_key_and_one_that_is_none(checks, gallery, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "key").write_text("ab" * 32)
+    (tmp_path / "other" / "key").chmod(0o600)
+    assert checks("--gallery", gallery, "--keyring", tmp_path / "other")["gallery"]["state"] == "fail"
+    found = checks("--gallery", tmp_path / "none.db")["gallery"]
+    assert found["state"] == "fail" and found["remedy"]
+
+
+def test_a_key_that_others_may_read_is_told(checks, gallery, keyring):
+    (Path(keyring) / "key").chmod(0o644)
+    found = checks()["keyring"]
+    assert found["state"] == "fail" and found["remedy"].startswith("chmod 600 ")
+
+
+def test_without_a_runtime_models_run_in_numpy(checks, monkeypatch):
+    monkeypatch.setattr(doctor, "runtime_name", lambda: "facelite")
+    found = checks()["runtime"]
+    assert (found["state"], found["remedy"]) == ("note", "pip install ai-edge-litert")
+
+
+def test_a_missing_package_fails_and_a_workstation_s_does_not(checks, monkeypatch):
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: "" if name in ("cryptography", "tensorflow") else real(name))
+    found = checks()["packages"]
+    assert found["state"] == "fail" and found["remedy"] == "pip install cryptography"
+    assert "for the workstation only: tensorflow" in found["found"]
+
+
+def test_a_camera_without_rights(checks, monkeypatch):
+    monkeypatch.setattr(doctor.Path, "glob", lambda self, pattern: [Path("/dev/video0")] if str(self) == "/dev" else [])
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
+    found = checks()["cameras"]
+    assert found["state"] == "note" and "usermod -aG video" in found["remedy"]
