@@ -53,10 +53,8 @@ def main() -> None:
         print(f"{manifest.name}, {len(person)} pictures of {len(set(person))} held-out people, FNMR {found.fnmr.value:.1%}")
         print("beyond the limit of       pictures  FNMR with  without (95 %)")
         for one in found.measures:
-            with_them = "       -" if one.fnmr_refused is None else f"{one.fnmr_refused:8.1%}"
-            print(
-                f"{one.measure:10} {one.limit:10.4g} {one.refused:11.2%} {with_them} {one.kept.value:8.1%} ({one.kept.low:.1%} to {one.kept.high:.1%})"
-            )
+            failed, kept = "-" if one.fnmr_refused is None else f"{one.fnmr_refused:.1%}", one.kept
+            print(f"{one.measure:10} {one.limit:10.4g} {one.refused:11.2%} {failed:>8} {kept.value:8.1%} ({kept.low:.1%} to {kept.high:.1%})")
         print("FNMR of the others with so many pictures refused, the worst first")
         print(" " * 10, *(f"{step.share:8.1%}" for step in found.measures[1].curve))
         for one in found.measures[1:]:
