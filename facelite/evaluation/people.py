@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facelite.calibration import Comparisons, compare_all
 from facelite.distance import SQUARED_L2, Distance
@@ -29,6 +30,11 @@ class People:
     numbering: list[str]
     person: list[str]
     read: Read
+
+    @property
+    def subjects(self) -> NDArray[np.int64]:
+        """Who is on each picture (n,), by number; of one number are those of one name in one numbering."""
+        return np.unique([f"{a}\n{b}" for a, b in zip(self.numbering, self.person, strict=True)], return_inverse=True)[1]
 
     def comparisons(self, embedded: Embedded, /, *, probes: Embedded | None = None, fused: int = 1, distance: Distance = SQUARED_L2) -> Comparisons:
         """All comparisons of the pictures by ``distance``; ``embedded`` is in the order of ``names``. A picture without a face is rejected by

@@ -19,6 +19,7 @@ from facelite.errors import ExportError, InputError
 from facelite.evaluation.crop import DetectedFace
 from facelite.evaluation.embed import Embedded, crop_picture, embed_pictures
 from facelite.evaluation.people import People, open_people
+from facelite.evaluation.quality import least_clarity
 from facelite.export.layers import Layer, describe_layers
 from facelite.export.master import Master
 from facelite.export.parity import Compared, Parity, check_parity, compare, parity_of
@@ -37,13 +38,6 @@ LEAK_PICTURES = 2000
 
 LAYER_INPUTS = 8
 """Faces on which the error of each layer is measured: of one more or less, no layer's changes its first figure."""
-
-UNCLEAR = 0.02
-"""Share of the held-out people's faces that is less clear than the limit which a bundle is given: of their comparisons more fail than succeed.
-
-NNS1 (fourth release), at its threshold for an FMR of 1e-3: 78 % fail with the least clear hundredth, 74 % with the second, 57 % with the third,
-42 % with the next two; 22 % with all.
-"""
 
 MIN_PEOPLE = 5
 """Fewest people of representative images: ranges from one or two faces would cut off what others give."""
@@ -131,8 +125,9 @@ def rebuild(
     }
     fused = calibrate_fused(lambda number: held_out.comparisons(embedded[1], fused=number, distance=distance), FUSED, fmrs)
     crossed |= {fused_kind(number): tuple(found) for number, found in fused.items() if recipe.fmr in [one.fmr for one in found]}
-    clarity = float(np.quantile(embedded[1].lengths[embedded[1].found], UNCLEAR))
-    return Rebuilt(model, thresholds, crossed, round(clarity, 4), layers, parity, compared)
+    default = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
+    clarity = least_clarity(embedded[1], held_out.subjects, distance=default.distance)
+    return Rebuilt(model, thresholds, crossed, clarity, layers, parity, compared)
 
 
 def _quantised(

@@ -45,7 +45,7 @@ def main() -> None:
     with open_people(arguments.faces, read_recipe(arguments.recipe, Recipe).faces) as people:
         held_out = people(True)
         (embedded,) = embed_pictures(held_out.names, held_out.read, detector=bundle.files[DETECTOR], embedders=[lambda: Embedder.of(bundle)])
-        person = np.unique([f"{a}/{b}" for a, b in zip(held_out.numbering, held_out.person, strict=True)], return_inverse=True)[1]
+        person = held_out.subjects
         qualities = measure_pictures(
             held_out.names, held_out.read, embedded, detector=bundle.files[DETECTOR], size=manifest.preprocessing, rule="centre"
         )

@@ -10,7 +10,7 @@ import pytest
 
 from facelite.errors import InputError
 from facelite.evaluation.embed import Embedded
-from facelite.evaluation.quality import MEASURES, SHARES, discards, measure_pictures
+from facelite.evaluation.quality import MEASURES, SHARES, UNCLEAR, discards, least_clarity, measure_pictures
 from facelite.preprocess import Preprocessing
 from facelite.quality import Limits, Quality
 from facelite.runtime.verifier import Verifier
@@ -103,3 +103,20 @@ def test_pictures_are_measured_as_the_device_measures_them(bundle, astronaut):
     looks = [verifier.look(one, rule="centre").quality for one in (astronaut, dim)]
     assert found == [replace(looks[0], clarity=7.0), replace(looks[1], clarity=6.0), None, None]
     assert seen[-1] == (4, 4)
+
+
+def test_the_least_clarity_is_that_which_few_lack_and_most_of_whose_comparisons_fail(people):
+    embedded, person, _ = people
+    limit = least_clarity(embedded, person, distance=AT)
+    below = (embedded.lengths < limit) & embedded.found
+    assert below.sum() == pytest.approx(UNCLEAR * embedded.found.sum(), abs=1) and below.any()
+    assert plain_fnmr(embedded, person, ~below & embedded.found)[1] > 0.5
+
+
+def test_a_network_whose_output_says_nothing_by_its_length_gets_no_limit(people):
+    embedded, person, _ = people
+    rng = np.random.default_rng(0)
+    unit = replace(embedded, lengths=np.where(embedded.found, 1 + rng.normal(0, 1e-7, len(person)), 0).astype(np.float32))
+    assert least_clarity(unit, person, distance=3.0) == 0
+    assert least_clarity(replace(embedded, lengths=np.where(embedded.found, 1, 0).astype(np.float32)), person, distance=AT) == 0
+    assert least_clarity(embedded, np.arange(len(person)), distance=AT) == 0  # nobody has two pictures
