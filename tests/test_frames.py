@@ -44,6 +44,7 @@ def test_a_camera_is_read_until_it_gives_no_more(monkeypatch):
 
     class Camera:
         released = False
+        settings = ()
 
         def __init__(self, source):
             assert source == 1
@@ -51,6 +52,12 @@ def test_a_camera_is_read_until_it_gives_no_more(monkeypatch):
 
         def isOpened(self):
             return True
+
+        def get(self, what):
+            return 64.0
+
+        def set(self, what, value):
+            Camera.settings += ((what, value),)
 
         def read(self):
             return (True, self.frames.pop(0)) if self.frames else (False, None)
@@ -62,6 +69,15 @@ def test_a_camera_is_read_until_it_gives_no_more(monkeypatch):
     found = list(open_frames("1"))
     assert [int(frame[0, 0, 0]) for frame, _ in found] == [20, 40]
     assert found[0][1] <= found[1][1] and Camera.released
+    assert Camera.settings == ((cv2.CAP_PROP_BUFFERSIZE, 1),)
+
+
+def test_frames_larger_than_a_picture_may_be_are_not_decoded(tmp_path):
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (4096, 4096))
+    writer.write(np.zeros((4096, 4096, 3), np.uint8))
+    writer.release()
+    with pytest.raises(InputError, match="expected frames of at most 16,000,000 pixels, got 4096 x 4096; save it smaller"):
+        list(open_frames(str(tmp_path / "a.avi")))
 
 
 def test_what_gives_no_frames_is_refused(tmp_path):

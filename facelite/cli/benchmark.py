@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelite.cli.output import bar, json_option, show
+from facelite.cli.output import Number, bar, json_option, show
 from facelite.errors import FaceliteError, InputError
 from facelite.runtime.interpreter import MAX_THREADS
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--compare", multiple=True, type=click.Path(), help="Another MODEL at the end of the table, such as somebody else's .tflite.")
 @click.option("--pictures", type=click.Path(), help="A picture or a folder of them.  [default: the synthetic faces in the first bundle]")
 @click.option("--threads", type=click.IntRange(1, MAX_THREADS), help="Beside one thread, measure with so many.  [default: one a core]")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True, max=86400), default=4.0, show_default=True, help="Of measuring each MODEL.")
+@click.option("--seconds", type=Number(0, min_open=True, max=86400), default=4.0, show_default=True, help="Of measuring each MODEL.")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw time, VAL and size of the bundles into this PNG.")
 @click.option("--preprocess", help="Of a bare .tflite: rgb:MEAN,STD or bgr:MEAN,STD.  [default: rgb:127.5,128]")
 @click.option("--detector", type=click.Path(dir_okay=False), help="Of a bare .tflite: the detector file before it.  [default: the first bundle's]")

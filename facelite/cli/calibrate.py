@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from math import isnan
 from pathlib import Path
 
 import click
 
 from facelite.cli.judgement import calibration_lines
-from facelite.cli.output import detector_option, held_out_option, json_option, no_cache_option, show, stages, warn, workers_option
+from facelite.cli.output import RATE, detector_option, held_out_option, json_option, no_cache_option, show, stages, warn, workers_option
 
 
 @click.command()
 @click.argument("model", type=click.Path())
 @click.argument("data", type=click.Path())
 @held_out_option
-@click.option(
-    "--fmr", "fmrs", multiple=True, type=click.FloatRange(0, 1, min_open=True, max_open=True), help="A wanted FMR; may be given several times."
-)
+@click.option("--fmr", "fmrs", multiple=True, type=RATE, help="A wanted FMR; may be given several times.")
 @click.option("--templates", type=click.Path(), help="The bundle that enrols, where it is another one of the same space.")
 @click.option("--strangers", type=click.Path(), help="Pictures of other people, in groups: their FMR inside each group at each threshold.")
 @click.option("--groups", help="The groups of the strangers: a CSV, or 'utkface' for its file names.  [default: utkface]")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write MODEL, a bundle, with the measured thresholds to this file.")
-@click.option("--default-fmr", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="The default FMR of --out.  [default: as in MODEL]")
+@click.option("--default-fmr", type=RATE, help="The default FMR of --out.  [default: as in MODEL]")
 @no_cache_option
 @workers_option
 @detector_option
@@ -54,7 +51,7 @@ def calibrate(
     from facelite.evaluation.calibrate import add_strangers, calibrate_model, recalibrated
     from facelite.evaluation.people import open_people
 
-    _check_usage(model, fmrs, out, default_fmr, both=bool(templates and strangers), groups_alone=bool(groups and not strangers))
+    _check_usage(model, out, default_fmr, both=bool(templates and strangers), groups_alone=bool(groups and not strangers))
     bundle = open_bundle(model) if out else None  # what is none is refused before anything is measured
     judged, enrolling = open_model(model, detector=detector), open_model(templates, detector=detector) if templates else None
     if templates:
@@ -76,9 +73,7 @@ def calibrate(
     show({"model": model, **asdict(found), "out": out, "default_fmr": default if out else None}, as_json, [*calibration_lines(found), *wrote])
 
 
-def _check_usage(model: str, fmrs: tuple[float, ...], out: str | None, default_fmr: float | None, *, both: bool, groups_alone: bool) -> None:
-    if any(map(isnan, fmrs)):
-        raise click.UsageError("expected --fmr to be a number, got nan")
+def _check_usage(model: str, out: str | None, default_fmr: float | None, *, both: bool, groups_alone: bool) -> None:
     if out and Path(out).resolve() == Path(model).resolve():
         raise click.UsageError("expected --out to be another file than MODEL, got the same")
     if default_fmr and not out:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from facelite.bundle import find_bundle, fused_kind, open_bundle
-from facelite.cli.output import bar, bundle_option, face_option, gallery_option, json_option, keyring_option, show, threads_option, warn
+from facelite.cli.output import RATE, bar, bundle_option, face_option, gallery_option, json_option, keyring_option, show, threads_option, warn
 from facelite.cli.rows import Row, decision_row, enrolment_row, look_row, rows_of, show_rows
 from facelite.errors import InputError, UnsupportedRate
 from facelite.gallery import Gallery, Keyring
@@ -38,7 +38,7 @@ def embed(context: click.Context, images: tuple[str, ...], bundle: str | None, r
 @click.option("--gallery", type=click.Path(dir_okay=False), help="Compare A with an enrolled subject of this gallery instead.")
 @click.option("--subject", help="The enrolled subject that A should show.")
 @keyring_option
-@click.option("--fmr", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="The false match rate; one of those measured.")
+@click.option("--fmr", type=RATE, help="The false match rate; one of those measured.")
 @bundle_option
 @face_option
 @threads_option

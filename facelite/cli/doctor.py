@@ -7,7 +7,6 @@ from dataclasses import asdict
 import click
 
 from facelite.cli.output import ACCEPTED, REFUSED, bundle_option, json_option, keyring_option, show
-from facelite.gallery import Keyring
 from facelite.runtime.doctor import State, examine
 
 
@@ -22,7 +21,7 @@ def doctor(context: click.Context, gallery: str | None, keyring: str | None, bun
 
     Exit status: 0 all works, 4 something does not.
     """
-    checks = list(examine(bundle=bundle, gallery=gallery, keyring=Keyring(keyring)))
+    checks = list(examine(bundle=bundle, gallery=gallery, keyring=keyring))
     lines = [f"{check.state.value:4}  {check.name}: {check.found}" + (f"\n      -> {check.remedy}" if check.remedy else "") for check in checks]
     works = all(check.state is not State.FAIL for check in checks)
     show({"works": works, "checks": [asdict(check) for check in checks]}, as_json, lines)

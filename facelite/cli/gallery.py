@@ -1,4 +1,4 @@
-"""Commands on those who are enrolled: gallery list, remove, purge, export, restore."""
+"""Commands on those who are enrolled: gallery list, remove, purge, export, migrate, restore."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import click
 
 from facelite.atomic import write_atomically
 from facelite.bundle import open_bundle
-from facelite.cli.output import gallery_option, json_option, keyring_option, show, warn
+from facelite.cli.migrate import migrate
+from facelite.cli.output import Number, gallery_option, json_option, keyring_option, show, warn
 from facelite.gallery import Gallery, Keyring, Template, restore_gallery
 
 DAY = 24 * 3600
@@ -22,7 +23,7 @@ bundle_option = click.option("--bundle", type=click.Path(), help="Refuse a galle
 
 @click.group(name="gallery", no_args_is_help=False)
 def gallery_group() -> None:
-    """List, remove, purge or export enrolled subjects, or restore a copy."""
+    """List, remove, purge or export enrolled subjects, move them to another bundle, or restore a copy."""
 
 
 @gallery_group.command(name="list")
@@ -51,7 +52,7 @@ def remove(subject: str, gallery: str, keyring: str | None, bundle: str | None, 
 
 
 @gallery_group.command()
-@click.option("--older-than", "days", type=click.FloatRange(0), required=True, help="Age in days, since enrolment.")
+@click.option("--older-than", "days", type=Number(0), required=True, help="Age in days, since enrolment.")
 @click.option("--dry-run", is_flag=True, help="Only say who would go.")
 @gallery_option
 @keyring_option
@@ -119,5 +120,7 @@ def _plain(template: Template) -> dict[str, object]:
     at = datetime.fromtimestamp(template.enrolled_at, UTC).isoformat(timespec="seconds")
     return {"subject": template.subject, "enrolled_at": at, "artefact": template.artefact, "embedding": template.embedding.vector.tolist()}
 
+
+gallery_group.add_command(migrate)
 
 COMMANDS: tuple[click.Command, ...] = (gallery_group,)

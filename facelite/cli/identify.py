@@ -12,18 +12,29 @@ import cv2
 
 from facelite.atomic import write_atomically
 from facelite.bundle import find_bundle
-from facelite.cli.output import ACCEPTED, REJECTED, UNDECIDED, bundle_option, face_option, gallery_option, json_option, keyring_option, threads_option
+from facelite.cli.output import (
+    ACCEPTED,
+    RATE,
+    REJECTED,
+    UNDECIDED,
+    bundle_option,
+    face_option,
+    gallery_option,
+    json_option,
+    keyring_option,
+    threads_option,
+)
 from facelite.cli.rows import Row, decision_row, rows_of, show_rows
 from facelite.errors import InputError
 from facelite.face import Decision, Outcome, Pixels
-from facelite.frames import frame_files, is_video_file, timed_frames
+from facelite.frames import frame_files, frame_rate, is_video_file, timed_frames
 from facelite.gallery import Gallery, Keyring
-from facelite.image import read_image
+from facelite.image import SUFFIXES, read_image
 from facelite.runtime.annotate import Label, annotate
 from facelite.runtime.choice import Rule
 from facelite.runtime.look import Look
 from facelite.runtime.verifier import Verifier, open_verifier
-from facelite.runtime.watch import Sight, Watch
+from facelite.runtime.watch import Watch
 
 Decide = Callable[[Look], Decision]
 Draw = Callable[[Pixels, Sequence[Label]], None]
@@ -35,7 +46,7 @@ Draw = Callable[[Pixels, Sequence[Label]], None]
 @click.option(
     "--fmr",
     "fpir",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=RATE,
     default=0.01,
     show_default=True,
     help="How often a stranger may be taken for somebody of the whole gallery.",
@@ -66,56 +77,83 @@ def identify(
 ) -> None:
     """Say whom of the gallery each of PICTURES shows; a video file or a folder of frames is a video.
 
-    In a video each person is followed and answered once, by two frames of three. Of a picture of several people only --annotate answers for each.
-    The exit status is the worst of all: unreadable (2), could not decide (3), rejected (1), accepted (0).
+    In a video each person is followed and answered once, by two frames of three. There, and with --annotate, every face counts and not --face alone;
+    such a picture is accepted where one of its people is. The exit status is the worst of all PICTURES: unreadable (2), could not decide (3),
+    rejected (1), accepted (0).
     """
     verifier = open_verifier(find_bundle(bundle), threads=threads)
+    targets = _targets(pictures, Path(out)) if out else {}
     with Gallery(gallery, space=verifier.manifest.space, keyring=Keyring(keyring)) as opened:
+        verifier.threshold_for_gallery(opened, fpir=fpir)  # a rate that was not measured is refused, whatever the pictures show
 
         def row(picture: str) -> Row:
-            path = Path(picture)
-            if is_video_file(path) or frame_files(path):
-                return _video(path, verifier, lambda look: verifier.identify(look, opened, fpir=fpir), Path(out) if out else None)
-            if out:
-                return _group(path, verifier, lambda look: verifier.identify(look, opened, fpir=fpir), Path(out))
+            def decide(look: Look) -> Decision:
+                return verifier.identify(look, opened, fpir=fpir)
+
+            if _is_video(picture):
+                return _video(Path(picture), verifier, decide, targets.get(picture))
+            if picture in targets:
+                return _group(picture, verifier, decide, targets[picture])
             return decision_row(verifier.identify(picture, opened, fpir=fpir, rule=rule))
 
         rows = rows_of(pictures, row)
     context.exit(show_rows({"decide": verifier.manifest.decide}, "pictures", rows, as_json))
 
 
-def _group(path: Path, verifier: Verifier, decide: Decide, out: Path) -> Row:
+def _is_video(picture: str) -> bool:
+    return bool(picture) and (is_video_file(Path(picture)) or bool(frame_files(Path(picture))))
+
+
+def _targets(pictures: Sequence[str], out: Path) -> dict[str, Path]:
+    """Where each picture and video is written to, with frames and names: each to a file of its own that is not there yet."""
+    targets = {picture: out / _name(picture) for picture in pictures if picture}
+    for picture, target in targets.items():
+        if target.exists():
+            raise InputError(
+                f"{target}: expected a name that no file has, to write {picture} to, got one that exists; name another folder: --annotate"
+            )
+        if twin := next((other for other, its in targets.items() if its == target and other != picture), None):
+            raise InputError(f"{picture}: expected pictures of different names with --annotate, got {twin} as well; write them one by one")
+    return targets
+
+
+def _name(picture: str) -> str:
+    path = Path(picture)
+    if _is_video(picture):
+        return f"{path.stem if path.is_file() else path.resolve().name}.mp4"
+    return path.name if path.suffix.lower() in SUFFIXES else f"{path.name}.png"
+
+
+def _group(picture: str, verifier: Verifier, decide: Decide, target: Path) -> Row:
     """A picture of any number of people, each face a search of its own."""
-    target, image = _target(path, out, path.name), read_image(path)
+    image = read_image(picture)
     looks = verifier.look_all(image)
     decisions = [decide(look) for look in looks]
-    labels = [_label(look, decision) for look, decision in zip(looks, decisions, strict=True)]
-    _write_picture(target, annotate(image, labels))
-    faces = [{**decision_row(decision).values, "box": _box(look), "detail": decision.detail} for look, decision in zip(looks, decisions, strict=True)]
-    said = [_said(decision) for decision in decisions] or ["no face"]
-    status = _best(decisions)
-    return Row({"outcome": _outcome(decisions), "faces": faces, "annotated": str(target)}, f"{'; '.join(said)}: {target}", status)
+    _write_picture(target, annotate(image, [_label(look, decision) for look, decision in zip(looks, decisions, strict=True)]))
+    faces = [{**decision_row(decision).values, "box": _box(look)} for look, decision in zip(looks, decisions, strict=True)]
+    said = [_said(decision) for decision in decisions] or [Outcome.NO_FACE.value]
+    return Row({"outcome": _outcome(decisions), "faces": faces, "annotated": str(target)}, f"{'; '.join(said)}: {target}", _status(decisions))
 
 
-def _video(path: Path, verifier: Verifier, decide: Decide, out: Path | None) -> Row:
+def _video(path: Path, verifier: Verifier, decide: Decide, target: Path | None) -> Row:
     """A video, in which each person is followed and answered once."""
-    target = _target(path, out, f"{path.stem if path.is_file() else path.name}.mp4") if out else None
-    watch, people = Watch(verifier, decide), dict[int, Sight]()
-    with _writing(target) as draw:
+    watch, people, frames = Watch(verifier, decide), dict[int, tuple[Decision, float, float]](), 0
+    with _writing(target, frame_rate(path)) as draw:
         for frame, at in timed_frames(path):
-            sights = watch.update(frame, at)
-            people |= {sight.track.number: sight for sight in sights}
-            draw(frame, [_label(sight.look, sight.answer or sight.decision) for sight in sights])
-    answers = [sight.answer or sight.decision for sight in people.values()]
+            present = watch.update(frame, at)
+            people |= {one.track.number: (one.closing, one.track.began, one.track.seen) for one in present}
+            draw(frame, [_label(one.look, one.closing if one.answer else one.decision) for one in present])
+            frames += 1
+    if not frames:
+        raise InputError(f"{path}: expected a video, got no frame that can be decoded; convert it")
+    answers = [answer for answer, _, _ in people.values()]
     found = [
-        {**decision_row(answer).values, "track": number, "began": round(sight.track.began, 3), "ended": round(sight.track.seen, 3)}
-        for (number, sight), answer in zip(people.items(), answers, strict=True)
+        {**decision_row(answer).values, "track": number, "began": round(began, 3), "ended": round(ended, 3)}
+        for number, (answer, began, ended) in people.items()
     ]
-    said = [
-        f"{_said(answer)} ({sight.track.began:.1f} to {sight.track.seen:.1f} s)" for sight, answer in zip(people.values(), answers, strict=True)
-    ] or ["no face"]
+    said = [f"{_said(answer)} ({began:.1f} to {ended:.1f} s)" for answer, began, ended in people.values()] or [Outcome.NO_FACE.value]
     values = {"outcome": _outcome(answers), "people": found, "annotated": str(target) if target else None}
-    return Row(values, "; ".join(said) + (f": {target}" if target else ""), _best(answers))
+    return Row(values, "; ".join(said) + (f": {target}" if target else ""), _status(answers))
 
 
 def _said(decision: Decision) -> str:
@@ -144,34 +182,39 @@ def _outcome(decisions: Sequence[Decision]) -> str:
     return decisions[0].outcome.value if decisions else Outcome.NO_FACE.value
 
 
-def _best(decisions: Sequence[Decision]) -> int:
+def _status(decisions: Sequence[Decision]) -> int:
     return {Outcome.ACCEPTED.value: ACCEPTED, Outcome.REJECTED.value: REJECTED}.get(_outcome(decisions), UNDECIDED)
 
 
-def _target(path: Path, out: Path, name: str) -> Path:
-    if (out / name).resolve() == path.resolve():
-        raise InputError(f"{path}: expected --annotate to name another folder than the picture's, got the same; name another")
-    out.mkdir(parents=True, exist_ok=True)
-    return out / name
-
-
 def _write_picture(target: Path, pixels: Pixels) -> None:
-    write_atomically(target, cv2.imencode(target.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes())
+    written, encoded = cv2.imencode(target.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    if not written:  # WebP has room for sides of 16,383 pixels, JPEG of 65,500
+        size = f"{pixels.shape[1]} x {pixels.shape[0]}"
+        raise InputError(f"{target}: expected a picture that fits into its kind of file, got {size}; name it .png")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, encoded.tobytes())
 
 
 @contextmanager
-def _writing(target: Path | None) -> Iterator[Draw]:
-    """A function of a frame and its labels that adds a frame to the video ``target``, which is there when all are."""
+def _writing(target: Path | None, rate: float) -> Iterator[Draw]:
+    """A function of a frame and its labels that adds a frame to the video ``target``, which is there when all are.
+
+    Frames of another size than the first one's are brought to it.
+    """
     if target is None:
         yield lambda frame, labels: None
         return
-    part, writer = target.with_suffix(".part.mp4"), None
+    part, writer, size = target.with_name(f".{target.stem}.{os.getpid()}.mp4"), None, (0, 0)
 
     def draw(frame: Pixels, labels: Sequence[Label]) -> None:
-        nonlocal writer
+        nonlocal writer, size
         if writer is None:
-            writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), 10, (frame.shape[1], frame.shape[0]))
-        writer.write(cv2.cvtColor(annotate(frame, labels), cv2.COLOR_RGB2BGR))
+            part.parent.mkdir(parents=True, exist_ok=True)
+            size = (frame.shape[1], frame.shape[0])
+            writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+            if not writer.isOpened():
+                raise OSError(None, "a video that cannot be written", str(part))
+        writer.write(cv2.cvtColor(cv2.resize(annotate(frame, labels), size), cv2.COLOR_RGB2BGR))
 
     try:
         yield draw

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,12 +15,24 @@ from typing import Any
 import click
 
 from facelite.bundle import find_bundle
-from facelite.cli.output import ACCEPTED, REJECTED, UNDECIDED, bundle_option, gallery_option, json_option, keyring_option, show, threads_option
+from facelite.cli.output import (
+    ACCEPTED,
+    REJECTED,
+    UNDECIDED,
+    Number,
+    bundle_option,
+    gallery_option,
+    json_option,
+    keyring_option,
+    show,
+    threads_option,
+)
+from facelite.errors import InputError
 from facelite.face import Decision, Outcome, Pixels
 from facelite.frames import open_frames
 from facelite.gallery import Gallery, Keyring
 from facelite.runtime.verifier import open_verifier
-from facelite.runtime.watch import Sight, Watch
+from facelite.runtime.watch import Presence, Watch
 
 WIDTH = 32
 """Letters of the bar, which ends at twice the threshold."""
@@ -30,7 +42,7 @@ WIDTH = 32
 @click.argument("source", default="0")
 @gallery_option
 @click.option("--subject", help="Compare with this subject alone.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after so long; else at the end of a video, or by Ctrl-C.")
+@click.option("--seconds", type=Number(0, min_open=True), help="End after so long; else at the end of a video, or by Ctrl-C.")
 @keyring_option
 @bundle_option
 @threads_option
@@ -49,49 +61,67 @@ def test(
 ) -> None:
     """Show what SOURCE sees, frame by frame: who it is, how far away, and what to do about a poor picture.
 
-    SOURCE is a camera (0, /dev/video0), a video file or a folder of frames.
+    SOURCE is a camera (0, /dev/video0), a video file or a folder of frames. Each person is answered once, by two frames of three.
     Exit status: 0 somebody was accepted, 1 all were rejected, 3 nothing was decided.
     """
     verifier = open_verifier(find_bundle(bundle), threads=threads)
-    with Gallery(gallery, space=verifier.manifest.space, keyring=Keyring(keyring)) as opened:
+    with Gallery(gallery, space=verifier.manifest.space, keyring=Keyring(keyring), indexed=True) as opened:
+        if subject:
+            verifier.threshold_for_subject(subject, opened)  # nobody is watched for who is not enrolled
+        else:
+            verifier.threshold_for_gallery(opened)
         watch = Watch(verifier, lambda look: verifier.verify_subject(look, subject, opened) if subject else verifier.identify(look, opened))
         seen = _Seen()
         with suppress(KeyboardInterrupt):  # which is how one ends it
-            seen.follow(watch, open_frames(source), seconds, lambda sights, at: None if as_json else _draw(sights, at))
+            seen.follow(watch, open_frames(source), seconds, lambda present, at: None if as_json else _draw(present, at))
     if not as_json and sys.stdout.isatty():
         click.echo()
     show(seen.values, as_json)
-    context.exit(ACCEPTED if seen.outcomes[Outcome.ACCEPTED] else REJECTED if seen.outcomes[Outcome.REJECTED] else UNDECIDED)
+    answered = Counter(answer.outcome for answer in seen.answers.values())
+    context.exit(ACCEPTED if answered[Outcome.ACCEPTED] else REJECTED if answered[Outcome.REJECTED] else UNDECIDED)
+
+
+KEPT = 1000
+"""People and times of frames that are kept of a camera that runs on, the latest."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen so far: the outcome of each face in each frame, the answer of each person's attempt, seconds of work for each frame."""
+    """What was seen so far: frames, the outcome of each face in each, the answers of the latest people, seconds of work for the latest frames."""
 
+    frames: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     answers: dict[int, Decision] = field(default_factory=dict)
-    times: list[float] = field(default_factory=list)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def follow(
-        self, watch: Watch, frames: Iterable[tuple[Pixels, float]], seconds: float | None, draw: Callable[[Sequence[Sight], float], None]
+        self, watch: Watch, frames: Iterable[tuple[Pixels, float]], seconds: float | None, draw: Callable[[Sequence[Presence], float], None]
     ) -> None:
-        """Go through ``frames`` and times, for so many ``seconds`` of them; ``draw`` gets everybody in a frame, and the time since the first."""
+        """Go through ``frames`` and times, for so many ``seconds`` of them; ``draw`` gets everybody in a frame, and the time since the first.
+
+        Raises InputError where there is no frame.
+        """
         first = None
         for frame, at in frames:
             first = at if first is None else first
             if seconds is not None and at - first > seconds:
                 return
             began = time.perf_counter()
-            sights = watch.update(frame, at)
+            present = watch.update(frame, at)
             self.times.append(time.perf_counter() - began)
-            self.outcomes.update([sight.decision.outcome for sight in sights] or [Outcome.NO_FACE])
-            self.answers |= {sight.track.number: sight.answer for sight in sights if sight.answer}
-            draw(sights, at - first)
+            self.frames += 1
+            self.outcomes.update([one.decision.outcome for one in present] or [Outcome.NO_FACE])
+            self.answers |= {one.track.number: one.closing for one in present}
+            while len(self.answers) > KEPT:
+                del self.answers[next(iter(self.answers))]
+            draw(present, at - first)
+        if first is None:
+            raise InputError("expected frames, got none that can be decoded; convert the video, or see to the camera")
 
     @property
     def values(self) -> dict[str, Any]:
         return {
-            "frames": len(self.times),
+            "frames": self.frames,
             "outcomes": {outcome.value: count for outcome, count in self.outcomes.items()},
             "people": [{"outcome": one.outcome.value, "subject": one.subject, "distance": one.distance} for one in self.answers.values()],
             "milliseconds": 1000 * median(self.times) if self.times else None,
@@ -107,23 +137,23 @@ def distance_bar(decision: Decision, /) -> str:
     return f"[{bar[: WIDTH // 2]}|{bar[WIDTH // 2 :]}]"
 
 
-def sight_line(sight: Sight, /) -> str:
+def presence_line(one: Presence, /) -> str:
     """One person in one frame, for a reader."""
-    decision = sight.decision
+    decision = one.decision
     if decision.distance is None:
-        return f"#{sight.track.number} {distance_bar(decision)} {decision.outcome.value}: {decision.detail}"
+        return f"#{one.track.number} {distance_bar(decision)} {decision.outcome.value}: {decision.detail}"
     who = f" {decision.subject}" if decision.subject else ""
-    answered = f"; attempt: {sight.answer.outcome.value}" if sight.answer else ""
-    return f"#{sight.track.number} {distance_bar(decision)} {decision.distance:.3f}{who} {decision.outcome.value}{answered}"
+    answered = f"; attempt: {one.answer.outcome.value}" if one.answer else ""
+    return f"#{one.track.number} {distance_bar(decision)} {decision.distance:.3f}{who} {decision.outcome.value}{answered}"
 
 
-def _draw(sights: Sequence[Sight], at: float) -> None:
+def _draw(present: Sequence[Presence], at: float) -> None:
     """On a terminal one line that is drawn anew; else a line for each frame with somebody in it."""
-    line = f"{at:7.2f} s  {'   '.join(map(sight_line, sights)) or Outcome.NO_FACE.value}"
+    line = f"{at:7.2f} s  {'   '.join(map(presence_line, present)) or Outcome.NO_FACE.value}"
     if sys.stdout.isatty():
         columns = shutil.get_terminal_size().columns
         click.echo(f"\r{line[: columns - 1]:{columns - 1}}", nl=False)
-    elif sights:
+    elif present:
         click.echo(line)
 
 

@@ -20,6 +20,19 @@ ACCEPTED, REJECTED, USAGE, UNDECIDED, REFUSED, DEFECT, INTERRUPTED = 0, 1, 2, 3,
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if not isfinite(number := float(super().convert(value, param, ctx))):
+            self.fail(f"expected a number, got {value}", param, ctx)
+        return number
+
+
+RATE = Number(0, 1, min_open=True, max_open=True)
+"""An error rate that can be wished for."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on standard output.")
 bundle_option = click.option("--bundle", type=click.Path(), help="The bundle; else FACELITE_BUNDLE, else the installed package's.")
 gallery_option = click.option("--gallery", required=True, type=click.Path(dir_okay=False), help="The gallery file.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facelite.atomic import write_atomically
-from facelite.cli.output import bar, detector_option, json_option, percent, show, workers_option
+from facelite.cli.output import Number, bar, detector_option, json_option, percent, show, workers_option
 
 if TYPE_CHECKING:
     from facelite.calibration import Interval
@@ -25,8 +25,8 @@ TABLE, PLOT = "presentations.csv", "pad"
 @click.argument("data", metavar="DIR", type=click.Path())
 @click.option("--liveness", "model", type=click.Path(dir_okay=False), help="A TFLite model, with the .toml beside it that says how it is used.")
 @click.option("--challenge", type=click.Choice(["turn"]), help="The head turn; each video is judged by the side that suits it better.")
-@click.option("--limit", type=float, help="The value from which on somebody is live.  [default: the model's, or the challenge's]")
-@click.option("--fps", type=click.FloatRange(0, min_open=True), default=15, show_default=True, help="Frames a second of folders of frames.")
+@click.option("--limit", type=Number(), help="The value from which on somebody is live.  [default: the model's, or the challenge's]")
+@click.option("--fps", type=Number(0, min_open=True), default=15, show_default=True, help="Frames a second of folders of frames.")
 @click.option("--report", type=click.Path(file_okay=False), help="Write a table of the presentations and a plot into this folder.")
 @workers_option
 @detector_option

@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from facelite.cli.models import open_model
-from facelite.cli.output import INTERRUPTED, bar, json_option, show, warn
+from facelite.cli.output import INTERRUPTED, Number, bar, json_option, show, warn
 
 if TYPE_CHECKING:
     from facelite.evaluation.judge import Model
@@ -39,7 +39,7 @@ FEW_PICTURES = 5000
 @click.option(
     "--teacher", type=click.Path(), help="Learn this model's embeddings: a bundle, a run folder or any .tflite embedder of aligned RGB faces."
 )
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Epochs, in place of the recipe's.")
+@click.option("--epochs", type=Number(0, min_open=True), help="Epochs, in place of the recipe's.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of a training step on a CPU; 1 makes a resumed run bit-equal to an unbroken one.")
 @json_option
 def train(

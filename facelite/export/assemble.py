@@ -140,7 +140,7 @@ def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:
     model = read_named(folder / recipe.released)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError(f"{folder / recipe.released}: expected thresholds for its sha256 beside it, got none; measure them: --rebuild --faces DIR")
-    return Rebuilt(model, *known, known_clarity(recipe, folder, model), describe_layers(model))
+    return Rebuilt(model, *known, known_clarity(recipe, folder, model, distance), describe_layers(model))
 
 
 def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:

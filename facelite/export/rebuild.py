@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def rebuild_without_faces(recipe: Recipe, folder: Path, master: Master, distance
     model = master.convert(precision=recipe.precision)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
-    return Rebuilt(model, *known, known_clarity(recipe, folder, model), describe_layers(model))
+    return Rebuilt(model, *known, known_clarity(recipe, folder, model, distance), describe_layers(model))
 
 
 def rebuild(
@@ -126,7 +126,7 @@ def rebuild(
     fused = calibrate_fused(lambda number: held_out.comparisons(embedded[1], fused=number, distance=distance), FUSED, fmrs)
     crossed |= {fused_kind(number): tuple(found) for number, found in fused.items() if recipe.fmr in [one.fmr for one in found]}
     default = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
-    clarity = least_clarity(embedded[1], held_out.subjects, distance=default.distance)
+    clarity = least_clarity(replace(embedded[1], distance=distance), held_out.subjects, distance=default.distance)
     return Rebuilt(model, thresholds, crossed, clarity, layers, parity, compared)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -53,12 +54,12 @@ def known_thresholds(
     return own, dict(zip(kinds[1:], crossed, strict=True))
 
 
-def known_clarity(recipe: Recipe, folder: Path, model: bytes, /) -> float:
-    """The least clarity that was measured for this embedder; 0, which is no limit, where none was. Raises InputError."""
+def known_clarity(recipe: Recipe, folder: Path, model: bytes, distance: Distance = SQUARED_L2, /) -> float:
+    """The least clarity that was measured for this embedder and distance; 0, which is no limit, where none was. Raises InputError."""
     path = folder / recipe.thresholds
-    found = _read_table(path).get(f"{_sha256(model)} clarity", 0.0) if recipe.thresholds and path.exists() else 0.0
-    if not isinstance(found, (int, float)):
-        raise InputError(f"{path}: expected a number as clarity, got {found!r}; take the released file")
+    found = _read_table(path).get(_key(_sha256(model), "clarity", distance), 0.0) if recipe.thresholds and path.exists() else 0.0
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < math.inf:
+        raise InputError(f"{path}: expected a clarity of 0 or more, got {found!r}; take the released file")
     return float(found)
 
 
@@ -82,7 +83,7 @@ def write_release(
             table.pop(_key(artefact, fused_kind(number), distance), None)
         for templates, measured in {"": thresholds, **template_thresholds}.items():
             table[_key(artefact, templates, distance)] = [asdict(threshold) for threshold in measured]
-        table[f"{artefact} clarity"] = clarity
+        table[_key(artefact, "clarity", distance)] = clarity
         write_atomically(path, json.dumps(table, indent=1, sort_keys=True).encode())
     if recipe.head and isinstance(distance, Siamese):
         write_atomically(folder / recipe.head, pack_head(distance))

@@ -166,5 +166,7 @@ def _key(text: str, where: str) -> bytes:
 def _output(command: str) -> str:
     try:
         return subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS).stdout
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise GalleryError(f"FACELITE_KEY_COMMAND: expected a command that prints the key, got: {error}; try it in a shell") from None
+    except (OSError, ValueError, subprocess.SubprocessError) as error:  # whose own words have the whole command in them, which may hold a secret
+        got = getattr(error, "strerror", None) or (f"exit status {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else "")
+        got = got or (f"no end within {COMMAND_SECONDS:g} s" if isinstance(error, subprocess.TimeoutExpired) else "one that cannot be read")
+        raise GalleryError(f"FACELITE_KEY_COMMAND: expected a command that prints the key, got: {got}; try it in a shell") from None

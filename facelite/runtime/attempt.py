@@ -60,6 +60,15 @@ class Attempt:
         decisions = (*self.decisions, decision)
         return replace(self, decisions=decisions, answer=self._answer(decisions))
 
+    def closed(self, decision: Decision, /) -> Decision:
+        """The answer where no frame follows that of the last ``decision``: timed out, unless no frame at all could be decided."""
+        if self.answer:
+            return self.answer
+        if not self.decisions:
+            return decision
+        detail = f"expected {self.rule.needed} frames of one person out of {self.rule.frames}, got {len(self.decisions)} with a face; show more"
+        return replace(decision, outcome=Outcome.TIMED_OUT, subject=None, distance=None, detail=detail)
+
     def _answer(self, decisions: tuple[Decision, ...]) -> Decision | None:
         accepted = Counter(one.subject for one in decisions if one.accepted)
         subject, most = max(accepted.items(), key=lambda item: item[1], default=(None, 0))

@@ -89,6 +89,9 @@ class Detector:
         if self._interpreter.input_shape != (1, SIDE, SIDE, 3):
             raise BundleError(f"expected a detector of input (1, 128, 128, 3), got {self._interpreter.input_shape}; export it again")
         self._anchors = anchors()
+        expected = (1, len(self._anchors), 1), (1, len(self._anchors), 16)
+        if self._interpreter.output_shapes != expected:
+            raise BundleError(f"expected a detector of outputs {expected}, got {self._interpreter.output_shapes}; export it again")
 
     def detect(self, frame: Pixels, /, *, min_score: float = 0.5) -> list[Detection]:
         """The faces of ``frame`` (h, w, 3) uint8 RGB, best score first.
@@ -118,8 +121,9 @@ class Detector:
         return max([face, *(found for found in turned if overlap(found.box, face.box) >= SUPPRESS_IOU)], key=lambda found: found.score)
 
     def follow(self, frame: Pixels, face: Detection, /) -> Detection | None:
-        """The face of ``frame`` that is about where ``face`` was in the frame before, by one look there; None where there is none."""
-        return max(self._look(frame, _around(face), CONFIRMED[0]), key=lambda found: overlap(found.box, face.box), default=None)
+        """The face of ``frame`` that is about where ``face`` was in the frame before, by one look there; None where none overlaps it enough."""
+        found = max(self._look(frame, _around(face), CONFIRMED[0]), key=lambda found: overlap(found.box, face.box), default=None)
+        return found if found and overlap(found.box, face.box) >= SUPPRESS_IOU else None
 
     def _look(self, frame: Pixels, view: Floats, min_score: float, *, turns: int = 0) -> list[Detection]:
         """Faces in the square ``view`` (x, y, side) of the frame, looked at after quarter turns to the left, in pixels of the frame."""

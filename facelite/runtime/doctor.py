@@ -1,6 +1,6 @@
 """What is installed here, what works and what does not, and what to type: a list that may be pasted into an issue.
 
-Nothing of it is secret: no name of a subject, no key, and the home folder is written as "~".
+Nothing of it is secret: no name of a subject, no key, and the home folder is written as "~". What may be broken is imported where it is looked at.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from importlib import metadata
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from facelite.bundle import find_bundle, open_bundle
 from facelite.errors import FaceliteError
-from facelite.gallery import Gallery, Keyring
 from facelite.runtime.detector import find_detector
 from facelite.runtime.device import fingerprint
 from facelite.runtime.interpreter import RUNTIMES, runtime_name
-from facelite.runtime.verifier import Verifier
 
 NEEDED = ("numpy", "click", "cryptography")
 """Packages of the device half beside OpenCV and a TFLite runtime."""
@@ -47,18 +46,25 @@ class Check:
     remedy: str = ""
 
 
-def examine(*, bundle: str | Path | None = None, gallery: str | Path | None = None, keyring: Keyring | None = None) -> Iterator[Check]:
-    """Look at this machine, the ``bundle`` that commands would use, and the ``gallery``, if any is named. Nothing is changed."""
-    yield Check("machine", State.OK, fingerprint().line)
-    yield _packages()
-    yield _runtime()
-    yield from _opened("detector file", lambda: f"{len(find_detector()):,} bytes", "needed for export and bare models only; a bundle has its own")
-    yield from _bundle(bundle)
-    yield from _keyring(keyring or Keyring())
-    if gallery:
-        yield from _gallery(Path(gallery), keyring or Keyring())
-    yield _cameras()
-    yield _temporary()
+def examine(*, bundle: str | Path | None = None, gallery: str | Path | None = None, keyring: str | Path | None = None) -> Iterator[Check]:
+    """Look at this machine, the ``bundle`` that commands would use, the ``keyring``, and the ``gallery``, if any is named. Nothing is changed."""
+    looks: list[tuple[str, Callable[[], Iterator[Check]]]] = [
+        ("machine", lambda: iter([Check("machine", State.OK, fingerprint().line)])),
+        ("packages", lambda: iter([_packages()])),
+        ("runtime", lambda: iter([_runtime()])),
+        ("detector file", lambda: _opened("detector file", lambda: f"{len(find_detector()):,} bytes", harmless=True)),
+        ("bundle", lambda: _bundle(bundle)),
+        ("keyring", lambda: _keyring(keyring)),
+        ("gallery", lambda: _gallery(Path(gallery), keyring) if gallery else iter(())),
+        ("cameras", lambda: iter([_cameras()])),
+        ("temporary files", lambda: iter([_temporary()])),
+    ]
+    for name, look in looks:
+        try:
+            for check in look():
+                yield replace(check, found=_plain(check.found), remedy=_plain(check.remedy))
+        except Exception as error:  # noqa: BLE001 - what is broken here is what is to be told
+            yield Check(name, State.FAIL, _plain(f"{type(error).__name__}: {error}"), "see to what it names, or report it with this list")
 
 
 def _packages() -> Check:
@@ -75,8 +81,20 @@ def _packages() -> Check:
 def _runtime() -> Check:
     name = runtime_name()
     if name == RUNTIMES[-1].partition(".")[0]:
-        return Check("runtime", State.NOTE, "none is installed: models run in NumPy, 20 times slower", "pip install ai-edge-litert")
+        broken = "; ".join(f"{one}: {reason}" for one, reason in map(_why_not, RUNTIMES[:-1]) if reason)
+        found = f"none works ({broken})" if broken else "none is installed"
+        return Check("runtime", State.NOTE, f"{found}: models run in NumPy, 20 times slower", "pip install --force-reinstall ai-edge-litert")
     return Check("runtime", State.OK, f"{name} {_version(name.replace('_', '-'))}")
+
+
+def _why_not(module: str) -> tuple[str, str]:
+    """A runtime's package, and why it cannot be imported although it is installed; empty where it is not."""
+    package = module.partition(".")[0]
+    try:
+        import_module(module)
+    except (ImportError, OSError) as error:
+        return package, str(error) if find_spec(package) else ""
+    return package, ""
 
 
 def _bundle(path: str | Path | None) -> Iterator[Check]:
@@ -89,6 +107,8 @@ def _bundle(path: str | Path | None) -> Iterator[Check]:
     yield Check("bundle", State.OK, f"{manifest.name} ({manifest.network}, {manifest.precision}, space {manifest.space}), sha256 {bundle.digest}")
 
     def tested() -> str:
+        from facelite.runtime.verifier import Verifier
+
         began = time.perf_counter()
         Verifier(bundle)
         return f"passed in {time.perf_counter() - began:.2f} s"
@@ -96,8 +116,11 @@ def _bundle(path: str | Path | None) -> Iterator[Check]:
     yield from _opened("self-test", tested)
 
 
-def _keyring(keyring: Keyring) -> Iterator[Check]:
+def _keyring(folder: str | Path | None) -> Iterator[Check]:
     """Whether there is a key, and nobody else may read it; the key itself is not told."""
+    from facelite.gallery import Keyring
+
+    keyring = Keyring(folder)
 
     def kept() -> str:
         keyring.key()
@@ -105,14 +128,16 @@ def _keyring(keyring: Keyring) -> Iterator[Check]:
         return f"a key, from {source}"
 
     if not (keyring.folder / "key").exists() and not any(os.environ.get(name) for name in ("FACELITE_KEY", "FACELITE_KEY_COMMAND")):
-        yield Check("keyring", State.OK, _plain(f"no key yet in {keyring.folder}: the first enrolment makes one"))
+        yield Check("keyring", State.OK, f"no key yet in {keyring.folder}: the first enrolment makes one")
     else:
         yield from _opened("keyring", kept)
 
 
-def _gallery(path: Path, keyring: Keyring) -> Iterator[Check]:
+def _gallery(path: Path, keyring: str | Path | None) -> Iterator[Check]:
+    from facelite.gallery import Gallery, Keyring
+
     def counted() -> str:
-        with Gallery(path, keyring=keyring) as gallery:
+        with Gallery(path, keyring=Keyring(keyring)) as gallery:
             return f"{len(gallery.subjects)} subject(s), {len(gallery)} template(s), space {gallery.space}"
 
     yield from _opened("gallery", counted)
@@ -135,19 +160,18 @@ def _temporary() -> Check:
     return Check("temporary files", State.OK, folder)
 
 
-def _opened(name: str, look: Callable[[], str], harmless: str = "") -> Iterator[Check]:
-    """What ``look`` tells, or what it failed with; that is a note where it is ``harmless``."""
+def _opened(name: str, look: Callable[[], str], *, harmless: bool = False) -> Iterator[Check]:
+    """What ``look`` tells, or what it failed with; that is a note where it is ``harmless``: a bundle has a detector of its own."""
     try:
-        yield Check(name, State.OK, _plain(look()))
+        yield Check(name, State.OK, look())
     except FaceliteError as error:
-        found, remedy = _told(error)
-        yield Check(name, State.NOTE if harmless else State.FAIL, f"{found} ({harmless})" if harmless else found, remedy)
+        yield Check(name, State.NOTE if harmless else State.FAIL, *_told(error))
 
 
 def _told(error: FaceliteError) -> tuple[str, str]:
     """An error's message, and what it says to do."""
-    found, _, remedy = _plain(str(error)).rpartition("; ")
-    return found or remedy, remedy
+    found, _, remedy = str(error).rpartition("; ")
+    return (found, remedy) if found else (remedy, "")
 
 
 def _plain(text: str) -> str:

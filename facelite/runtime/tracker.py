@@ -12,17 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facelite.face import Detection, Pixels
-from facelite.runtime.detector import Detector, overlap
-
-SAME = 0.3
-"""Overlap (intersection over union) of a face's box with that of the frame before from which it is the same face."""
+from facelite.runtime.detector import SUPPRESS_IOU, Detector, overlap
 
 
 @dataclass(frozen=True, slots=True)
 class TrackRule:
-    """Newcomers are searched for every ``search`` seconds while somebody is there; who was not seen for ``patience`` seconds has left.
+    """Newcomers are searched for every ``search`` seconds while somebody is there.
 
-    A track ends, too, where nobody could have followed it: who comes back later is a new one, and has to try anew.
+    Who is not in a frame, and was in none for ``patience`` seconds, has left: who comes back later is a new track, and has to try anew.
     """
 
     search: float = 0.5
@@ -49,16 +46,24 @@ class Tracker:
     def __init__(self, detector: Detector, /, *, rule: TrackRule | None = None) -> None:
         self._detector, self.rule = detector, rule or TrackRule()
         self.tracks: list[Track] = []
-        self._next, self._searched = 1, float("-inf")
+        self._next, self._searched, self._before = 1, float("-inf"), float("-inf")
 
     def update(self, frame: Pixels, at: float, /) -> list[Track]:
         """The tracks that ``frame`` (h, w, 3) shows, the oldest first. Frames come in the order of their times."""
-        self.tracks = [track for track in self.tracks if at - track.seen <= self.rule.patience]
+        self.tracks = [track for track in self.tracks if track.seen == self._before or at - track.seen <= self.rule.patience]
+        self._before = at
         followed = [(track, self._detector.follow(frame, track.face)) for track in self.tracks]
         self.tracks = _without_doubles([replace(track, face=face, seen=at) if face else track for track, face in followed])
         if at - self._searched >= self.rule.search or not any(track.seen == at for track in self.tracks):
             self._search(frame, at)
         return [track for track in self.tracks if track.seen == at]
+
+    def renew(self, track: Track, /) -> Track:
+        """Somebody else is where ``track`` was, as only the caller can tell: a track of a new number in its place."""
+        new = replace(track, number=self._next, began=track.seen)
+        self._next += 1
+        self.tracks = [new if one.number == track.number else one for one in self.tracks]
+        return new
 
     def _search(self, frame: Pixels, at: float) -> None:
         """Look everywhere: lost ones are found again where they were, others are newcomers."""
@@ -66,7 +71,7 @@ class Tracker:
         for face in self._detector.detect(frame):
             overlaps = [overlap(track.face.box, face.box) for track in self.tracks]
             best = int(np.argmax(overlaps)) if overlaps else -1
-            if best < 0 or overlaps[best] < SAME:
+            if best < 0 or overlaps[best] < SUPPRESS_IOU:
                 self.tracks.append(Track(self._next, face, at, at))
                 self._next += 1
             elif self.tracks[best].seen < at:
@@ -77,6 +82,6 @@ def _without_doubles(tracks: Sequence[Track]) -> list[Track]:
     """``tracks`` without those that have come to follow the face of an older one."""
     kept: list[Track] = []
     for track in tracks:
-        if all(overlap(track.face.box, other.face.box) < SAME for other in kept):
+        if all(overlap(track.face.box, other.face.box) < SUPPRESS_IOU for other in kept):
             kept.append(track)
     return kept

@@ -110,11 +110,12 @@ class Verifier:
     def identify(self, picture: Picture, gallery: Gallery, /, *, fpir: float = 0.01, rule: Rule = "only") -> Decision:
         """Who of ``gallery`` the picture shows, strangers being taken for somebody at a rate of at most ``fpir``."""
 
-        def threshold(comparisons: int, kinds: set[str], _: int) -> Threshold:
-            return self.manifest.threshold_for_gallery(comparisons, fpir, kinds=kinds)
-
-        plan = self._plan(gallery, None, threshold)
+        plan = self._plan_for_gallery(gallery, fpir)
         return replace(self._compare(picture, gallery, None, plan, rule), templates=len(gallery), fpir=fpir)
+
+    def threshold_for_gallery(self, gallery: Gallery, /, *, fpir: float = 0.01) -> Threshold:
+        """The threshold of ``identify``. Raises what that raises."""
+        return self._plan_for_gallery(gallery, fpir).threshold
 
     def enrol(self, subject: str, pictures: Sequence[Picture], gallery: Gallery, /, *, rule: Rule = "only", anyway: bool = False) -> Enrolment:
         """Add one template a picture, all or none: see ``Enrolment``. ``anyway``: in spite of doubts (``runtime.doubts``)."""
@@ -154,6 +155,12 @@ class Verifier:
             return self.manifest.threshold_for_subject(comparisons, fmr, kinds=kinds, fused=fused)
 
         return self._plan(gallery, subject, threshold)
+
+    def _plan_for_gallery(self, gallery: Gallery, fpir: float) -> _Plan:
+        def threshold(comparisons: int, kinds: set[str], _: int) -> Threshold:
+            return self.manifest.threshold_for_gallery(comparisons, fpir, kinds=kinds)
+
+        return self._plan(gallery, None, threshold)
 
     def _plan(self, gallery: Gallery, subject: str | None, threshold: Callable[[int, set[str], int], Threshold]) -> _Plan:
         """As many templates as one as were measured at a rate that small, each by itself where another embedder has made some.

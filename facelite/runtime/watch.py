@@ -1,7 +1,8 @@
 """Frames of a camera or a video -> who is there: each person is followed, looked at frame by frame, and answered once.
 
 The caller hands in frames with their times and what decides on a look (``Verifier.identify`` or ``verify_subject``), and gets everybody who is in
-the frame with the attempt so far. An embedder that has become constant ends it: see ``runtime.collapse``.
+the frame with the attempt so far. Who takes another's place between two frames is noticed by the embedding, and has to try anew. An embedder that
+has become constant ends it: see ``runtime.collapse``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from facelite.errors import SelfTestError
-from facelite.face import Decision, Pixels
+from facelite.face import Decision, Embedding, Pixels
 from facelite.runtime.attempt import Attempt, AttemptRule
 from facelite.runtime.collapse import Collapse
 from facelite.runtime.look import Look
@@ -19,7 +20,7 @@ from facelite.runtime.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sight:
+class Presence:
     """One person in one frame: the ``track``, what was seen, what this frame alone decides, and the ``attempt`` with it."""
 
     track: Track
@@ -31,6 +32,11 @@ class Sight:
     def answer(self) -> Decision | None:
         """That of the whole attempt, None as long as it goes on."""
         return self.attempt.answer
+
+    @property
+    def closing(self) -> Decision:
+        """The answer if the person is seen no more."""
+        return self.attempt.closed(self.decision)
 
 
 class Watch:
@@ -48,28 +54,39 @@ class Watch:
         self._verifier, self._decide = verifier, decide
         self._rule, self._tracker = attempts or AttemptRule(), Tracker(verifier.detector, rule=tracks)
         self._attempts: dict[int, Attempt] = {}
+        self._embeddings: dict[int, Embedding] = {}
         self._collapse = Collapse()
 
-    def update(self, frame: Pixels, at: float, /) -> list[Sight]:
+    def update(self, frame: Pixels, at: float, /) -> list[Presence]:
         """Everybody in ``frame`` (h, w, 3) uint8 RGB, who is there longest first; ``at`` in seconds, of any clock that does not go back.
 
         Raises SelfTestError once different people give nearly the same embedding, and then for every frame.
         """
         self._raise_alarm()
-        sights = [self._sight(frame, track, at) for track in self._tracker.update(frame, at)]
+        present = [self._presence(frame, track, at) for track in self._tracker.update(frame, at)]
         self._raise_alarm()
         shown = {track.number for track in self._tracker.tracks}
         self._attempts = {number: attempt for number, attempt in self._attempts.items() if number in shown}
-        return sights
+        self._embeddings = {number: embedding for number, embedding in self._embeddings.items() if number in shown}
+        return present
 
-    def _sight(self, frame: Pixels, track: Track, at: float) -> Sight:
+    def _presence(self, frame: Pixels, track: Track, at: float) -> Presence:
         look = self._verifier.look_at(frame, track.face)
         if look.crop and look.embedding:
+            track = self._same(track, look.embedding)
             self._collapse = self._collapse.after(track.number, look.crop, look.embedding)
         decision = self._decide(look)
         attempt = self._attempts.get(track.number) or Attempt(self._rule, at)
         self._attempts[track.number] = attempt = attempt.after(decision, at)
-        return Sight(track, look, decision, attempt)
+        return Presence(track, look, decision, attempt)
+
+    def _same(self, track: Track, embedding: Embedding) -> Track:
+        """The ``track``, or a new one where its face is farther from that of the frame before than the bundle's own threshold for one person."""
+        before = self._embeddings.get(track.number)
+        if before and self._verifier.bundle.distance.pairs(before.vector, embedding.vector) > self._verifier.manifest.threshold().distance:
+            track = self._tracker.renew(track)
+        self._embeddings[track.number] = embedding
+        return track
 
     def _raise_alarm(self) -> None:
         if self._collapse.alarm:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -45,7 +45,7 @@ def main() -> None:
     with open_people(arguments.faces, read_recipe(arguments.recipe, Recipe).faces) as people:
         held_out = people(True)
         (embedded,) = embed_pictures(held_out.names, held_out.read, detector=bundle.files[DETECTOR], embedders=[lambda: Embedder.of(bundle)])
-        person = held_out.subjects
+        embedded, person = replace(embedded, distance=bundle.distance), held_out.subjects
         qualities = measure_pictures(
             held_out.names, held_out.read, embedded, detector=bundle.files[DETECTOR], size=manifest.preprocessing, rule="centre"
         )

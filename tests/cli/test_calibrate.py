@@ -173,7 +173,7 @@ def test_what_cannot_be_written_is_refused_and_nothing_is(refused, bundle, bundl
     ([], "Missing argument 'DATA'"),
     (["none", "--fmr", "0"], "Invalid value for '--fmr'"),
     (["none", "--fmr", "1"], "Invalid value for '--fmr'"),
-    (["none", "--fmr", "nan"], "expected --fmr to be a number, got nan"),
+    (["none", "--fmr", "nan"], "expected a number, got nan"),
     (["none", "--default-fmr", "2"], "Invalid value for '--default-fmr'"),
     (["none", "--groups", "g.csv"], "expected --groups with --strangers only, got it alone"),
     (["none", "--strangers", "s", "--templates", "b"], "expected --strangers without --templates, got both"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,32 @@ def test_a_machine_in_order(facelite, checks, gallery, bundle):
 
 
 def test_no_name_no_key_and_no_home_is_told(facelite, gallery, keyring, monkeypatch):
-    monkeypatch.setenv("HOME", str(Path(gallery).parent))
+    for name in ("HOME", "TMPDIR"):
+        monkeypatch.setenv(name, str(Path(keyring).parent))
+    monkeypatch.setattr("tempfile.tempdir", None)
     told = facelite("doctor", "--gallery", gallery).out
+    assert "keyring: a key, from ~/" in told and "temporary files: ~" in told
     assert "Eileen" not in told and (Path(keyring) / "key").read_text().strip() not in told
-    assert str(Path(gallery).parent) not in told
+    assert str(Path(keyring).parent) not in told
+
+
+def test_the_command_of_the_key_is_not_told(facelite, gallery, monkeypatch):
+    monkeypatch.setenv("FACELITE_KEY_COMMAND", "false --token SECRETTOKEN")
+    told = facelite("doctor", "--gallery", gallery)
+    assert told.status == 4 and "got: exit status 1" in told.out and "SECRETTOKEN" not in told.out + told.err
+
+
+def test_what_breaks_in_an_unforeseen_way_is_a_line_and_the_rest_is_told(checks, monkeypatch, gallery):
+    monkeypatch.setitem(sys.modules, "facelite.gallery", None)
+    found = checks("--gallery", gallery)
+    assert found["keyring"]["state"] == found["gallery"]["state"] == "fail" and found["cameras"]["state"] != "fail"
+    assert "ModuleNotFoundError" in found["gallery"]["found"]
+
+
+def test_a_runtime_that_is_installed_and_cannot_be_imported_is_told_with_its_reason(checks, monkeypatch):
+    monkeypatch.setattr(doctor, "runtime_name", lambda: "facelite")
+    monkeypatch.setattr(doctor, "import_module", lambda name: (_ for _ in ()).throw(ImportError("GLIBC_9.9 not found")))
+    assert "none works (ai_edge_litert: GLIBC_9.9 not found" in checks()["runtime"]["found"]
 
 
 def test_a_bundle_that_is_named_and_damaged_fails(checks, bundle_file, tmp_path):
@@ -86,7 +109,7 @@ def test_a_key_that_others_may_read_is_told(checks, gallery, keyring):
 def test_without_a_runtime_models_run_in_numpy(checks, monkeypatch):
     monkeypatch.setattr(doctor, "runtime_name", lambda: "facelite")
     found = checks()["runtime"]
-    assert (found["state"], found["remedy"]) == ("note", "pip install ai-edge-litert")
+    assert found["state"] == "note" and found["remedy"].endswith("ai-edge-litert") and "models run in NumPy" in found["found"]
 
 
 def test_a_missing_package_fails_and_a_workstation_s_does_not(checks, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -54,6 +56,21 @@ def test_everybody_in_a_group_photograph_is_named_and_framed(facelite, gallery, 
     assert (scenes / "group.png").read_bytes() == before
 
 
+def test_a_picture_whose_name_says_no_kind_is_drawn_as_png(facelite, gallery, scenes, tmp_path):
+    """Pictures are known by their content; what is written needs a name that says its kind."""
+    (tmp_path / "group").write_bytes((scenes / "group.png").read_bytes())
+    result = facelite("identify", "--gallery", gallery, tmp_path / "group", "--annotate", tmp_path / "out", "--json")
+    assert result.status == 0
+    assert result.json["pictures"][str(tmp_path / "group")]["annotated"] == str(tmp_path / "out/group.png")
+    assert read_image(tmp_path / "out/group.png").shape == read_image(scenes / "group.png").shape
+
+
+def test_a_picture_that_its_kind_of_file_has_no_room_for_is_refused(facelite, gallery, tmp_path):
+    (tmp_path / "wide.webp").write_bytes(cv2.imencode(".png", np.zeros((40, 16_400, 3), np.uint8))[1].tobytes())
+    result = facelite("identify", "--gallery", gallery, tmp_path / "wide.webp", "--annotate", tmp_path / "out")
+    assert (result.status, "got 16400 x 40; name it .png" in result.err) == (2, True)
+
+
 def test_without_annotate_several_faces_are_not_decided(facelite, gallery, scenes):
     assert facelite("identify", "--gallery", gallery, scenes / "group.png").status == 3
 
@@ -82,9 +99,69 @@ def test_a_video_without_anybody_is_not_decided(facelite, gallery, scenes, tmp_p
     assert "accepted as Eileen, distance " in told and "rejected, distance " in told and " s)" in told
 
 
+def test_one_frame_is_no_answer(facelite, gallery, scenes, tmp_path):
+    (tmp_path / "once").mkdir()
+    shutil.copy(scenes / "group.png", tmp_path / "once" / "1.png")
+    result = facelite("identify", "--gallery", gallery, tmp_path / "once", "--json")
+    assert result.status == 3
+    assert {person["outcome"] for person in result.json["pictures"][str(tmp_path / "once")]["people"]} == {"timed out"}
+
+
+def test_nothing_is_not_the_folder_that_one_is_in(facelite, gallery, scenes, monkeypatch):
+    monkeypatch.chdir(scenes)
+    result = facelite("identify", "--gallery", gallery, "")
+    assert result.status == 2 and "expected the name of a picture, got an empty one" in result.err
+
+
+def test_a_video_that_cannot_be_decoded_is_unreadable_and_does_not_stop_others(facelite, gallery, scenes, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video at all")
+    names = [tmp_path / "bad.mp4", scenes / "walk.avi", "x" * 300]
+    result = facelite("identify", "--gallery", gallery, *names, "--annotate", tmp_path / "out", "--json")
+    assert result.status == 2
+    outcomes = [picture["outcome"] for picture in result.json["pictures"].values()]
+    assert outcomes == ["unreadable", "accepted", "unreadable"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["walk.mp4"]
+
+
+def test_a_rate_that_was_not_measured_is_refused_whatever_the_pictures_show(refused, gallery, scenes, photos, tmp_path):
+    for words in ([photos / "none.png"], [photos / "none.png", "--annotate", tmp_path / "out"], [scenes / "nobody"]):
+        refused(4, "identify", "--gallery", gallery, "--fmr", "1e-9", *words, match="expected an FMR of")
+
+
+@pytest.mark.parametrize("rate", [5, 30])
+def test_an_annotated_video_is_as_long_as_its_source(facelite, gallery, astronaut, tmp_path, rate):
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), rate, (256, 256))
+    for _ in range(6):
+        writer.write(cv2.cvtColor(cv2.resize(astronaut, (256, 256)), cv2.COLOR_RGB2BGR))
+    writer.release()
+    facelite("identify", "--gallery", gallery, tmp_path / "a.avi", "--annotate", tmp_path / "out")
+    assert cv2.VideoCapture(str(tmp_path / "out/a.mp4")).get(cv2.CAP_PROP_FPS) == pytest.approx(rate)
+
+
+def test_frames_of_other_sizes_are_brought_to_the_first_one_s(facelite, gallery, astronaut, tmp_path):
+    (tmp_path / "clip").mkdir()
+    for number, side in enumerate((256, 200, 300)):
+        cv2.imwrite(str(tmp_path / "clip" / f"{number}.png"), cv2.cvtColor(cv2.resize(astronaut, (side, side)), cv2.COLOR_RGB2BGR))
+    facelite("identify", "--gallery", gallery, tmp_path / "clip", "--annotate", tmp_path / "out")
+    capture = cv2.VideoCapture(str(tmp_path / "out/clip.mp4"))
+    shapes = [frame.shape for _ in range(4) if (frame := capture.read()[1]) is not None]
+    assert shapes == [(256, 256, 3)] * 3
+
+
+def test_no_two_pictures_are_written_to_one_file_and_none_over_another(refused, gallery, photos, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(photos / "astronaut.png", tmp_path / folder / "1.png")
+    twins = [tmp_path / "a/1.png", tmp_path / "b/1.png"]
+    refused(2, "identify", "--gallery", gallery, *twins, "--annotate", tmp_path / "out", match="expected pictures of different names with --annotate")
+    refused(
+        2, "identify", "--gallery", gallery, *twins, "--annotate", tmp_path / "b", match="expected a name that no file has, .* name another folder"
+    )
+
+
 def test_a_picture_is_never_written_over(facelite, gallery, photos):
     before = (photos / "astronaut.png").read_bytes()
     result = facelite("identify", "--gallery", gallery, photos / "astronaut.png", "--annotate", photos)
     assert (result.status, result.out) == (2, "")
-    assert "expected --annotate to name another folder than the picture's, got the same; name another" in result.err
+    assert "expected a name that no file has, to write" in result.err
     assert (photos / "astronaut.png").read_bytes() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -51,6 +52,22 @@ def test_one_subject_and_a_time_can_be_named(facelite, gallery, films):
     assert set(found["outcomes"]) == {"rejected"}
 
 
+def test_one_frame_of_a_stranger_that_looks_like_somebody_opens_nothing(facelite, gallery, films, tmp_path):
+    """Eileen in one frame of a film of Grace: no two frames of three say so."""
+    (tmp_path / "mixed").mkdir()
+    for number in range(9):
+        name = "eileen" if number == 4 else "grace"
+        shutil.copy(films / name / f"{number}.png", tmp_path / "mixed" / f"{number}.png")
+    result = facelite("test", tmp_path / "mixed", "--gallery", gallery, "--json")
+    assert result.json["outcomes"]["accepted"] == 1
+    assert result.status == 1
+    assert "accepted" not in {person["outcome"] for person in result.json["people"]}
+
+
+def test_a_subject_or_a_rate_that_cannot_be_judged_is_refused_before_anybody_comes(refused, gallery, films, facelite):
+    refused(4, "test", films / "nobody", "--gallery", gallery, "--subject", "Nope", match="expected one of its 1 subjects, got 'Nope'; see")
+
+
 def test_what_is_no_source_is_refused(refused, gallery, tmp_path):
     (tmp_path / "notes.txt").write_text("no video")
     refused(
@@ -59,6 +76,10 @@ def test_what_is_no_source_is_refused(refused, gallery, tmp_path):
     refused(
         2, "test", tmp_path / "none", "--gallery", gallery, match="expected a camera, a video file or a folder of frames, found none; name another"
     )
+    for nothing in ("", "99999999999999999999"):
+        refused(2, "test", nothing, "--gallery", gallery, match="expected a camera, a video file or a folder of frames, found none; name another")
+    (tmp_path / "bad.mp4").write_bytes(b"no video at all")
+    refused(2, "test", tmp_path / "bad.mp4", "--gallery", gallery, match="expected frames, got none that can be decoded; convert the video")
 
 
 @pytest.mark.parametrize(("distance", "filled"), [(0.0, 0), (0.5, WIDTH // 4), (1.0, WIDTH // 2), (1.5, 3 * WIDTH // 4), (2.0, WIDTH), (4.0, WIDTH)])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from facelite import preprocess
 from facelite.bundle import EMBEDDER
-from facelite.errors import SelfTestError
+from facelite.errors import BundleError, SelfTestError
 from facelite.preprocess import Preprocessing
 from facelite.runtime import golden as module
 from facelite.runtime.detector import Detector
@@ -163,7 +163,9 @@ JSON = st.recursive(
 )
 
 
-SMALL = Golden(np.zeros((8, 8, 3), np.uint8), np.float32([[0, 0], [5, 0], [3, 3], [3, 6]]), np.zeros((8, 8, 3), np.uint8), np.ones(3, np.float32))
+SMALL = Golden(
+    np.zeros((8, 8, 3), np.uint8), np.float32([[0, 0], [5, 0], [3, 3], [3, 6]]), np.zeros((8, 8, 3), np.uint8), np.eye(3, dtype=np.float32)[0]
+)
 ENTRY = json.loads(pack_golden([SMALL]))[0]
 
 
@@ -187,3 +189,33 @@ def test_degenerate_golden_vectors_are_refused():
     for change in ({"landmarks": [[3, 3]] * 4}, {"landmarks": [[float("nan")] * 2] * 4}, {"embedding": [float("inf")]}, {"crop": "AAAA"}):
         with pytest.raises(SelfTestError):
             unpack_golden(json.dumps([ENTRY | change]).encode())
+
+
+def test_golden_vectors_that_would_fill_the_memory_are_refused(goldens):
+    table = json.loads(pack_golden(goldens))
+    with pytest.raises(SelfTestError, match="expected golden vectors, got 18 of them; export"):
+        unpack_golden(json.dumps(table * 6).encode())
+    large = pack_golden([replace(goldens[0], frame=np.zeros((1100, 1000, 3), np.uint8))])
+    with pytest.raises(SelfTestError, match="got expected a picture of 1 to 1,048,576 pixels, got 1000 x 1100"):
+        unpack_golden(large)
+
+
+def test_a_golden_face_whose_mouth_lies_between_the_eyes_is_refused(goldens):
+    """Deviations are told in that distance."""
+    landmarks = goldens[0].landmarks.copy()
+    landmarks[3] = landmarks[:2].mean(0)
+    with pytest.raises(ValueError, match="finite landmarks"):
+        replace(goldens[0], landmarks=landmarks)
+
+
+@pytest.mark.parametrize("factor", [0, 2, 1e30, np.nan])
+def test_a_golden_vector_of_another_length_than_one_is_refused(goldens, factor):
+    with pytest.raises(ValueError, match="a vector of unit length missing"), np.errstate(over="ignore"):
+        replace(goldens[0], vector=goldens[0].vector * np.float32(factor))
+
+
+@pytest.mark.parametrize("sizes", [((1, 896, 1),), ((1, 640, 1), (1, 640, 16)), ((1, 896, 16), (1, 896, 1)), ((896, 1), (896, 16))])
+def test_a_detector_of_other_outputs_is_refused(detector_file, stub_runtime, sizes):
+    stub_runtime(None, shape=(1, 128, 128, 3), sizes=sizes)
+    with pytest.raises(BundleError, match=r"expected a detector of outputs \(\(1, 896, 1\), \(1, 896, 16\)\), got "):
+        Detector(detector_file)

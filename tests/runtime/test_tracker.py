@@ -84,9 +84,25 @@ def test_with_nobody_there_each_frame_is_searched_so_that_nobody_waits(detector,
     assert [len(tracks) for tracks in found] == [0, 0, 1] and len(looks) == 3
 
 
-def test_a_jump_is_another_person(detector, faces):
-    found = run(detector, film(faces, [(20, 100)], [(480, 100)]))
+@pytest.mark.parametrize("jump", [75, 460])
+def test_a_jump_is_another_person(detector, faces, jump):
+    found = run(detector, film(faces, [(20, 100)], [(20 + jump, 100)]), search=5.0)
     assert [[track.number for track in tracks] for tracks in found] == [[1], [2]]
+
+
+@pytest.mark.parametrize("seconds", [0.05, 1.0, 5.0])
+def test_however_slow_the_frames_come_who_is_in_each_is_one_track(detector, faces, seconds):
+    tracker = Tracker(detector)
+    found = [tracker.update(frame, number * seconds) for number, frame in enumerate(film(faces, *[[(60 + 4 * i, 100)] for i in range(4)]))]
+    assert [[track.number for track in tracks] for tracks in found] == [[1]] * 4
+
+
+def test_who_is_renewed_is_followed_under_a_new_number(detector, faces):
+    tracker = Tracker(detector)
+    (first,) = tracker.update(next(film(faces, [(60, 100)])), 0.0)
+    new = tracker.renew(first)
+    assert (new.number, new.began, new.face) == (2, 0.0, first.face)
+    assert [track.number for track in tracker.update(next(film(faces, [(64, 100)])), 0.1)] == [2]
 
 
 def test_two_tracks_of_one_face_become_the_older_one(detector, faces):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facelite.errors import SelfTestError
+from facelite.face import Outcome
 from facelite.gallery import Gallery
 from facelite.runtime.attempt import AttemptRule
 from facelite.runtime.tracker import TrackRule
@@ -58,13 +59,34 @@ def test_who_comes_back_tries_anew(verifier, gallery, astronaut):
     assert second.attempt.began == 2.0
 
 
+@pytest.mark.parametrize("light", [1.0, 0.8])
+def test_who_takes_an_accepted_person_s_place_between_two_frames_has_to_try_anew(verifier, gallery, astronaut, hopper, light):
+    watch = Watch(verifier, lambda look: verifier.identify(look, gallery), tracks=TrackRule(search=10.0))
+    for at in range(4):
+        (before,) = watch.update(frames(astronaut), at / 10)
+    assert before.answer.accepted
+    (swapped,) = watch.update(frames(hopper, light=light), 0.4)
+    assert swapped.track.number == 2 and swapped.answer is None and not swapped.decision.accepted
+    (later,) = watch.update(frames(hopper, light=light), 0.5)
+    assert later.track.number == 2 and not later.closing.accepted
+
+
+def test_an_attempt_that_nobody_goes_on_with_is_no_acceptance(verifier, gallery, astronaut):
+    watch = Watch(verifier, lambda look: verifier.identify(look, gallery))
+    (once,) = watch.update(frames(astronaut), 0.0)
+    assert once.decision.accepted and once.answer is None
+    assert once.closing.outcome is Outcome.TIMED_OUT and once.closing.subject is None
+    (dark,) = Watch(verifier, lambda look: verifier.identify(look, gallery)).update(frames(astronaut, light=0.1), 0.0)
+    assert dark.closing.outcome is dark.decision.outcome is Outcome.TOO_DARK
+
+
 def test_a_collapsed_embedder_ends_it_for_good(verifier, gallery, astronaut, hopper, monkeypatch):
     watch = Watch(verifier, lambda look: verifier.identify(look, gallery), tracks=TrackRule(patience=0))
     constant = verifier.embedder.vectors([verifier.look(astronaut).crop])
     monkeypatch.setattr(verifier.embedder, "vectors", lambda crops: np.repeat(constant, len(crops), axis=0))
     with pytest.raises(SelfTestError, match="expected embeddings that differ"):
-        for at, (person, light) in enumerate([(astronaut, 1.0), (hopper, 1.0), (astronaut, 0.7)]):
-            watch.update(frames(person, light=light), 10.0 * at)
+        for at, person in enumerate((astronaut, hopper, hopper[:, ::-1])):
+            watch.update(frames(person), 10.0 * at)
             watch.update(frames(None), 10.0 * at + 5)
     with pytest.raises(SelfTestError):
         watch.update(frames(None), 100.0)

@@ -19,19 +19,20 @@ MOST = 50
 
 
 def choose_pictures(artefacts: Sequence[Artefact], path: str | None, /) -> list[bytes]:
-    """Encoded pictures for all ``artefacts``: from ``path`` those that the first with a detector can decide; None: the first bundle's own.
+    """Encoded pictures for all ``artefacts``: from ``path`` those that each with a detector can decide; None: the first bundle's own.
 
     None are needed where no artefact has a detector. Raises InputError.
     """
-    door = next((artefact for artefact in artefacts if artefact.detector), None)
+    doors = [artefact for artefact in artefacts if artefact.detector]
     bundle = next((artefact.bundle for artefact in artefacts if artefact.bundle), None)
     if path is None:
-        if door and not bundle:
+        if doors and not bundle:
             raise InputError("expected pictures, or a bundle that has some inside, got neither; name them: --pictures DIR")
         return golden_pictures(bundle) if bundle else []
-    if door is None:
+    if not doors:
         raise InputError("expected pictures with a bundle or a detector, got bare embedders only, which are given noise; leave out --pictures")
-    return usable_pictures(find_pictures(path), open_door(door.path, threads=1, preprocessing=door.preprocessing, detector=door.detector))
+    opened = [open_door(door.path, threads=1, preprocessing=door.preprocessing, detector=door.detector) for door in doors]
+    return usable_pictures(find_pictures(path), opened)
 
 
 def golden_pictures(bundle: Bundle, /) -> list[bytes]:
@@ -48,12 +49,14 @@ def find_pictures(path: str, /) -> list[Path]:
     return files[:: -(-len(files) // MOST)]
 
 
-def usable_pictures(files: Sequence[Path], door: Door, /) -> list[bytes]:
-    """The content of those of ``files`` in which ``door`` finds a face that it can decide. Raises InputError where none is."""
+def usable_pictures(files: Sequence[Path], doors: Sequence[Door], /) -> list[bytes]:
+    """The content of those of ``files`` in which all ``doors`` find a face that they can decide. Raises InputError where none is."""
     found, reason = [], ""
     for file in files:
         try:
-            door.vectors([read_image(file)])
+            image = read_image(file)
+            for door in doors:
+                door.vectors([image])
             found.append(file.read_bytes())
         except InputError as error:
             reason = reason or f"{file}: {str(error).removeprefix(f'{file}: ')}"

@@ -59,7 +59,7 @@ class LivenessModel:
         shape, outputs = self._interpreter.input_shape, self._interpreter.output_shapes
         if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or min(shape[1:3]) < 32:
             raise BundleError(f"expected an input of (1, height, width, 3) with sides of 32 or more, got {shape}; convert the model to that layout")
-        if len(outputs) != 1 or int(np.prod(outputs[0])) != outputs[0][-1]:
+        if len(outputs) != 1 or not outputs[0] or int(np.prod(outputs[0])) != outputs[0][-1]:
             raise BundleError(f"expected one output of one or more scores (1, n), got {', '.join(map(str, outputs))}; cut the others off")
         if use.live >= (places := max(outputs[0][-1], 2)):
             raise BundleError(f"expected live to be a place from 0 to {places - 1} for {outputs[0][-1]} score(s), got {use.live}; correct it")
