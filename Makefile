@@ -29,6 +29,12 @@ build/jax/.installed: setup.cfg constraints.txt
 	$(call PIP,build/jax) --editable '.[jax]'
 	touch $@
 
+# the device half with what fuzzes it by coverage
+build/fuzz/.installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv build/fuzz
+	$(call PIP,build/fuzz) --editable '.[fuzz]'
+	touch $@
+
 # what tests/benchmarks/door.py measures ours against; the wheel dlib-bin stands for dlib, which would have to be compiled
 build/peers/.installed:
 	$(PYTHON) -m venv build/peers
@@ -57,6 +63,7 @@ test: lint
 test-all: lint test-pythons
 	tests/install_tools.sh
 	$(MAKE) --no-print-directory build/jax/.installed || echo 'SKIPPED Keras on JAX: build/jax could not be installed, as said above'
+	$(MAKE) --no-print-directory build/fuzz/.installed || echo 'SKIPPED fuzzing by coverage: build/fuzz could not be installed, as said above'
 	$(BIN)/python -m pytest -m '' -rs
 
 # those of test-all that ask other runtimes and, emulated, other processors, on their own

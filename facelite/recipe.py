@@ -21,7 +21,7 @@ def read_recipe(path: str | Path, cls: type[T], /) -> T:
         table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: expected a recipe, got {error.strerror or error}; check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of tomllib also where a number has too many digits, or brackets are too deep
         raise RecipeError(f"{path}: expected TOML, got {error}; correct it") from None
     try:
         return parse(table, cls)
@@ -54,7 +54,7 @@ def _value(value: Any, kind: Any, where: str) -> Any:
     if origin is tuple and isinstance(value, list):
         return tuple(_value(one, typing.get_args(kind)[0], f"{where}[{i}]") for i, one in enumerate(value))
     if origin is dict and isinstance(value, dict):
-        return {key: _value(one, typing.get_args(kind)[1], f"{where}.{key}") for key, one in value.items()}
+        return {_value(key, str, f"a key of {where}"): _value(one, typing.get_args(kind)[1], f"{where}.{key}") for key, one in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
         return parse(value, kind, where=where)
     if origin is typing.Literal:
@@ -65,6 +65,8 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         value = float(value) if abs(value) < 2**1023 else math.inf
     if kind is float and type(value) is float and not math.isfinite(value):
         raise RecipeError(f"expected {where} to be finite, got {value}")
+    if kind is str and type(value) is str and any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can say half a letter
+        raise RecipeError(f"expected {where} to be text, got {value!r}")
     if isinstance(kind, type) and type(value) is kind:
         return value
     raise RecipeError(f"expected {where} to be {getattr(kind, '__name__', kind)}, got {value!r}")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from facelite.errors import InputError
 from facelite.image import SUFFIXES, find_images
 
 Read = Callable[[str], bytes]
+
+MOST_HEADER = 1 << 20
+"""Bytes of a long name or of PAX's records, at most: tarfile takes them into memory whole."""
 
 
 @contextmanager
@@ -49,26 +53,51 @@ def read_beside(path: str | Path, name: str, /) -> bytes | None:
     if path.is_dir():
         return (path / name).read_bytes() if (path / name).is_file() else None
     try:
-        with tarfile.open(path, "r:") as tar:
-            member = next((one for one in tar if one.isreg() and one.name.removeprefix("./") == name), None)
-            file = tar.extractfile(member) if member else None
-            return file.read() if file else None
-    except (OSError, tarfile.TarError):
+        with path.open("rb") as file:
+            found = next((member for found, member in _members(path, file) if found == name), None)
+            return os.pread(file.fileno(), found.size, found.offset_data) if found else None
+    except (OSError, InputError):
         return None
 
 
 def _index(path: Path, file: BinaryIO) -> dict[str, tuple[int, int]]:
     """Offset and size of each picture in a tar; hidden names and those that lead out of it are left out."""
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            members = [(member.name.removeprefix("./"), member) for member in tar if member.isreg()]
-    except tarfile.TarError as error:
-        raise _refusal(path, str(error)) from None
     return {
         name: (member.offset_data, member.size)
-        for name, member in members
+        for name, member in _members(path, file)
         if PurePosixPath(name).suffix.lower() in SUFFIXES and not any(part.startswith((".", "/")) for part in PurePosixPath(name).parts)
     }
+
+
+def _members(path: Path, file: BinaryIO) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    """Name and header of each regular file in a tar. Raises InputError for one that is damaged."""
+    size = os.fstat(file.fileno()).st_size
+    try:
+        with tarfile.open(fileobj=file, mode="r:", tarinfo=_Member) as tar:
+            for member in tar:
+                beyond = member.isreg() and member.size > size - member.offset_data
+                if member.size < 0 or beyond:  # as PAX's records may say: tarfile then reads in circles
+                    raise tarfile.ReadError(f"{member.name[:80]!r} of {member.size:,} bytes at {member.offset_data:,} of {size:,}")
+                if member.issparse():
+                    raise tarfile.ReadError(f"the sparse file {member.name[:80]!r}")
+                if member.isreg():
+                    yield member.name.removeprefix("./"), member
+    except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as error:  # tarfile lets those of numbers and places through
+        raise _refusal(path, str(error)) from None
+
+
+class _Member(tarfile.TarInfo):
+    """A header that does not make tarfile read backwards, nor more than MOST_HEADER into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.size < 0 or (member.type in _LONG and member.size > MOST_HEADER):
+            raise tarfile.ReadError(f"a header of {member.size:,} bytes")
+        return member
+
+
+_LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 
 
 def _refusal(path: Path, got: str) -> InputError:

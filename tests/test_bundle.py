@@ -236,6 +236,8 @@ def test_thresholds_for_other_templates_are_packed_and_loaded():
     lambda table: table | {"embedding": "128"},
     lambda table: table | {"decide": "cosine"},
     lambda table: table | {"decide": ["siamese"]},
+    lambda table: table | {"name": "\ud800"},
+    lambda table: table | {"licences": {"\udcff": "Apache-2.0"}},
     lambda table: {key: value for key, value in table.items() if key != "space"},
     lambda table: [1, 0],
     lambda table: "manifest",

@@ -171,3 +171,18 @@ def keys(table):
     """The names of all keys, of tables inside it too."""
     tables = [inner for value in table.values() for inner in (value if isinstance(value, list | tuple) else [value]) if isinstance(inner, dict)]
     return set(table).union(*map(keys, tables))
+
+
+@pytest.mark.parametrize("text", ["name = " + "[" * 5000, "name = " + "{a = " * 5000, "rate = " + "9" * 5000], ids=["brackets", "braces", "digits"])
+def test_what_python_s_reader_of_toml_stumbles_over_is_refused(tmp_path, text):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=r"expected TOML, got .+; correct it"):
+        read_recipe(path, Whole)
+
+
+@pytest.mark.parametrize("table", [{"name": "a\ud800"}, {"name": "a", "table": {"\udcff": 1}}])
+def test_half_a_letter_is_no_text(table):
+    """JSON can say it, and nothing can be printed of it."""
+    with pytest.raises(RecipeError, match=r"expected .* to be text, got '"):
+        parse(table, Whole)

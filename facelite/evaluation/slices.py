@@ -154,7 +154,7 @@ def utkface_groups(names: Sequence[str], /) -> dict[str, Labels]:
 def _utkface(name: PurePosixPath) -> tuple[str, str, str]:
     for word in (name.parent.name, name.stem):
         numbers = word.rpartition("utkface23_")[2].split("_")
-        if len(numbers) >= 4 and all(number.isdecimal() for number in numbers[:3]):
+        if len(numbers) >= 4 and all(number.isdecimal() and len(number) < 4 for number in numbers[:3]):
             age, sex, group = (int(number) for number in numbers[:3])
             if sex < 2 and group < 5:
                 start = max(first for first in AGES if first <= age)

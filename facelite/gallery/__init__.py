@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ import numpy as np
 from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.face import Embedding, Floats, fuse_groups
+from facelite.gallery.compared import Compared
+from facelite.gallery.index import usable
 from facelite.gallery.keyring import Keyring
 from facelite.gallery.seal import Template
 from facelite.gallery.store import Change, Store
@@ -26,6 +28,9 @@ __all__ = ["Gallery", "Keyring", "Match", "Template", "restore_gallery"]
 
 SAME = 1e-4
 """Squared L2 below which two embeddings are of one picture: float32 rounds at 1e-6, other kernels of int8 differ by about 2e-3."""
+
+MUCH = 0.1
+"""A change of more than this share of the templates: what they are compared as is made anew, not subject by subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +41,32 @@ class Match:
     distance: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Compared:
-    """What probes are compared with: ``matrix`` (m, d), whose each row is, everybody's ``rows``, how many of them stand for so many templates."""
-
-    matrix: Floats
-    subjects: list[str]
-    rows: dict[str, list[int]]
-    sizes: Counter[int]
-
-
 class Gallery:
-    """An open gallery; a context manager. Its templates are also held in memory, as one matrix.
+    """An open gallery; a context manager. Its templates are also held in memory, and what probes are compared with as one matrix.
 
     What another process writes is known at the next question here. It belongs to one thread. Each question and change may raise KeyMismatch,
     GalleryAltered, GalleryRolledBack, SpaceMismatch or GalleryError where the file is not what it should be.
     """
 
-    def __init__(self, path: str | Path, /, *, space: str | None = None, create: bool = False, keyring: Keyring | None = None) -> None:
-        """Open the gallery at ``path``; ``space`` None: whatever space it has. With ``create`` a missing one is made by the first enrolment."""
+    def __init__(
+        self, path: str | Path, /, *, space: str | None = None, create: bool = False, keyring: Keyring | None = None, indexed: bool = False
+    ) -> None:
+        """Open the gallery at ``path``; ``space`` None: whatever space it has. With ``create`` a missing one is made by the first enrolment.
+
+        ``indexed``, for a process that stays: where the comparisons are very many (``gallery.index``), the first question to all builds an index,
+        and the nearest is found by it, at a recall below 1. Without the extra ``index``, and by another distance than squared L2, nothing changes.
+        """
         if create and space is None:
             raise ValueError("expected the space of a gallery that may be made, got none")
         self.path = Path(path)
         self._store = Store(self.path, space=space, create=create, keyring=keyring or Keyring())
         if create and not self.path.parent.is_dir():
             raise GalleryError(f"{path}: expected an existing folder to make the gallery in, found none; check the path")
-        self._made: dict[int, _Compared] = {}
-        self._makers: set[str] | None = None
-        self._hold({})
+        self._indexed = indexed and usable()
+        self._templates: dict[int, Template] = {}
+        self._numbers: dict[str, list[int]] = {}
+        self._makers: Counter[str] = Counter()
+        self._made: dict[int, Compared] = {}
         self.refresh()
 
     def __enter__(self) -> Gallery:
@@ -75,7 +78,7 @@ class Gallery:
     def __len__(self) -> int:
         """How many templates there are."""
         self.refresh()
-        return len(self._numbers)
+        return len(self._templates)
 
     def close(self) -> None:
         self._store.close()
@@ -88,13 +91,13 @@ class Gallery:
     def templates(self) -> list[Template]:
         """All, in the order of their enrolment."""
         self.refresh()
-        return self._templates(range(len(self._numbers)))
+        return list(self._templates.values())
 
     @property
     def counts(self) -> dict[str, int]:
         """Everybody enrolled, sorted, and the number of templates of each."""
         self.refresh()
-        return dict(sorted(Counter(self._subjects).items()))
+        return {subject: len(own) for subject, own in sorted(self._numbers.items())}
 
     @property
     def subjects(self) -> list[str]:
@@ -105,16 +108,14 @@ class Gallery:
     def artefacts(self) -> set[str]:
         """The embedders that made the templates."""
         self.refresh()
-        if self._makers is None:
-            self._makers = set(self._artefacts)
-        return self._makers
+        return set(self._makers)
 
     def count(self, subject: str, /) -> int:
         """How many templates ``subject`` has. Raises GalleryError when there is none."""
         self.refresh()
-        if not (rows := self._rows(subject)):
+        if subject not in self._numbers:
             raise self._unknown(subject)
-        return len(rows)
+        return len(self._numbers[subject])
 
     def enrol(self, subject: str, embeddings: Sequence[Embedding], /, *, artefact: str) -> int:
         """Add templates of ``subject``, all or none; how many were new. One that the subject has already (SAME) is not added again.
@@ -129,17 +130,27 @@ class Gallery:
         now = time.time()
         with self._writing() as change:
             self._check_space(*embeddings)
-            new, known = np.stack([one.vector for one in embeddings]), self._matrix[self._rows(subject)]
+            new, known = np.stack([one.vector for one in embeddings]), self._vectors(subject)
             for row, embedding in enumerate(embeddings):
                 others = np.concatenate([known.reshape(-1, new.shape[1]), new[:row]])
                 if not (np.sum((others - new[row]) ** 2, axis=1) < SAME).any():
                     change.add(Template(subject, embedding, artefact, now))
         return len(change.new)
 
+    def add(self, templates: Sequence[Template], /) -> None:
+        """Add ``templates`` as they are, with their makers and times, all or none. Raises SpaceMismatch for those of another space."""
+        if not templates:
+            raise ValueError("expected at least one template, got none")
+        self._check_space(*[one.embedding for one in templates])
+        with self._writing() as change:
+            self._check_space(*[one.embedding for one in templates])
+            for one in templates:
+                change.add(one)
+
     def remove(self, subject: str, /) -> int:
         """Remove every template of ``subject``; how many there were. Raises GalleryError when there was none."""
         with self._writing() as change:
-            change.gone = {self._numbers[row] for row in self._rows(subject)}
+            change.gone = set(self._numbers.get(subject, []))
             if not change.gone:
                 raise self._unknown(subject)
         return len(change.gone)
@@ -147,26 +158,26 @@ class Gallery:
     def older(self, before: float, /) -> list[Template]:
         """The templates enrolled ``before`` that time, in seconds since 1970."""
         self.refresh()
-        return self._templates(self._old(before))
+        return list(self._old(before).values())
 
     def purge(self, before: float, /) -> list[Template]:
         """Remove the templates that ``older`` gives, and return them."""
         with self._writing() as change:
-            rows = self._old(before)
-            old, change.gone = self._templates(rows), {self._numbers[row] for row in rows}
-        return old
+            old = self._old(before)
+            change.gone = set(old)
+        return list(old.values())
 
     def vectors(self, subject: str, /) -> Floats:
         """The templates (n, d) of ``subject``; none where nobody of that name is enrolled."""
         self.refresh()
-        return self._matrix[self._rows(subject)]
+        return self._vectors(subject)
 
     def sizes(self, *, fused: int = 1, subject: str | None = None) -> Counter[int]:
         """How many vectors a probe is compared with, of everybody or of ``subject``, by the number of templates behind each: see ``nearest``."""
         self.refresh()
         if subject is None:
             return self._compared(fused).sizes
-        return Counter(fuse_groups(self._matrix[rows], fused)[1]) if (rows := self._rows(subject)) else Counter()
+        return Counter(self._groups(subject, fused)[1])
 
     def nearest(
         self, probe: Embedding, /, *, subject: str | None = None, besides: str | None = None, fused: int = 1, distance: Distance = SQUARED_L2
@@ -178,23 +189,19 @@ class Gallery:
         self.refresh()
         self._check_space(probe)
         if subject is not None:
-            if not (own := self._rows(subject)):
+            if subject not in self._numbers:
                 raise self._unknown(subject)
-            return Match(subject, _in_range(distance.table(probe.vector[None], fuse_groups(self._matrix[own], fused)[0]).min()))
-        compared = self._compared(fused)
-        others = compared.rows.get(besides, []) if besides is not None else []
-        if len(compared.subjects) == len(others):
+            return Match(subject, _in_range(distance.table(probe.vector[None], self._groups(subject, fused)[0]).min()))
+        if len(self._numbers) == (besides in self._numbers):
             raise self._unknown(subject)
-        distances = distance.table(probe.vector[None], compared.matrix)[0]
-        distances[others] = np.inf
-        best = int(np.argmin(distances))
-        return Match(compared.subjects[best], _in_range(distances[best]))
+        who, near = self._compared(fused).nearest(probe.vector, besides=besides, distance=distance, indexed=self._indexed)
+        return Match(who, _in_range(near))
 
     def refresh(self) -> None:
         """Take up what other processes have written since the last look, which costs little where that is nothing."""
         if (templates := self._store.read()) is not None:
             try:
-                self._hold(templates)
+                self._take(templates)
             except BaseException:
                 self._store.close()  # so that all is read anew
                 raise
@@ -205,7 +212,7 @@ class Gallery:
         self.refresh()
         with self._store.writing() as change:
             if change.fresh is not None:
-                self._hold(change.fresh)
+                self._take(change.fresh)
             yield change
         try:
             self._held(change)
@@ -213,67 +220,72 @@ class Gallery:
             self._store.close()  # so that all is read anew
             raise
 
-    def _hold(self, templates: dict[int, Template]) -> None:
-        """Keep ``templates`` by number: their vectors as one matrix (n, d), all else in lists (n,)."""
-        self._numbers, held = list(templates), list(templates.values())
-        self._subjects, self._artefacts = [one.subject for one in held], [one.artefact for one in held]
-        self._times = [one.enrolled_at for one in held]
-        self._matrix: Floats = np.stack([one.embedding.vector for one in held]) if held else np.zeros((0, 0), np.float32)
-        self._forget()
+    def _take(self, templates: dict[int, Template]) -> None:
+        """Keep ``templates`` by number in place of what is kept."""
+        new = {number: one for number, one in templates.items() if self._templates.get(number) is not one}
+        gone = {number for number, one in self._templates.items() if templates.get(number) is not one}
+        if len(new) + len(gone) <= MUCH * len(self._templates):
+            self._held(Change(new=new, gone=gone))
+            return
+        self._templates, self._numbers, self._makers = templates, {}, Counter(one.artefact for one in templates.values())
+        for number, one in templates.items():
+            self._numbers.setdefault(one.subject, []).append(number)
+        self._made.clear()
 
     def _held(self, change: Change) -> None:
-        """Keep what ``change`` has made of them."""
-        if change.gone:
-            kept = [row for row, number in enumerate(self._numbers) if number not in change.gone]
-            self._numbers, self._times = [self._numbers[row] for row in kept], [self._times[row] for row in kept]
-            self._subjects, self._artefacts = [self._subjects[row] for row in kept], [self._artefacts[row] for row in kept]
-            self._matrix = self._matrix[kept]
-        new = list(change.new.values())
-        self._numbers += change.new
-        self._subjects += [one.subject for one in new]
-        self._artefacts += [one.artefact for one in new]
-        self._times += [one.enrolled_at for one in new]
-        vectors = [one.embedding.vector[None] for one in new]
-        self._matrix = np.concatenate([self._matrix, *vectors] if len(self._matrix) else vectors or [np.zeros((0, 0), np.float32)])
-        self._forget()
+        """Keep what ``change`` has made of them; of what was made of them, that of other subjects stays as it is."""
+        if len(change.new) + len(change.gone) > MUCH * len(self._templates):
+            self._made.clear()
+        touched = {self._templates[number].subject for number in change.gone} | {one.subject for one in change.new.values()}
+        for number in change.gone:
+            one = self._templates.pop(number)
+            self._makers -= Counter([one.artefact])
+            self._numbers[one.subject].remove(number)
+        for number, one in change.new.items():
+            self._templates[number] = one
+            self._makers[one.artefact] += 1
+            self._numbers.setdefault(one.subject, []).append(number)
+        for subject in touched:
+            for fused, made in self._made.items():
+                made.put(subject, *self._groups(subject, fused))
+            if not self._numbers[subject]:
+                del self._numbers[subject]
 
-    def _forget(self) -> None:
-        """What was made of the templates before they changed."""
-        self._made.clear()
-        self._makers = None
+    def _vectors(self, subject: str) -> Floats:
+        """The templates (n, d) of ``subject``, in the order of their enrolment."""
+        own = [self._templates[number].embedding.vector for number in self._numbers.get(subject, [])]
+        return np.stack(own) if own else np.zeros((0, 0), np.float32)
 
-    def _compared(self, fused: int) -> _Compared:
+    def _groups(self, subject: str, fused: int) -> tuple[Floats, list[int]]:
+        """What ``subject`` is compared by (m, d), and how many templates are behind each."""
+        vectors = self._vectors(subject)
+        return fuse_groups(vectors, fused) if fused > 1 and len(vectors) else (vectors, [1] * len(vectors))
+
+    def _compared(self, fused: int) -> Compared:
         if not (found := self._made.get(fused)):
-            matrix, subjects, size = self._matrix, self._subjects, [1] * len(self._subjects)
             if fused > 1:
-                groups = {name: fuse_groups(matrix[rows], fused) for name, rows in self._compared(1).rows.items()}
-                subjects = [name for name, (vectors, _) in groups.items() for _ in vectors]
-                size = [number for _, sizes in groups.values() for number in sizes]
-                matrix = np.concatenate([vectors for vectors, _ in groups.values()]) if groups else matrix
-            rows_of: dict[str, list[int]] = {}
-            for row, name in enumerate(subjects):
-                rows_of.setdefault(name, []).append(row)
-            found = self._made[fused] = _Compared(matrix, subjects, rows_of, Counter(size))
+                groups = {name: self._groups(name, fused) for name in self._numbers}
+                vectors = [one for own, _ in groups.values() for one in own]
+                subjects = [name for name, (own, _) in groups.items() for _ in own]
+                sizes = [size for _, own in groups.values() for size in own]
+            else:
+                vectors = [one.embedding.vector for one in self._templates.values()]
+                subjects, sizes = [one.subject for one in self._templates.values()], [1] * len(vectors)
+            found = self._made[fused] = Compared(np.stack(vectors) if vectors else np.zeros((0, 0), np.float32), subjects, sizes)
         return found
 
-    def _rows(self, subject: str) -> list[int]:
-        """The places of the templates of ``subject``."""
-        return self._compared(1).rows.get(subject, [])
-
-    def _old(self, before: float) -> list[int]:
-        return [row for row, at in enumerate(self._times) if at < before]
-
-    def _templates(self, rows: Iterable[int]) -> list[Template]:
-        return [Template(self._subjects[row], Embedding(self._matrix[row], self.space), self._artefacts[row], self._times[row]) for row in rows]
+    def _old(self, before: float) -> dict[int, Template]:
+        return {number: one for number, one in self._templates.items() if one.enrolled_at < before}
 
     def _unknown(self, subject: str | None) -> GalleryError:
-        if not self._subjects:
+        if not self._numbers:
             return GalleryError(f"{self.path}: expected somebody enrolled, got an empty gallery; enrol first: facelite enrol")
-        return GalleryError(f"{self.path}: expected one of its {len(set(self._subjects))} subjects, got {subject!r}; see: facelite gallery list")
+        return GalleryError(f"{self.path}: expected one of its {len(self._numbers)} subjects, got {subject!r}; see: facelite gallery list")
 
     def _check_space(self, *embeddings: Embedding) -> None:
+        any_template = next(iter(self._templates.values()), None)
+        size = len(any_template.embedding.vector if any_template else embeddings[0].vector)
         for one in embeddings:
-            size = self._matrix.shape[1] if self._subjects else len(embeddings[0].vector)
             if (one.space, len(one.vector)) != (self.space, size):
                 raise SpaceMismatch(
                     f"{self.path}: expected embeddings of the space {self.space!r} ({size} numbers), got {one.space!r} "

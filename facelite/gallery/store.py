@@ -28,6 +28,9 @@ _SCHEMA = (
     "CREATE TABLE template (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
 )
 
+MOST_BYTES = 1 << 24
+"""Of a value in the file, so that a damaged one does not fill the memory; a sealed template has a few thousand."""
+
 TRIES = 5
 """Looks at a file that others write to all the while, before it is refused."""
 
@@ -93,6 +96,7 @@ class Store:
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._state: _State | None = None
+        self._opened: dict[int, tuple[int, Template]] = {}  # by number: the hash of what this connection has opened, and what it was
 
     def close(self) -> None:
         if self._db:
@@ -101,6 +105,8 @@ class Store:
 
     def read(self) -> dict[int, Template] | None:
         """All templates by number; None where nobody else has written since the last look, which is cheap to find.
+
+        One that is sealed as it was at the last look is not opened again, but the same object as then.
 
         Raises KeyMismatch, GalleryAltered, GalleryRolledBack, SpaceMismatch, GalleryError.
         """
@@ -189,10 +195,13 @@ class Store:
 
     def _header(self, db: sqlite3.Connection) -> _Header | None:
         """None in an empty file that may become a gallery. Refuses another format and another space."""
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone():
-            if self._create and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        schema = db.execute("SELECT type, name, sql FROM sqlite_master").fetchmany(1 + len(_SCHEMA))
+        if not any(name == "gallery" for _, name, _ in schema):
+            if self._create and not schema:
                 return None
             raise GalleryError(f"{self.path}: expected a gallery, got an empty file or another database; name a gallery, or a new file to enrol into")
+        if any(kind != "table" for kind, _, _ in schema):  # a view may compute for ever, a trigger write along
+            raise GalleryAltered(f"{self.path}: expected a gallery as facelite writes it, got an edited one; {_UNALTERED}")
         if not (found := db.execute("SELECT format FROM gallery").fetchone()):
             raise GalleryAltered(f"{self.path}: expected a gallery as facelite writes it, got an empty table; {_UNALTERED}")
         if (form := found[0]) != FORMAT:
@@ -200,7 +209,11 @@ class Store:
                 f"{self.path}: expected a gallery of format {FORMAT}, got {form}; enrol into a new file, or use the facelite that made it"
             )
         header = _Header(*db.execute("SELECT space, identity, proof, generation, next, templates, mac FROM gallery").fetchone())
-        if [type(value) for value in header] != [str, bytes, bytes, int, int, int, bytes] or min(header.generation, header.next) < 1:
+        if (
+            {" ".join(str(sql).split()) for _, _, sql in schema} != set(_SCHEMA)  # other spaces are no other tables
+            or [type(value) for value in header] != [str, bytes, bytes, int, int, int, bytes]
+            or min(header.generation, header.next) < 1
+        ):
             raise GalleryAltered(f"{self.path}: expected a gallery as facelite writes it, got an edited one; {_UNALTERED}")
         if self.space not in (None, header.space):
             raise SpaceMismatch(
@@ -214,12 +227,15 @@ class Store:
         seal = Seal(self._key, identity=header.identity, space=header.space)
         if not hmac.compare_digest(seal.proof, header.proof):
             raise KeyMismatch(f"{self.path}: expected the key that the gallery was made with, got another; see to the keyring, {self.keyring.folder}")
-        templates, marks = {}, {}
+        opened: dict[int, tuple[int, Template]] = {}
+        marks: dict[int, bytes] = {}
         for number, sealed in db.execute("SELECT id, sealed FROM template ORDER BY id"):
             try:
-                if (type(number), type(sealed)) != (int, bytes) or number < 1:  # SQLite keeps to no types
+                if (type(number), type(sealed)) != (int, bytes) or number <= next(reversed(opened), 0):  # SQLite keeps to no types
                     raise ValueError
-                templates[number], marks[number] = seal.open(number, sealed), mark(sealed)
+                before, now = self._opened.get(number), hash(sealed)
+                opened[number] = before if before and before[0] == now else (now, seal.open(number, sealed))
+                marks[number] = mark(sealed)
             except ValueError:
                 raise GalleryAltered(f"{self.path}: expected template {number} as it was enrolled, got an edited one; {_UNALTERED}") from None
         mac = seal.mac(marks, generation=header.generation, next_number=header.next)
@@ -230,7 +246,8 @@ class Store:
             raise GalleryAltered(
                 f"{self.path}: expected the {header.templates} template(s) of its last change, got {len(marks)}: {what}; {_UNALTERED}"
             )
-        self.space = header.space
+        self.space, self._opened = header.space, opened
+        templates = {number: template for number, (_, template) in opened.items()}
         return templates, _State(seal, header.generation, header.next, marks, header.mac, _version(db))
 
     def _stored(self, db: sqlite3.Connection, state: _State, change: Change, *, always: bool = False) -> _State:
@@ -240,6 +257,8 @@ class Store:
         if not state.generation:
             for statement in _SCHEMA:
                 db.execute(statement)
+        for number in change.gone:
+            self._opened.pop(number, None)
         sealed = {number: state.seal.close(number, template) for number, template in change.new.items()}
         db.executemany("DELETE FROM template WHERE id = ?", [(number,) for number in change.gone])
         db.executemany("INSERT INTO template VALUES (?, ?)", sealed.items())
@@ -280,8 +299,9 @@ class Store:
                         raise self._missing()
                     self.path.touch(0o600)  # SQLite gives its journal the same mode
                 found = self.path.stat()  # before it is opened: a file that comes between the two is looked at anew
-                self._file, self._state = (found.st_dev, found.st_ino), None
+                self._file, self._state, self._opened = (found.st_dev, found.st_ino), None, {}
                 self._db = sqlite3.connect(self.path.absolute(), timeout=WAIT, isolation_level=None)
+                self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
                 self._db.execute("PRAGMA secure_delete = ON")
                 self._db.execute("PRAGMA synchronous = EXTRA")
             yield self._db

@@ -30,6 +30,10 @@ DISTANCE_TOLERANCE = 0.02
 """Largest squared distance of an embedding from the golden one; other kernels of int8 differ by up to 5 steps (cosine >= 0.994, distance 0.012)."""
 
 
+MOST, MOST_PIXELS = 16, 1 << 20
+"""Golden vectors of a bundle and pixels of a picture of theirs, at most: packed, a picture of one colour is 1000 times smaller."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Golden:
     """``frame`` (h, w, 3) uint8; ``landmarks`` (4, 2) found in it; ``crop`` the face aligned by them; ``vector`` (d,) its unit embedding."""
@@ -41,9 +45,14 @@ class Golden:
 
     def __post_init__(self) -> None:
         shapes = self.frame.ndim, self.landmarks.shape, self.crop.ndim, self.vector.ndim
-        finite = np.isfinite(self.landmarks).all() and np.isfinite(self.vector).all()
-        if shapes != (3, (4, 2), 3, 1) or not finite or np.ptp(self.landmarks, axis=0).min() < 1:
-            raise ValueError(f"two pictures, finite landmarks (4, 2) that differ and a finite vector missing in one of shapes {shapes}")
+        finite = np.isfinite(self.landmarks).all() and abs(float(np.linalg.norm(self.vector)) - 1) < 1e-2
+        if shapes != (3, (4, 2), 3, 1) or not finite or np.ptp(self.landmarks, axis=0).min() < 1 or not self.unit >= 1:
+            raise ValueError(f"two pictures, finite landmarks (4, 2) that differ and a vector of unit length missing in one of shapes {shapes}")
+
+    @property
+    def unit(self) -> float:
+        """From between the eyes to the mouth, in pixels."""
+        return float(np.linalg.norm(self.landmarks[3] - self.landmarks[:2].mean(0)))
 
 
 def make_golden(frame: Pixels, detector: Detector, embedder: Embedder, /) -> Golden | None:
@@ -72,15 +81,17 @@ def pack_golden(goldens: list[Golden], /) -> bytes:
 def unpack_golden(data: bytes, /) -> list[Golden]:
     """The inverse of ``pack_golden``. Raises SelfTestError when it is no such JSON."""
     try:
+        if len(table := json.loads(data)) > MOST:
+            raise ValueError(f"{len(table):,} of them")
         with np.errstate(over="ignore"):  # a number too large becomes infinite, which is refused
             return [
                 Golden(
-                    decode_image(base64.b64decode(one["frame"])),
+                    decode_image(base64.b64decode(one["frame"]), max_pixels=MOST_PIXELS),
                     np.array(one["landmarks"], np.float32),
-                    decode_image(base64.b64decode(one["crop"])),
+                    decode_image(base64.b64decode(one["crop"]), max_pixels=MOST_PIXELS),
                     np.array(one["embedding"], np.float32),
                 )
-                for one in json.loads(data)
+                for one in table
             ]
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError, ImageError) as error:
         raise SelfTestError(f"expected golden vectors, got {error}; export the bundle again") from None
@@ -108,9 +119,7 @@ def embedding_error(golden: Golden, embedder: Embedder, pixels: Pixels | None = 
 
 def _check_detector(golden: Golden, detector: Detector) -> None:
     found = detector.detect(golden.frame)
-    eyes = golden.landmarks[:2].mean(0)
-    unit = float(np.linalg.norm(golden.landmarks[3] - eyes))
-    error = min((float(np.abs(face.landmarks - golden.landmarks).max()) / unit for face in found), default=float("inf"))
+    error = min((float(np.abs(face.landmarks - golden.landmarks).max()) / golden.unit for face in found), default=float("inf"))
     if not error <= KEYPOINT_TOLERANCE:
         raise SelfTestError(f"the detector fails its self-test: expected keypoints within {KEYPOINT_TOLERANCE:g}, got {error:.3g}; {_REMEDY}")
 

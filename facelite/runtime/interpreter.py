@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 
 from facelite.errors import BundleError
 from facelite.face import Floats
+from facelite.runtime.guard import check_model
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "facelite.runtime.reference")
 """Modules with an Interpreter, the first that can be imported being used; the last always can."""
+
+_NATIVE = {name.partition(".")[0] for name in RUNTIMES[:-1]}
+"""Those that a damaged model can take down, and the process with them."""
 
 MAX_THREADS = 64
 """No cheap device has more cores; LiteRT 2.1 crashes the process when it is asked for 100,000."""
@@ -44,6 +48,8 @@ class Interpreter:
     def __init__(self, model: bytes, /, *, threads: int = 1) -> None:
         if not 1 <= threads <= MAX_THREADS:
             raise ValueError(f"expected 1 to {MAX_THREADS} threads, got {threads}")
+        if runtime_name() in _NATIVE:
+            check_model(model)
         try:
             with _ungreeted():
                 self._interpreter = _load_runtime().Interpreter(model_content=model, num_threads=threads)
@@ -77,7 +83,7 @@ class Interpreter:
     def run(self, values: Floats, /) -> Sequence[Floats]:
         """Outputs in the order of their names for ``values`` of ``input_shape``, float32."""
         taken, *given = self._steps
-        inputs = np.ascontiguousarray(values, np.float32)
+        inputs = np.asarray(values, np.float32, order="C")
         with self._lock:
             self._interpreter.set_tensor(self._input["index"], taken.quantise(inputs) if taken else inputs)
             self._interpreter.invoke()

@@ -9,8 +9,9 @@ sum of a convolution and of an average; so there float32 models differ in the la
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from facelite.errors import BundleError
 from facelite.runtime.float_kernels import Doubles, Window, convolve, convolve_depthwise, place, pool_max, pool_sum
-from facelite.runtime.model import Operator, Tensor
+from facelite.runtime.model import MOST_MADE, Operator, Tensor
 
 Array = NDArray[Any]
 
@@ -106,6 +107,8 @@ def _convolve(call: Call) -> Array:
     window = _window(call, height, width)
     if channels != x.array.shape[3]:
         raise ValueError(f"expected weights for {x.array.shape[3]} channels, got {channels}")
+    if (seen := math.prod(call.output.shape[:3]) * height * width * channels) > MOST_MADE:
+        raise ValueError(f"expected windows of {MOST_MADE:,} numbers at most, got {seen:,}")
     return _biased(call, convolve(x.doubles(), weights.array.astype(np.float64), window=window), axis=0)
 
 
@@ -187,7 +190,7 @@ def _dequantise(call: Call) -> Array:
     return (x.doubles() * (np.float64(x.scale) if x.array.dtype == np.int8 else 1)).astype(np.float32)
 
 
-_KERNELS: Mapping[str, tuple[Callable[[Call], Array], str]] = {
+KERNELS: Mapping[str, tuple[Callable[[Call], Array], str]] = {
     "ADD": (_add, "ff>f|bb>b"),
     "AVERAGE_POOL_2D": (_pool_average, "f>f|b>b"),
     "CONCATENATION": (_concatenate, "f+>f|b+>b"),
@@ -207,11 +210,16 @@ _KERNELS: Mapping[str, tuple[Callable[[Call], Array], str]] = {
 _LETTERS = {"float32": "f", "float16": "h", "int32": "i", "int8": "b"}
 
 
+def types(inputs: Iterable[Tensor], output: Tensor, /) -> str:
+    """Those of an operator's tensors by their letters, as KERNELS has them."""
+    return "".join(_LETTERS[tensor.dtype.name] for tensor in inputs) + ">" + _LETTERS[output.dtype.name]
+
+
 def _kernel(call: Call) -> Callable[[Call], Array]:
-    kernel, types = _KERNELS[call.operator.name]
-    given = "".join(_LETTERS[value.tensor.dtype.name] for value in call.inputs) + ">" + _LETTERS[call.output.dtype.name]
-    if not re.fullmatch(types, given):
-        raise ValueError(f"expected types {types}, got {given}, where {', '.join(f'{letter} is {name}' for name, letter in _LETTERS.items())}")
+    kernel, expected = KERNELS[call.operator.name]
+    given = types((value.tensor for value in call.inputs), call.output)
+    if not re.fullmatch(expected, given):
+        raise ValueError(f"expected types {expected}, got {given}, where {', '.join(f'{letter} is {name}' for name, letter in _LETTERS.items())}")
     return kernel
 
 

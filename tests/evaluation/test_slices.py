@@ -145,6 +145,7 @@ def test_a_picture_without_a_face_is_rejected_and_matches_nobody():
     ("26_0_1_20170116174525125.jpg.chip.jpg", ("male", "Black", "18-29", "male, Black")),
     ("part1/1_1_0_20170109190700.jpg", ("female", "White", "00-17", "female, White")),
     ("utkface23_17_1_2_20170109/1.jpg", ("female", "Asian", "00-17", "female, Asian")),
+    ("9" * 5000 + "_1_2_20170109.jpg", ("", "", "", "")),
     ("x/utkface23_18_0_3_20170109.png", ("male", "Indian", "18-29", "male, Indian")),
     ("116_1_4_20170120134921760.jpg", ("female", "other", "60+", "female, other")),
     ("44_0_0_1.jpg", ("male", "White", "30-44", "male, White")),

@@ -17,7 +17,7 @@ import pytest
 from facelite.distance import scaled
 from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.face import Embedding
-from facelite.gallery import Gallery, Match, store
+from facelite.gallery import Gallery, Match, Template, store
 
 SIZE = 16
 
@@ -196,13 +196,26 @@ def test_embeddings_of_two_sizes_are_refused_and_none_is_stored(path):
 
 def test_an_interrupt_at_any_moment_leaves_one_state(filled, monkeypatch):
     with Gallery(filled) as gallery:
-        monkeypatch.setattr(Gallery, "_forget", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert gallery.nearest(embeddings(2, 1)[0]).subject == "Ada"
+        monkeypatch.setattr("facelite.gallery.MUCH", np.inf)
+        monkeypatch.setattr(Gallery, "_groups", lambda self, subject, fused: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             gallery.remove("Ada")
         monkeypatch.undo()
         monkeypatch.setenv("FACELITE_KEYRING", str(gallery._store.keyring.folder))
         assert gallery.subjects == ["Bob"]
         assert gallery.nearest(embeddings(2, 2)[0]).subject == "Bob"
+
+
+def test_templates_are_added_with_their_makers_and_times_all_or_none(filled):
+    new = [Template("Cy", one, f"{i}" * 64, 10.0 * i) for i, one in enumerate(embeddings(3, 5))]
+    with Gallery(filled) as gallery:
+        with pytest.raises(SpaceMismatch, match="got 'other'"):
+            gallery.add([*new, Template("Cy", embeddings(1, space="other")[0], "x", 0.0)])
+        assert gallery.counts == {"Ada": 2, "Bob": 2}
+        gallery.add(new)
+    with Gallery(filled) as gallery:
+        assert [(one.subject, one.artefact, one.enrolled_at) for one in gallery.templates[4:]] == [("Cy", f"{i}" * 64, 10.0 * i) for i in range(3)]
 
 
 def test_no_embedding_is_misuse(path):
@@ -300,12 +313,11 @@ def test_a_missing_folder_is_said_before_anything_else(tmp_path):
 
 
 def test_a_failure_in_the_middle_of_an_enrolment_stores_nothing_of_it(filled):
-    with closing(sqlite3.connect(filled)) as db, db:
-        db.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON template WHEN (SELECT count(*) FROM template) >= 6 "
+    with Gallery(filled, space="space") as gallery:
+        gallery._store._db.execute(
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON main.template WHEN (SELECT count(*) FROM template) >= 6 "
             "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
-    with Gallery(filled, space="space") as gallery:
         with pytest.raises(GalleryError, match="the disk is full"):
             gallery.enrol("Cy", embeddings(3), artefact="x")
         assert gallery.subjects == ["Ada", "Bob"]

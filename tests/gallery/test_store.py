@@ -13,7 +13,8 @@ import pytest
 
 from facelite.errors import GalleryAltered, GalleryError, GalleryRolledBack, KeyMismatch, SpaceMismatch
 from facelite.face import Embedding
-from facelite.gallery import Gallery, Keyring, restore_gallery
+from facelite.gallery import Gallery, Keyring, Match, restore_gallery
+from facelite.gallery.seal import Seal
 
 SUBJECTS = ("Ada", "Bob", "Cy")
 
@@ -376,3 +377,22 @@ def test_a_damaged_file_is_refused_or_is_what_it_was(path):
 @pytest.mark.slow
 def test_many_damaged_files_are_refused_or_are_what_they_were(path):
     assert damaged(path, 20_000) > 4000
+
+
+def test_what_another_process_leaves_is_not_opened_again_but_an_edit_of_it_is_noticed(path, monkeypatch):
+    opened = []
+    with Gallery(path) as other, Gallery(path) as gallery:
+        assert gallery.nearest(embeddings(2, 1)[0]).subject == "Bob"
+        seal_open = Seal.open
+        other.enrol("Dan", embeddings(2, 4), artefact="y")
+        monkeypatch.setattr(Seal, "open", lambda self, number, sealed: opened.append(number) or seal_open(self, number, sealed))
+        assert (gallery.counts, gallery.artefacts, opened) == ({"Ada": 2, "Bob": 2, "Cy": 2, "Dan": 2}, {"x", "y"}, [7, 8])
+        assert gallery.nearest(embeddings(2, 4)[1]) == Match("Dan", pytest.approx(0, abs=1e-5))
+        other.remove("Bob")
+        assert (gallery.subjects, gallery.nearest(embeddings(2, 1)[0]).subject != "Bob", opened) == (["Ada", "Cy", "Dan"], True, [7, 8])
+        gallery.enrol("Eve", embeddings(1, 5), artefact="x")
+        sealed = bytearray(sql(path, "SELECT sealed FROM template WHERE id = 5")[0][0])
+        sealed[20] ^= 1  # neither nonce nor tag
+        sql(path, "UPDATE template SET sealed = ? WHERE id = 5", (bytes(sealed),))
+        with pytest.raises(GalleryAltered, match="expected template 5 as it was enrolled"):
+            gallery.nearest(embeddings(1)[0])
