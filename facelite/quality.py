@@ -103,7 +103,7 @@ def judge_quality(quality: Quality, limits: Limits, /) -> tuple[Outcome, str] | 
 def _inside(box: Floats, size: tuple[int, int]) -> float:
     """The share of ``box`` (x, y, width, height) that lies in a picture of ``size`` (width, height), whose pixels' edges are at -1/2."""
     low, high = np.maximum(box[:2], -0.5), np.minimum(box[:2] + box[2:], np.array(size) - 0.5)
-    return float(np.prod(np.maximum(high - low, 0))) / max(float(np.prod(box[2:])), 1e-9)
+    return min(float(np.prod(np.maximum(high - low, 0))) / max(float(np.prod(box[2:])), 1e-9), 1.0)
 
 
 def _turn(landmarks: Floats, crop: FaceCrop) -> float:

@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 DRAW = (
-    "import sys, cv2; from facelite.export.synthetic import draw_face; [cv2.imwrite(p, draw_face(i, side=250)) for i, p in enumerate(sys.argv[1:])]"
+    "import sys, cv2; from facelite.export.synthetic import draw_face; "
+    "[cv2.imwrite(p, draw_face(i, side=250)[..., ::-1]) for i, p in enumerate(sys.argv[1:])]"
 )
 """Drawn in a process of its own: Linux counts the memory of the parent, up to the exec, into the child's peak."""
 
