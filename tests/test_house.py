@@ -40,7 +40,7 @@ runs = [
     (0, "verify", "--gallery", "g.db", "--subject", "Eileen", "people/Eileen/Eileen_0002.jpg", "--bundle", bundle),
     (0, "identify", "--gallery", "g.db", "people/Eileen/Eileen_0002.jpg", "--bundle", bundle),
     (0, "identify", "--gallery", "g.db", "people/Eileen/Eileen_0002.jpg", "--bundle", bundle, "--annotate", "seen"),
-    (0, "test", "people/Eileen", "--gallery", "g.db", "--bundle", bundle),
+    (0, "test", "clip", "--gallery", "g.db", "--bundle", bundle),
     (0, "doctor", "--gallery", "g.db", "--bundle", bundle),
     (0, "benchmark", bundle, "--seconds", "0.1"),
     (0, "gallery", "list", "--gallery", "g.db", "--bundle", bundle),
@@ -61,6 +61,9 @@ def folder(tmp_path, astronaut, hopper, detector_file):
         (tmp_path / "people" / name).mkdir(parents=True)
         for number, picture in enumerate((pixels, pixels[:, ::-1]), start=1):
             cv2.imwrite(str(tmp_path / f"people/{name}/{name}_{number:04d}.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    (tmp_path / "clip").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"clip/{number}.jpg"), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
     (tmp_path / "people/pairs.txt").write_text("1\nEileen 1 2\nEileen 1 Grace 1\n")
     return tmp_path
 

@@ -101,7 +101,7 @@ def test_a_list_of_pairs(head, listed):
     assert found.verification.eer == expected.verification.eer != verify_pairs(pairs, embedded(vectors, SQUARED_L2)).verification.eer
     assert found.verification.val_at_fmr == expected.verification.val_at_fmr
     np.testing.assert_array_equal(2 * measured(pairs, embedded(vectors, head)), measured(pairs, embedded(quarters(vectors), SQUARED_L2)))
-    missing = replace(embedded(vectors, head), found=np.arange(len(vectors)) > 0)
+    missing = replace(embedded(vectors, head), lengths=np.arange(len(vectors)) > 0)
     np.testing.assert_array_equal(np.isnan(measured(pairs, missing)), (pairs.first == 0) | (pairs.second == 0))
 
 

@@ -100,10 +100,10 @@ def test_a_picture_without_a_face_is_a_wrong_answer_in_either_kind_of_pair():
     for kind in (True, False):
         found = np.ones(len(embedded.names), bool)
         found[pairs.first[pairs.same == kind][:20]] = False
-        result = verify_pairs(pairs, replace(embedded, found=found)).verification
+        result = verify_pairs(pairs, replace(embedded, lengths=found)).verification
         assert result.failed_to_detect == 20
         assert result.accuracy <= whole.accuracy - 20 / 400 * 0.5
-    nobody = verify_pairs(pairs, replace(embedded, found=np.arange(800) < 399)).verification
+    nobody = verify_pairs(pairs, replace(embedded, lengths=np.arange(800) < 399)).verification
     assert nobody.accuracy == pytest.approx(0, abs=0.01)
     assert nobody.accuracy_interval == pytest.approx((0, 3 / 200), abs=0.01)
 
@@ -113,7 +113,7 @@ def test_a_genuine_pair_without_a_face_is_a_rejection_at_every_fmr():
     assert verify_pairs(pairs, embedded).verification.val_at_fmr["1e-1"] == 1
     found = np.ones(800, bool)
     found[pairs.first[pairs.same][:50]] = False
-    assert verify_pairs(pairs, replace(embedded, found=found)).verification.val_at_fmr["1e-1"] == 0.75
+    assert verify_pairs(pairs, replace(embedded, lengths=found)).verification.val_at_fmr["1e-1"] == 0.75
 
 
 def test_a_fold_without_one_kind_is_no_fold():

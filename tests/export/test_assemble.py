@@ -29,6 +29,7 @@ from facelite.face import Embedding
 from facelite.gallery import Gallery
 from facelite.networks import NETWORKS
 from facelite.networks.weights import BEST, halved, pack_weights, read_weights
+from facelite.quality import Limits
 from facelite.recipe import read_recipe
 from facelite.runtime.detector import Detector
 from facelite.runtime.embedder import Embedder
@@ -444,7 +445,7 @@ def random_bundle(tmp_path_factory, bundle, detector, random_model):
     goldens = [make_golden(draw_face(seed), detector, embedder) for seed in range(3)]
     path = tmp_path_factory.mktemp("random") / "random.facelite"
     files = {**bundle.files, EMBEDDER: random_model, GOLDEN: pack_golden(goldens)}
-    save_bundle(path, replace(bundle.manifest, name="random", space="random", precision="float32"), files)
+    save_bundle(path, replace(bundle.manifest, name="random", space="random", precision="float32", limits=Limits()), files)
     return path
 
 
