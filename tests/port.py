@@ -260,7 +260,7 @@ class Detector:
         return faces
 
     def look_again(self, frame, face, side, number):
-        if number <= 1 and size_of(face) >= 0.4 * side and face[2] >= 0.65:
+        if number <= 1 and size_of(face) >= 0.35 * side and face[2] >= 0.65:
             return face
         again = self.look(frame, around(face), 0.55 if number <= 1 else 0.7, 0)
         same = max(again, key=lambda one: overlap(one[0], face[0]), default=None)
