@@ -45,7 +45,7 @@ class Limits:
     NNS1 (fourth release) on 300 pictures of held-out people made worse step by step (``tests/benchmarks/quality.py``); share of comparisons with
     other pictures of theirs that fail, 22 % of them as they are: at 24 pixels 35 %, at 17 pixels 66 %; at a luma of 22 40 %, of 14 79 %; of 196
     52 %, of 210 70 %; at a sharpness of 3.5 32 %, of 2.8 59 %; with three quarters of the box inside 40 %. Of pictures as they are, one in a hundred
-    has a turn above 0.068: of its comparisons 70 % fail. ``clarity`` differs from network to network: export measures it, 0 means no limit.
+    has a turn above 0.068: of its comparisons 74 % fail. ``clarity`` differs from network to network: export measures it, 0 means no limit.
     """
 
     size: float = 24.0
