@@ -2,7 +2,7 @@
 
 aarch64: ai-edge-litert gives int8 to XNNPACK, as here, and so gives the same bits, if XNNPACK is in use; which it is only where it can read
 from /proc and /sys what the processor is; the reference kernels give the same bits, too. armv7: tflite-runtime 2.14, with kernels of its own, of
-which those of reference were a step of a number away in one network of four releases.
+which those of reference may be a step away in a number, as they are on x86-64.
 
 The emulated processor must be named. Otherwise qemu 7.2 offers all that it knows, and int8 is computed with instructions that it gets wrong.
 """
