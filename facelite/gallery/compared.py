@@ -55,7 +55,7 @@ class Compared:
         """Whose row is nearest to ``probe`` (d,), and how near, out of all but those of ``besides``, of which there is one or more."""
         others = self.rows.get(besides, []) if besides is not None else []
         if indexed and isinstance(distance, SquaredL2) and len(self.subjects) >= index.FROM:
-            if not self._index or len(self.subjects) > 2 * self._index.size:
+            if not self._index or self._index.outgrown:
                 self._index = Index(self.matrix)
             rows = self._index.candidates(probe, CANDIDATES + len(others))
             if len(rows := rows[~np.isin(rows, others)]):

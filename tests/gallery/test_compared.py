@@ -104,7 +104,19 @@ def test_the_index_gives_exact_distances_and_stays_up_to_date():
             each.put(changed, new, [1] * len(new))
         if len(new):  # a newcomer is found at once
             assert found.nearest(new[-1], besides=None, distance=SQUARED_L2, indexed=True) == (changed, pytest.approx(0, abs=1e-5))
-    assert agree >= 298  # a byte a number may hide one among sixteen
+    assert agree >= 298  # two bits a number may hide one among a thousand
+
+
+@pytest.mark.usefixtures("indexed")
+def test_who_is_enrolled_again_and_again_is_found_among_the_vectors_that_have_gone(monkeypatch):
+    monkeypatch.setattr("facelite.gallery.compared.CANDIDATES", 20)
+    vectors, rng = people(200), np.random.default_rng(0)
+    found = Compared(vectors.reshape(-1, SIZE).copy(), [f"person {i}" for i in range(200) for _ in range(4)], [1] * 800)
+    near = unit(vectors[0].mean(0) + 0.01 * rng.normal(size=(1, SIZE)))
+    for _ in range(100):
+        found.put("person 0", near, [1])
+        assert found.nearest(near[0], besides=None, distance=SQUARED_L2, indexed=True) == ("person 0", pytest.approx(0, abs=1e-5))
+    assert found.nearest(near[0], besides="person 0", distance=SQUARED_L2, indexed=True)[0] != "person 0"
 
 
 @pytest.mark.usefixtures("indexed")
