@@ -37,7 +37,10 @@ ROUNDS = 8
 
 
 class Index:
-    """An index of the rows of ``matrix`` (m, d), unit vectors. A vector that goes stays in the lists, of no row: faiss 1.15 loses others if it is taken out."""
+    """An index of the rows of ``matrix`` (m, d), unit vectors.
+
+    A vector that goes stays in the lists, of no row: faiss 1.15 loses others if it is taken out.
+    """
 
     def __init__(self, matrix: Floats, /) -> None:
         faiss, (size, width) = _load(), matrix.shape
