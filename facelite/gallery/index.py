@@ -57,7 +57,7 @@ class Index:
     @property
     def outgrown(self) -> bool:
         """Whether the lists hold twice what it was built of: it is time to build another."""
-        return len(self._rows) > 2 * self._built
+        return bool(len(self._rows) > 2 * self._built)
 
     def add(self, rows: NDArray[np.integer], vectors: Floats, /) -> None:
         """The ``vectors`` (n, d) as the ``rows`` (n,), which are not in yet."""
