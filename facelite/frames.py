@@ -74,11 +74,11 @@ def timed_frames(path: Path, /) -> Generator[tuple[Pixels, float], None, None]:
         yield frame, number / rate
 
 
-def open_frames(source: str, /) -> Iterator[tuple[Pixels, float]]:
-    """Frames with their times in seconds: of the camera of that number or name (0, /dev/video0), a video file, or a folder of pictures.
+def open_frames(source: str, /, *, size: tuple[int, int] | None = None) -> Iterator[tuple[Pixels, float]]:
+    """Frames with their times in seconds: of the camera of that number or name (0, /dev/video0) or address, a video file, or a folder of pictures.
 
-    Those of a camera have the time of a clock at which they were handed over, and end where it gives no more. Raises InputError where there is
-    no such thing.
+    Those of a camera have the time of a clock at which they were handed over, and end where it gives no more; it is asked for the ``size``
+    (width, height), and may give another. Raises InputError where there is no such thing.
     """
     path = Path(source or "?")
     if is_video_file(path) or frame_files(path):
@@ -91,6 +91,8 @@ def open_frames(source: str, /) -> Iterator[tuple[Pixels, float]]:
     capture = cv2.VideoCapture(source if number is None else number)
     if not capture.isOpened():
         raise InputError(f"{source or 'nothing'}: expected a camera, a video file or a folder of frames, found none; name another, such as 0")
+    for side, wanted in zip((cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT), size or (), strict=False):
+        capture.set(side, wanted)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where the camera knows of it: what is judged is what is there now
     return ((frame, time.monotonic()) for frame in _captured(capture, source))
 

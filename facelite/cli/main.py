@@ -30,6 +30,7 @@ MODULES = {
     "gallery": "gallery",
     "identify": "identify",
     "inspect": "device",
+    "kiosk": "kiosk",
     "pad-eval": "pad_eval",
     "test": "live",
     "train": "train",

@@ -1,0 +1,1 @@
+"""A device at a door: camera -> who is there -> attempt -> door, screen, log."""

@@ -1,0 +1,238 @@
+"""The kiosk at work: camera -> who is there -> what has happened -> door, log, screen, listeners.
+
+The door's own process is started first and ended last. What is not in the log does not open the door. What may pass again by itself (a camera that
+is gone, a gallery that cannot be read, a full disk) puts the kiosk out of service until it has; what may not (an embedder that has become
+constant) ends it, for whoever supervises it to start it anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from facelite.bundle import find_bundle, open_bundle
+from facelite.errors import BundleError, FaceliteError, SelfTestError
+from facelite.face import Decision, Outcome
+from facelite.gallery import Gallery, Keyring
+from facelite.kiosk.camera import Camera, Frame
+from facelite.kiosk.claim import Claim
+from facelite.kiosk.codes import Codes
+from facelite.kiosk.config import Kiosk
+from facelite.kiosk.door import Door
+from facelite.kiosk.log import Entry, Log
+from facelite.kiosk.mqtt import Mqtt
+from facelite.kiosk.notify import notify
+from facelite.kiosk.screen import Screen
+from facelite.kiosk.signals import Signals
+from facelite.kiosk.tell import Teller, post, run
+from facelite.kiosk.visits import Event, Kind, State, View, Visits
+from facelite.runtime.attempt import Lock
+from facelite.runtime.look import Look
+from facelite.runtime.verifier import Verifier
+from facelite.runtime.watch import Presence, Watch
+
+PATIENCE = 1.0
+"""Seconds that the loop waits for a frame before it looks after door and screen; and between two tries of what has failed."""
+
+STATUS = 5.0
+"""Seconds between two lines to systemd."""
+
+SURE = 60.0
+"""Seconds without a fault after which what failed is called mended: its next failure is logged again."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds of work of the latest frames: the ``watch`` (detect, align, embed, compare), and the ``rest`` of the loop."""
+
+    watch: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    rest: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+
+
+class Loop:
+    """A kiosk with all that belongs to it: a context manager. ``step`` is called again and again; ``stop`` ends ``run``."""
+
+    def __init__(self, kiosk: Kiosk, /, *, camera: Callable[[], Camera] | None = None) -> None:
+        """Open everything, the door's process first. Raises FaceliteError and OSError where something cannot be used."""
+        self.kiosk, self.frames, self.times = kiosk, 0, Times()
+        self.view, self.fault = View(State.OUT_OF_SERVICE), "starting"
+        self._present: Sequence[Presence] = ()
+        self._stopped, self._due, self._next = False, 0.0, 0.0
+        self._told = self._failed = float("-inf")
+        with ExitStack() as stack:
+            stack.enter_context(closing(Claim(kiosk.log.file)))
+            self._door = stack.enter_context(closing(Door(kiosk.door))) if kiosk.door else None
+            self._screen = stack.enter_context(closing(Screen(kiosk.screen))) if kiosk.screen else None
+            self._signals = stack.enter_context(closing(Signals(kiosk.signals))) if kiosk.signals else None
+            self._mqtt = stack.enter_context(closing(Mqtt(kiosk.mqtt))) if kiosk.mqtt else None
+            tells = [("webhook", post(kiosk.webhook))] if kiosk.webhook else []
+            tells += [("command", run(kiosk.command))] if kiosk.command else []
+            self._tellers = [stack.enter_context(closing(Teller(name, tell))) for name, tell in tells]
+            self._log = stack.enter_context(closing(Log(kiosk.log.file, days=kiosk.log.days)))
+            self._codes = Codes(kiosk.code.file) if kiosk.code else None
+            self._verifier = open_pinned(kiosk)
+            keyring = Keyring(kiosk.keyring or None)
+            self._gallery = stack.enter_context(
+                Gallery(kiosk.gallery, space=self._verifier.manifest.space, create=True, keyring=keyring, indexed=True)
+            )
+            self._watch = Watch(self._verifier, self._decide, attempts=kiosk.attempt)
+            self._visits = Visits(kiosk.visit, self._remembered_lock(), kiosk.code.seconds if kiosk.code else None)
+            self._camera = stack.enter_context(closing(camera() if camera else Camera(kiosk.camera)))
+            self._open = stack.pop_all()
+
+    def __enter__(self) -> Loop:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open.close()
+
+    def run(self) -> None:
+        """Go on until ``stop``, or until a recording ends. Raises SelfTestError once the embedder has become constant."""
+        notify("READY=1")
+        while not self._stopped and not self._camera.ended:
+            self.step()
+        notify("STOPPING=1")
+
+    def stop(self) -> None:
+        """End ``run`` after the present frame."""
+        self._stopped = True
+
+    def step(self) -> None:
+        """Wait for a frame, for a moment at most, and do all that it gives to do."""
+        frame = self._camera.latest(PATIENCE)
+        began, self._present = time.perf_counter(), ()
+        seen = 0.0
+        try:
+            if not self._fault(frame) and frame:
+                self._present = self._seen(frame)
+                self.frames, seen = self.frames + 1, time.perf_counter() - began
+                self._visited(frame.at)
+        except SelfTestError:
+            raise
+        except (FaceliteError, sqlite3.Error, OSError) as error:
+            self._fail(str(error), wait=PATIENCE)
+        self._show(frame)
+        if frame and seen:
+            self.times.watch.append(seen)
+            self.times.rest.append(time.perf_counter() - began - seen)
+        self._rest()
+
+    def _fault(self, frame: Frame | None) -> str:
+        """Why nobody can be judged now; empty where somebody can."""
+        now = time.monotonic()
+        if now < self._due:
+            return self.fault
+        fault = (frame.fault if frame else self._camera.fault) or ("" if len(self._gallery) else "nobody is enrolled yet: facelite enrol")
+        if fault:
+            self._fail(fault)
+        elif frame:
+            self.fault = ""
+        return fault
+
+    def _fail(self, fault: str, *, wait: float = 0.0) -> None:
+        """Be out of service for the reason ``fault``, and try again after ``wait`` seconds."""
+        now = time.monotonic()
+        if fault.split(" for ")[0] != self.fault.split(" for ")[0] or now - self._failed > SURE:
+            log.warning("out of service: %s", fault)
+        self.fault, self._failed, self._due = fault, now, now + wait
+
+    def _seen(self, frame: Frame) -> Sequence[Presence]:
+        return () if self._visits.lock.left(frame.at) else self._watch.update(frame.pixels, frame.at)
+
+    def _decide(self, look: Look) -> Decision:
+        return self._verifier.identify(look, self._gallery, fpir=self.kiosk.fpir)
+
+    def _visited(self, at: float) -> None:
+        """Judge the visits, and act on what has happened."""
+        waiting = self._visits.waiting
+        visits, events, again = self._visits.after(self._present, at)
+        for code in self._screen.typed() if self._screen else ():
+            if self._codes and waiting and visits.waiting:
+                visits, more = visits.typed(self._codes.right(waiting, code), at)
+                events += more
+        self._visits = visits
+        for number in again:
+            self._watch.forget(number)
+        for event in events:
+            self._act(event)
+
+    def _act(self, event: Event) -> None:
+        """Log first: what cannot be kept raises, and opens nothing."""
+        now = time.time()
+        self._log.add(event, now)
+        log.info("%s%s", event.kind, f" {event.subject}" if event.subject else "")
+        if event.kind is Kind.ACCEPTED and self._door and not self._door.open():
+            log.error("the door could not be opened: its relay is %s", self._door.state)
+        if self._signals:
+            self._signals.event(event.kind)
+        told = told_event(Entry(now, event))
+        if self._mqtt:
+            self._mqtt.event(told)
+        for teller in self._tellers:
+            teller.put(told)
+
+    def _show(self, frame: Frame | None) -> None:
+        """Look after the door, and show how things are."""
+        now = time.monotonic()
+        if self._door:
+            self._door.check(now)
+            if self._door.state in ("stuck", "down"):
+                self._fail(f"the door's relay is {self._door.state}")
+        self.view = View(State.OUT_OF_SERVICE) if self.fault else self._visits.view(self._present, frame.at if frame else now)
+        if self._screen:
+            self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault)
+        if self._signals:
+            self._signals.state(self.view.state)
+        if self._mqtt:
+            self._mqtt.state(self.view.state)
+        notify("WATCHDOG=1")
+        if now - self._told >= STATUS:
+            self._told = now
+            notify(f"STATUS={self.view.state}{': ' + self.fault if self.fault else ''}")
+
+    def _rest(self) -> None:
+        """Leave the processor alone until the next frame is due."""
+        now = time.monotonic()
+        self._next = max(self._next + 1 / self.kiosk.camera.rate, now)
+        time.sleep(max(0.0, self._next - now))
+
+    def _remembered_lock(self) -> Lock:
+        """The lock as the log's latest entries leave it: a kiosk that is switched off and on again is locked as it was."""
+        lock, shift = Lock(self.kiosk.lock), time.monotonic() - time.time()
+        for entry in self._log.entries(1000):
+            if entry.event.kind is Kind.ACCEPTED:
+                lock = Lock(self.kiosk.lock)
+            elif entry.event.kind in (Kind.REJECTED, Kind.WRONG_CODE):
+                lock = lock.after(Decision(Outcome.REJECTED, self._verifier.manifest.threshold()), min(entry.at, time.time()) + shift)
+        return lock
+
+
+def open_pinned(kiosk: Kiosk, /) -> Verifier:
+    """The bundle of ``kiosk``, self-tested. Raises BundleError where it is not the one whose digest the config pins."""
+    path = find_bundle(kiosk.bundle or None)
+    bundle = open_bundle(path)
+    if kiosk.digest and bundle.digest != kiosk.digest:
+        raise BundleError(f"{path}: expected the pinned sha256 {kiosk.digest[:12]}..., got {bundle.digest[:12]}...; put it there, or pin this")
+    return Verifier(bundle, threads=kiosk.threads)
+
+
+def told_event(entry: Entry, /) -> dict[str, Any]:
+    """``entry`` for those who are told: kind, subject, distance, threshold, and the time in UTC."""
+    event = entry.event
+    return {
+        "kind": event.kind.value,
+        "subject": event.subject,
+        "distance": event.distance,
+        "threshold": event.threshold,
+        "time": datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds"),
+    }

@@ -1,0 +1,98 @@
+// The page shows what the kiosk says, and says so when the kiosk says nothing any more. It decides nothing.
+"use strict";
+
+const SILENT = 5000; // milliseconds without a word of the kiosk
+const KINDS = { "welcome": ["yes", "✓"], "not recognised": ["no", "✕"], "wrong code": ["no", "✕"], "locked": ["no", "⊘"], "out of service": ["no", "!"],
+  "idle": ["", "◡"], "looking": ["wait", "…"], "hold still": ["wait", "…"], "code": ["wait", "#"] };
+const by = (id) => document.getElementById(id);
+const main = document.querySelector("main");
+
+let texts = {}, language = "", shown = { state: "out of service", subject: null, seconds: null, boxes: [] }, heard = 0, typed = "";
+
+function draw() {
+  const [kind, mark] = KINDS[shown.state] ?? ["wait", "!"];
+  main.dataset.state = shown.state;
+  main.dataset.kind = kind;
+  by("mark").textContent = mark;
+  const text = (texts[language]?.[shown.state] ?? shown.state).replace("NAME", shown.subject ?? "").replace("SECONDS", Math.ceil(shown.seconds ?? 0));
+  if (by("text").textContent !== text) by("text").textContent = text;
+  by("text").classList.toggle("long", text.length > 26);
+  by("boxes").replaceChildren(...shown.boxes.map(([x, y, width, height]) => {
+    const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    for (const [name, value] of Object.entries({ x, y, width, height })) box.setAttribute(name, value);
+    return box;
+  }));
+  if (shown.state !== "code") typed = "";
+  by("code").hidden = shown.state !== "code";
+  by("typed").textContent = "•".repeat(typed.length);
+}
+
+function fit() { // the boxes lie where "object-fit: cover" puts the picture
+  const { naturalWidth: w, naturalHeight: h, clientWidth: W, clientHeight: H } = by("live");
+  if (!w || !h) return;
+  const scale = Math.max(W / w, H / h);
+  by("boxes").setAttribute("viewBox", [0.5 - W / (2 * w * scale), 0.5 - H / (2 * h * scale), W / (w * scale), H / (h * scale)].join(" "));
+}
+
+function speak(name) {
+  language = name;
+  document.documentElement.lang = name;
+  for (const button of by("languages").children) button.setAttribute("aria-pressed", button.lang === name);
+  draw();
+}
+
+function press(key) {
+  if (main.dataset.state !== "code") return;
+  if (key === "Enter" || key === "✓") {
+    if (typed) fetch("code", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code: typed }) });
+    typed = "";
+  } else if (key === "Backspace" || key === "⌫") typed = typed.slice(0, -1);
+  else if (/^[0-9A-Za-z]$/.test(key) && typed.length < 32) typed += key;
+  draw();
+}
+
+function listen() {
+  const events = new EventSource("events");
+  events.onmessage = (message) => { heard = Date.now(); shown = JSON.parse(message.data); draw(); };
+  setInterval(() => {
+    if (Date.now() - heard > SILENT && shown.state !== "out of service") { shown = { state: "out of service", subject: null, seconds: null, boxes: [] }; draw(); }
+    fit();
+  }, 500);
+}
+
+async function begin() {
+  const given = await (await fetch("texts.json")).json();
+  texts = given.texts;
+  const names = Object.keys(texts);
+  if (names.length > 1) {
+    by("languages").replaceChildren(...names.map((name) => {
+      const button = document.createElement("button");
+      button.lang = name;
+      button.textContent = texts[name].language;
+      button.onclick = () => speak(name);
+      return button;
+    }));
+  }
+  by("keys").replaceChildren(...[..."123456789⌫0✓"].map((key) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = key;
+    button.onclick = () => press(key);
+    return button;
+  }));
+  document.addEventListener("keydown", (event) => { // a keyboard, or a card reader that is one
+    if (main.dataset.state !== "code") return;
+    event.preventDefault();
+    press(event.key);
+  });
+  by("code").onsubmit = (event) => event.preventDefault();
+  by("picture").hidden = !given.picture;
+  main.classList.toggle("alone", !given.picture);
+  by("live").onload = fit;
+  if (given.picture) by("live").src = "live";
+  by("live").onerror = () => setTimeout(() => { by("live").src = "live"; }, 2000);
+  speak(names[0]);
+  listen();
+}
+
+begin().catch(() => setTimeout(() => location.reload(), 2000));

@@ -1,0 +1,115 @@
+"""The process that alone holds the door's relay: ``python -m facelite.kiosk.relay PIN ACTIVE_HIGH LONGEST``.
+
+It reads lines from standard input, ``open SECONDS`` and ``close``, and writes ``energised``, ``released`` or ``stuck`` whenever the relay has become
+so, as it is read back. The relay is released at the start; when its time is over, whoever asks for more; when standard input ends, which
+is how the death of the kiosk is noticed, whatever it died of; and on any error.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+PAUSE = 1.0
+"""Seconds that the relay stays released after ``LONGEST`` before it may be energised again."""
+
+
+class Relay(Protocol):
+    """What is switched: as ``gpiozero.OutputDevice``."""
+
+    @property
+    def value(self) -> float: ...
+    def on(self) -> None: ...
+    def off(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Keeper:
+    """When ``relay`` is energised. It is asked with times in seconds, of any clock that does not go back."""
+
+    relay: Relay
+    longest: float
+    since: float | None = None
+    until: float = 0.0
+    resting: float = float("-inf")
+
+    def open(self, seconds: float, at: float) -> None:
+        """Energise for ``seconds``, from ``at`` on, but not beyond ``longest`` after it was released."""
+        if at < self.resting or not seconds > 0:
+            return
+        if self.since is None:
+            self.since = at
+            self.relay.on()
+        self.until = min(max(self.until, at + seconds), self.since + self.longest)
+
+    def close(self) -> None:
+        self.relay.off()
+        self.since, self.until = None, 0.0
+
+    def pass_time(self, at: float) -> None:
+        """Release it where its time is over."""
+        if self.since is not None and at >= self.until:
+            if at >= self.since + self.longest:
+                self.resting = at + PAUSE
+            self.close()
+
+    def left(self, at: float) -> float | None:
+        """Seconds until it is to be released; None where it is."""
+        return None if self.since is None else max(0.0, self.until - at)
+
+
+def main(arguments: list[str]) -> None:
+    pin, active_high, longest = int(arguments[0]), arguments[1] == "high", float(arguments[2])
+    device: Any = import_module("gpiozero").OutputDevice(pin, active_high=active_high, initial_value=False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the kiosk closes standard input when it ends
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _serve(Keeper(device, longest), sys.stdin.fileno())
+    finally:
+        device.off()
+        with suppress(OSError):  # nobody may be there any more
+            _tell(device, expected=False)
+        device.close()
+
+
+def _serve(keeper: Keeper, source: int) -> None:
+    _tell(keeper.relay, expected=False)
+    told, pending = False, b""
+    while True:
+        readable = select.select([source], [], [], keeper.left(time.monotonic()))[0]
+        if readable:
+            if not (data := os.read(source, 4096)):
+                return
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                _obey(keeper, line.decode())
+        keeper.pass_time(time.monotonic())
+        if (energised := keeper.since is not None) != told:
+            told = energised
+            _tell(keeper.relay, expected=energised)
+
+
+def _obey(keeper: Keeper, line: str) -> None:
+    """An order that is none raises, and ends the process with the relay released."""
+    verb, _, seconds = line.partition(" ")
+    if verb == "open":
+        keeper.open(float(seconds), time.monotonic())
+    elif verb == "close":
+        keeper.close()
+    else:
+        raise ValueError(f"expected open SECONDS or close, got {line!r}")
+
+
+def _tell(relay: Relay, *, expected: bool) -> None:
+    os.write(1, b"stuck\n" if bool(relay.value) != expected else b"energised\n" if expected else b"released\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,102 @@
+"""A kiosk in a folder of its own, with mock pins."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facelite.gallery import Gallery
+from facelite.kiosk.camera import Frame
+from facelite.runtime.verifier import Verifier
+
+RECOVERED = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def recovered(request):
+    """recovered(what, seconds): the time that it took is said at the end of the run."""
+    return lambda what, seconds: request.config.stash.setdefault(RECOVERED, []).append(f"{seconds:7.2f} s  {what}")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if lines := config.stash.get(RECOVERED, []):
+        terminalreporter.section("kiosk: time to recovery")
+        terminalreporter.write_line("\n".join(lines))
+
+
+@pytest.fixture(autouse=True)
+def mock_pins(monkeypatch):
+    """gpiozero's own mock, here and in the processes that are started."""
+    pytest.importorskip("gpiozero")
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
+
+
+@pytest.fixture(scope="session")
+def film():
+    """The functions of film.py."""
+    spec = importlib.util.spec_from_file_location("film", Path(__file__).parent / "film.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def verifier(bundle):
+    return Verifier(bundle)
+
+
+@pytest.fixture
+def gallery_file(tmp_path, verifier, astronaut):
+    """A gallery with Eileen alone."""
+    with Gallery(tmp_path / "gallery.db", space=verifier.manifest.space, create=True) as gallery:
+        verifier.enrol("Eileen", [astronaut], gallery)
+    return tmp_path / "gallery.db"
+
+
+class Reel:
+    """A camera that gives the ``frames`` as fast as they are taken, a tenth of a second apart by their times, with the ``faults`` of some."""
+
+    def __init__(self, frames, faults=None):
+        self._frames, self._faults = list(frames), faults or {}
+        self._began, self._next = time.monotonic(), 0
+        self.fault, self.closed = "", False
+
+    @property
+    def ended(self):
+        return self._next >= len(self._frames)
+
+    def latest(self, timeout):
+        place, self._next = self._next, self._next + 1
+        self.fault = self._faults.get(place, "")
+        if place >= len(self._frames) or self._frames[place] is None:
+            return None
+        return Frame(self._frames[place], self._began + place / 10, self.fault)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def reel():
+    return Reel
+
+
+@pytest.fixture
+def config(tmp_path, bundle_file, gallery_file):
+    """config(lines): of a kiosk with Eileen's gallery; ``lines`` are more TOML, tables among them."""
+
+    def written(lines=""):
+        text = f'gallery = "{gallery_file.name}"\nbundle = "{bundle_file}"\n{lines}\n[camera]\nrate = 60\n'
+        (tmp_path / "kiosk.toml").write_text(text)
+        return tmp_path / "kiosk.toml"
+
+    return written
