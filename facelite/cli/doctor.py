@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
-from facelite.cli.output import ACCEPTED, REFUSED, bundle_option, json_option, keyring_option, show
-from facelite.runtime.doctor import State, examine
+from facelite.cli.output import bundle_option, json_option, keyring_option, show_checks
+from facelite.runtime.doctor import examine
 
 
 @click.command()
+@click.argument("config", required=False, type=click.Path(dir_okay=False))
 @click.option("--gallery", type=click.Path(dir_okay=False), help="Look at this gallery, too.")
 @keyring_option
 @bundle_option
 @json_option
 @click.pass_context
-def doctor(context: click.Context, gallery: str | None, keyring: str | None, bundle: str | None, as_json: bool) -> None:
+def doctor(context: click.Context, config: str | None, gallery: str | None, keyring: str | None, bundle: str | None, as_json: bool) -> None:
     """Say what is installed, what works, what does not and what to type. Nothing in it is secret.
+
+    CONFIG is that of a kiosk: then everything that it names is tried, too, or what a kiosk at work says is told.
 
     Exit status: 0 all works, 4 something does not.
     """
     checks = list(examine(bundle=bundle, gallery=gallery, keyring=keyring))
-    lines = [f"{check.state.value:4}  {check.name}: {check.found}" + (f"\n      -> {check.remedy}" if check.remedy else "") for check in checks]
-    works = all(check.state is not State.FAIL for check in checks)
-    show({"works": works, "checks": [asdict(check) for check in checks]}, as_json, lines)
-    context.exit(ACCEPTED if works else REFUSED)
+    if config:
+        from facelite.kiosk.check import check_kiosk
+        from facelite.kiosk.config import read_config
+
+        checks += check_kiosk(read_config(config))
+    context.exit(show_checks(checks, as_json))
 
 
 COMMANDS: tuple[click.Command, ...] = (doctor,)

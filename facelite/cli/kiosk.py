@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 import signal
 from contextlib import closing
-from dataclasses import asdict
 from datetime import datetime
 from statistics import median
 from typing import Any
 
 import click
 
-from facelite.cli.output import ACCEPTED, REFUSED, json_option, show
+from facelite.cli.output import json_option, show, show_checks
 from facelite.kiosk.check import check_kiosk
 from facelite.kiosk.codes import Codes
 from facelite.kiosk.config import Kiosk, read_config
 from facelite.kiosk.log import Log
 from facelite.kiosk.loop import Loop, told_event
-from facelite.runtime.doctor import Check, State
 
 LATEST = 100
 """Entries of the log that are shown."""
@@ -53,14 +51,6 @@ def kiosk(context: click.Context, config: str, check: bool, show_log: bool, forg
         signal.signal(signal.SIGINT, lambda *_: loop.stop())
         loop.run()
         show(_values(loop), as_json)
-
-
-def show_checks(checks: list[Check], as_json: bool, /) -> int:
-    """A line for each, and one for what to do; the exit status."""
-    lines = [f"{check.state.value:4}  {check.name}: {check.found}" + (f"\n      -> {check.remedy}" if check.remedy else "") for check in checks]
-    works = all(check.state is not State.FAIL for check in checks)
-    show({"works": works, "checks": [asdict(check) for check in checks]}, as_json, lines)
-    return ACCEPTED if works else REFUSED
 
 
 def _values(loop: Loop) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from math import isfinite, isnan
 from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
 from facelite.errors import FaceliteError
+from facelite.runtime.doctor import Check, State
 from facelite.runtime.interpreter import MAX_THREADS
 
 ACCEPTED, REJECTED, USAGE, UNDECIDED, REFUSED, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
@@ -136,6 +138,14 @@ def show(values: dict[str, Any], as_json: bool, lines: list[str] | None = None) 
         click.echo(whole.encode(errors="surrogateescape").decode(errors="replace"))  # a file's name need not be text
     except BrokenPipeError:  # nobody reads on; click would end with 1, which says "rejected", where the status is the answer
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_checks(checks: list[Check], as_json: bool, /) -> int:
+    """A line for each, and one for what to do; the exit status."""
+    lines = [f"{check.state.value:4}  {check.name}: {check.found}" + (f"\n      -> {check.remedy}" if check.remedy else "") for check in checks]
+    works = all(check.state is not State.FAIL for check in checks)
+    show({"works": works, "checks": [asdict(check) for check in checks]}, as_json, lines)
+    return ACCEPTED if works else REFUSED
 
 
 @contextmanager

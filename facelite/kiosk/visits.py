@@ -15,9 +15,8 @@ from facelite.kiosk.config import VisitRule
 from facelite.runtime.attempt import Lock
 from facelite.runtime.watch import Presence
 
-
 COMPANY = 1.0
-"""Seconds for which somebody who was near counts as near although a frame does not show them."""
+"""Seconds for which two people in one frame count as two although later frames show one of them."""
 
 
 class State(StrEnum):
@@ -105,10 +104,10 @@ class Visits:
     lock: Lock = field(default_factory=Lock)
     code_seconds: float | None = None
     _done: dict[int, _Done] = field(default_factory=dict)
-    _near: dict[int, float] = field(default_factory=dict)
     _waiting: _Waiting | None = None
     _shown: View = field(default_factory=lambda: View(State.IDLE))
     _until: float = float("-inf")
+    _crowd: float = float("-inf")
 
     @property
     def waiting(self) -> str | None:
@@ -121,18 +120,15 @@ class Visits:
         Nobody is judged while the kiosk is locked, a code is waited for, or, where the rule says ``alone``, a second face is near.
         """
         again = {number for number, done in self._done.items() if at >= done.again}
-        near = self._near | {one.track.number: at for one in present if one.decision.outcome is not Outcome.TOO_SMALL}
-        visits = replace(
-            self,
-            _done={number: done for number, done in self._done.items() if number not in again},
-            _near={number: seen for number, seen in near.items() if at - seen <= COMPANY},
-        )
+        visits = replace(self, _done={number: done for number, done in self._done.items() if number not in again})
+        if self.rule.alone and sum(one.decision.outcome is not Outcome.TOO_SMALL for one in present) > 1:
+            visits = replace(visits, _crowd=at + COMPANY)
         if visits._waiting:
             if at < visits._waiting.until:
                 return visits, [], again
             visits, event = visits._closed(Kind.NO_CODE, State.IDLE, at)
             return visits, [event], again
-        if visits.lock.left(at) or visits._crowded:
+        if visits.lock.left(at) or at < visits._crowd:
             return visits, [], again
         events: list[Event] = []
         for one in present:
@@ -167,16 +163,12 @@ class Visits:
             return self._shown
         if not present:
             return View(State.IDLE)
-        if self._crowded:
+        if at < self._crowd:
             return View(State.ALONE)
         nearest = max(present, key=lambda one: one.track.face.size)
         if done := self._done.get(nearest.track.number):
             return View(done.state, done.subject)
         return View(HINTS.get(nearest.decision.outcome, State.LOOKING))
-
-    @property
-    def _crowded(self) -> bool:
-        return self.rule.alone and len(self._near) > 1
 
     def _answered(self, number: int, answer: Decision, at: float) -> tuple[Visits, list[Event]]:
         if not answer.accepted:
@@ -184,6 +176,10 @@ class Visits:
             visits = replace(self._showing(View(State.REJECTED), at), _done=self._done | {number: done})
             visits, locked = visits._failed(answer, at)
             return visits, [_event(Kind.REJECTED, answer), *locked]
+        if before := next(
+            (one for one in self._done.values() if one.subject == answer.subject), None
+        ):  # the same visit, although the track broke off
+            return replace(self, _done=self._done | {number: before}), []
         done = _Done(State.WELCOME, answer.subject, at + self.rule.again)
         if self.code_seconds is not None:
             return replace(self, _done=self._done | {number: done}, _waiting=_Waiting(answer, at + self.code_seconds)), []

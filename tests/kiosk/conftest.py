@@ -38,7 +38,11 @@ def mock_pins(monkeypatch):
 @pytest.fixture(scope="session")
 def film():
     """The functions of film.py."""
-    spec = importlib.util.spec_from_file_location("film", Path(__file__).parent / "film.py")
+    return _module("film")
+
+
+def _module(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -100,3 +104,43 @@ def config(tmp_path, bundle_file, gallery_file):
         return tmp_path / "kiosk.toml"
 
     return written
+
+
+@pytest.fixture(scope="session")
+def machine_module():
+    """The classes of machine.py."""
+    return _module("machine")
+
+
+@pytest.fixture
+def machine(machine_module, config, film, astronaut, hopper):
+    """machine(lines, **environment): a kiosk at work, nobody before its ``camera``; Eileen is enrolled. ``scene`` names who is there."""
+    opened = []
+
+    def made(lines="", **environment):
+        rng = np.random.default_rng(0)
+        still = film.frame(rng)
+        scenes = {
+            "nobody": lambda: film.frame(rng),
+            "Eileen": lambda: film.frame(rng, (astronaut, 320, 220)),
+            "stranger": lambda: film.frame(rng, (hopper, 320, 220)),
+            "frozen": lambda: still,
+            "black": lambda: film.frame(rng, light=0.01),
+        }
+        camera = machine_module.Camera(lambda: scenes[made.scene]())
+        made.scene = "nobody"
+        port = machine_module.free_port()
+        path = config(f"[screen]\nport = {port}\n[door]\npin = 17\nseconds = 3\nlongest = 4\n[visit]\nshown = 0.5\nagain = 1.0\n{lines}")
+        path.write_text(path.read_text().replace("[camera]\n", f'[camera]\nsource = "{camera.address}"\nfrozen = 1.0\nblind = 1.0\n'))
+        machine = machine_module.Machine(path, port, **environment)
+        machine.camera = camera
+        machine.scene = lambda name: setattr(made, "scene", name)
+        machine.start()
+        opened.append(machine)
+        return machine
+
+    yield made
+    for one in opened:
+        if one.process.poll() is None:
+            one.kill()
+        one.camera.close()

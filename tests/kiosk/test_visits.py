@@ -47,6 +47,13 @@ def test_who_stays_may_try_again_after_a_while():
     assert [one.kind for one in visits.after([EILEEN], 8.3)[1]] == [Kind.ACCEPTED]
 
 
+def test_somebody_whose_track_broke_off_is_on_the_same_visit():
+    visits, _, _ = Visits(RULE).after([EILEEN], 0.0)
+    visits, events, _ = visits.after([person(7, EILEEN.answer)], 5.0)
+    assert events == [] and visits.view([person(7)], 5.0) == View(State.WELCOME, "Eileen")
+    assert visits.after([person(7, EILEEN.answer)], 8.0)[2] == {1, 7}
+
+
 def test_a_stranger_is_told_without_a_name():
     visits, events, _ = Visits(RULE).after([STRANGER], 0.0)
     assert [(one.kind, one.subject) for one in events] == [(Kind.REJECTED, None)]

@@ -1,0 +1,140 @@
+"""facelite kiosk --check, --log, --forget, --set-code, and doctor CONFIG: what a person beside the door types."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner
+
+from facelite.cli.main import main
+from facelite.kiosk.codes import Codes
+from facelite.kiosk.config import read_config
+from facelite.kiosk.log import Log
+from facelite.kiosk.loop import Loop
+from facelite.kiosk.visits import Event, Kind
+
+
+@pytest.fixture
+def facelite():
+    """facelite(*arguments, status): standard output of the command, which has to end so."""
+
+    def run(*arguments, status=0, typed=None):
+        ended = CliRunner().invoke(main, [str(one) for one in arguments], input=typed)
+        assert ended.exit_code == status, ended.output
+        return ended.stdout
+
+    return run
+
+
+@pytest.fixture
+def film_config(config, film, rng, tmp_path, astronaut):
+    """film_config(lines): of a kiosk whose camera is a short film of Eileen."""
+
+    def written(lines=""):
+        film.write(tmp_path / "film.avi", [film.frame(rng, (astronaut, 320, 220)) for _ in range(8)])
+        path = config(lines)
+        path.write_text(path.read_text().replace("[camera]\n", '[camera]\nsource = "film.avi"\n'))
+        return path
+
+    return written
+
+
+def checks(said):
+    return {one["name"]: one for one in json.loads(said)["checks"]}
+
+
+def test_a_kiosk_that_works(facelite, film_config):
+    path = film_config(f'[door]\npin = 17\n[screen]\nport = 0\n[signals]\ngreen = 4\n[command]\nrun = ["{sys.executable}"]\n[code]\n')
+    found = checks(facelite("kiosk", path, "--check", "--json"))
+    assert {name: one["state"] for name, one in found.items()} == {
+        **dict.fromkeys(("kiosk", "gallery", "camera", "door", "signals", "screen", "command", "log"), "ok"),
+        **dict.fromkeys(("bundle", "codes"), "note"),  # the digest is not pinned, and Eileen has no code
+    }
+    assert "released" in found["door"]["found"] and "640 x 360" in found["camera"]["found"]
+    assert "digest = " in found["bundle"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "found", "remedy"),
+    [
+        ('[camera]\nsource = "nowhere.avi"\n', "camera", "expected a frame", "cable"),
+        ('[command]\nrun = ["/nowhere"]\n', "command", "expected a program", "full path"),
+        ('[webhook]\nurl = "http://127.0.0.1:9/"\n', "webhook", "refused", "see to"),
+        ('[log]\nfile = "nowhere/log.db"\n', "log", "expected a log", "name another"),
+        ('digest = "' + "0" * 64 + '"\n', "bundle", "pinned sha256", "pin this"),
+        ('[mqtt]\nhost = "127.0.0.1"\nport = 9\n', "mqtt", "expected a broker", "password"),
+    ],
+)
+def test_each_fault_is_named_with_what_to_do(facelite, film_config, monkeypatch, lines, name, found, remedy):
+    monkeypatch.setattr("facelite.kiosk.check.PATIENCE", 0.5)
+    path = film_config()
+    text = path.read_text()
+    own = '[camera]\nsource = "film.avi"\n'
+    path.write_text(text.replace(own, lines) if lines.startswith("[camera]") else text.replace("[camera]", lines + "[camera]"))
+    one = checks(facelite("kiosk", path, "--check", "--json", status=4))[name]
+    assert one["state"] == "fail" and found in one["found"] and remedy in one["remedy"]
+
+
+def test_a_gallery_that_is_not_there_yet(facelite, film_config, gallery_file):
+    path = film_config()
+    gallery_file.unlink()
+    assert "facelite enrol" in checks(facelite("kiosk", path, "--check", "--json"))["gallery"]["remedy"]
+
+
+def test_too_many_people_for_the_rate(facelite, film_config):
+    path = film_config("fpir = 0.00000001\n")
+    assert "smallest that was measured" in checks(facelite("kiosk", path, "--check", "--json", status=4))["gallery"]["found"]
+
+
+def test_a_kiosk_at_work_is_asked_and_not_disturbed(facelite, film_config, reel, film, rng):
+    path = film_config("[door]\npin = 17\n[screen]\nport = 0\n")
+    with Loop(read_config(path), camera=lambda: reel(film.nobody(rng))) as loop:
+        loop.step()
+        path.write_text(path.read_text().replace("port = 0", f"port = {loop._screen.port}"))
+        found = checks(facelite("kiosk", path, "--check", "--json"))
+        assert found["kiosk"]["found"] == "at work, says: idle"
+        assert not {"camera", "door", "screen"} & set(found)
+
+
+def test_the_doctor_looks_at_a_kiosk_too(facelite, film_config):
+    found = checks(facelite("doctor", film_config(), "--json"))
+    assert found["machine"]["state"] == found["camera"]["state"] == "ok"
+
+
+def test_a_film_is_played_to_its_end_and_logged(facelite, film_config):
+    path = film_config()
+    values = json.loads(facelite("kiosk", path, "--json"))
+    assert 4 <= values["frames"] <= 8 and values["watch_milliseconds"] > 0
+    (entry,) = json.loads(facelite("kiosk", path, "--log", "--json"))["entries"]
+    assert (entry["kind"], entry["subject"]) == ("accepted", "Eileen")
+    line = facelite("kiosk", path, "--log")
+    assert "accepted" in line and "Eileen" in line and "threshold" in line
+
+
+def test_a_person_is_forgotten(facelite, film_config):
+    path = film_config("[code]\n")
+    read = read_config(path)
+    Codes(read.code.file).set("Eileen", "2718")
+    with closing(Log(read.log.file, days=1e4)) as log:
+        log.add(Event(Kind.ACCEPTED, "Eileen", 0.3, 0.9), 1.8e9)
+    assert json.loads(facelite("kiosk", path, "--forget", "Eileen", "--json")) == {"subject": "Eileen", "removed_entries": 1}
+    assert not Codes(read.code.file).has("Eileen")
+    assert facelite("kiosk", path, "--log") == "nothing yet\n"
+
+
+def test_a_code_is_asked_for_twice_and_not_shown(facelite, film_config):
+    path = film_config("[code]\n")
+    assert "2718" not in facelite("kiosk", path, "--set-code", "Eileen", typed="2718\n2718\n")
+    assert Codes(read_config(path).code.file).right("Eileen", "2718")
+    facelite("kiosk", path, "--set-code", "Eileen", typed="12\n12\n", status=2)
+
+
+def test_no_code_without_a_table(facelite, film_config):
+    facelite("kiosk", film_config(), "--set-code", "Eileen", status=2)
+
+
+def test_a_config_that_is_none(facelite, tmp_path):
+    facelite("kiosk", tmp_path / "nowhere.toml", "--check", status=2)
