@@ -19,7 +19,9 @@ PINS = range(28)
 class CameraConfig:
     """``source``: picamera2, a V4L2 camera (0, /dev/video0), an rtsp:// or http:// address, a video file or a folder of pictures.
 
-    ``rate``: frames a second that are looked at, at most. ``turn``: how far the camera is mounted turned, in degrees, clockwise. ``frozen``: seconds
+    ``rate``: frames a second that are looked at, at most. ``smallest``: share of the picture's shorter side below which a face is too far away
+    to be searched for; 0.12 of 720 pixels is a face two metres before a common camera, and a search for smaller ones takes many times as long.
+    ``turn``: how far the camera is mounted turned, in degrees, clockwise. ``frozen``: seconds
     of one and the same picture, ``blind``: seconds of a picture with nothing in it, after which a camera counts as broken.
     """
 
@@ -27,6 +29,7 @@ class CameraConfig:
     width: int = 1280
     height: int = 720
     rate: float = 10.0
+    smallest: float = 0.12
     turn: Literal[0, 90, 180, 270] = 0
     frozen: float = 5.0
     blind: float = 60.0
@@ -34,8 +37,8 @@ class CameraConfig:
     def __post_init__(self) -> None:
         if not (self.source and 96 <= self.width <= 4096 and 96 <= self.height <= 4096):
             raise ValueError(f"expected a source and width and height of 96 to 4096, got {self.source!r}, {self.width} x {self.height}")
-        if not (0.5 <= self.rate <= 60 and self.frozen >= 1 and self.blind >= 1):
-            raise ValueError(f"expected rate 0.5 to 60, frozen and blind of 1 or more, got {self.rate}, {self.frozen}, {self.blind}")
+        if not (0.5 <= self.rate <= 60 and 0 <= self.smallest < 1 and self.frozen >= 1 and self.blind >= 1):
+            raise ValueError(f"expected rate 0.5 to 60, smallest 0 to 1, frozen and blind of 1 or more, got {self}")
 
 
 @dataclass(frozen=True, slots=True)

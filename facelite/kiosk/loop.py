@@ -36,6 +36,7 @@ from facelite.kiosk.tell import Teller, post, run
 from facelite.kiosk.visits import Event, Kind, State, View, Visits
 from facelite.runtime.attempt import Lock
 from facelite.runtime.look import Look
+from facelite.runtime.tracker import TrackRule
 from facelite.runtime.verifier import Verifier
 from facelite.runtime.watch import Presence, Watch
 
@@ -85,7 +86,7 @@ class Loop:
             self._gallery = stack.enter_context(
                 Gallery(kiosk.gallery, space=self._verifier.manifest.space, create=True, keyring=keyring, indexed=True)
             )
-            self._watch = Watch(self._verifier, self._decide, attempts=kiosk.attempt)
+            self._watch = Watch(self._verifier, self._decide, attempts=kiosk.attempt, tracks=TrackRule(smallest=kiosk.camera.smallest))
             self._visits = Visits(kiosk.visit, self._remembered_lock(), kiosk.code.seconds if kiosk.code else None)
             self._camera = stack.enter_context(closing(camera() if camera else Camera(kiosk.camera)))
             self._open = stack.pop_all()
@@ -132,12 +133,20 @@ class Loop:
         now = time.monotonic()
         if now < self._due:
             return self.fault
-        fault = (frame.fault if frame else self._camera.fault) or ("" if len(self._gallery) else "nobody is enrolled yet: facelite enrol")
+        fault = self._door_fault(now) or (frame.fault if frame else self._camera.fault)
+        fault = fault or ("" if len(self._gallery) else "nobody is enrolled yet: facelite enrol")
         if fault:
             self._fail(fault)
         elif frame:
             self.fault = ""
         return fault
+
+    def _door_fault(self, now: float) -> str:
+        """What is wrong with the door, whose process is looked after; empty where nothing is."""
+        if not self._door:
+            return ""
+        self._door.check(now)
+        return f"the door's relay is {self._door.state}" if self._door.state in ("stuck", "down") else ""
 
     def _fail(self, fault: str, *, wait: float = 0.0) -> None:
         """Be out of service for the reason ``fault``, and try again after ``wait`` seconds."""
@@ -182,12 +191,8 @@ class Loop:
             teller.put(told)
 
     def _show(self, frame: Frame | None) -> None:
-        """Look after the door, and show how things are."""
+        """Show how things are."""
         now = time.monotonic()
-        if self._door:
-            self._door.check(now)
-            if self._door.state in ("stuck", "down"):
-                self._fail(f"the door's relay is {self._door.state}")
         self.view = View(State.OUT_OF_SERVICE) if self.fault else self._visits.view(self._present, frame.at if frame else now)
         if self._screen:
             self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault)

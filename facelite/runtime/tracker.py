@@ -20,14 +20,16 @@ class TrackRule:
     """Newcomers are searched for every ``search`` seconds while somebody is there.
 
     Who is not in a frame, and was in none for ``patience`` seconds, has left: who comes back later is a new track, and has to try anew.
+    Faces below the share ``smallest`` of the frame's shorter side are not searched for.
     """
 
     search: float = 0.5
     patience: float = 0.7
+    smallest: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.search >= 0 and self.patience >= 0):
-            raise ValueError(f"expected search >= 0 and patience >= 0, got {self}")
+        if not (self.search >= 0 and self.patience >= 0 and 0 <= self.smallest < 1):
+            raise ValueError(f"expected search >= 0, patience >= 0 and 0 <= smallest < 1, got {self}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +70,7 @@ class Tracker:
     def _search(self, frame: Pixels, at: float) -> None:
         """Look everywhere: lost ones are found again where they were, others are newcomers."""
         self._searched = at
-        for face in self._detector.detect(frame):
+        for face in self._detector.detect(frame, smallest=self.rule.smallest):
             overlaps = [overlap(track.face.box, face.box) for track in self.tracks]
             best = int(np.argmax(overlaps)) if overlaps else -1
             if best < 0 or overlaps[best] < SUPPRESS_IOU:

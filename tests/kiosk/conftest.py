@@ -99,7 +99,8 @@ def config(tmp_path, bundle_file, gallery_file):
     """config(lines): of a kiosk with Eileen's gallery; ``lines`` are more TOML, tables among them."""
 
     def written(lines=""):
-        text = f'gallery = "{gallery_file.name}"\nbundle = "{bundle_file}"\n{lines}\n[camera]\nrate = 60\n'
+        camera = "rate = 60\n" if "[camera]" in lines else "[camera]\nrate = 60\n"
+        text = f'gallery = "{gallery_file.name}"\nbundle = "{bundle_file}"\n{lines}\n{camera}'
         (tmp_path / "kiosk.toml").write_text(text)
         return tmp_path / "kiosk.toml"
 

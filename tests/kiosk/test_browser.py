@@ -183,14 +183,14 @@ def test_nothing_is_wrong_in_the_browser_s_own_log(page, screen, film, rng):
     browser.get_log("browser")
     browser = page()
     screen.show(View(State.IDLE), [], film.frame(rng))
-    until(lambda: text(browser) == "Look at the camera", lambda: text(browser))
+    until(lambda: text(browser) == "Come closer and look at the camera", lambda: text(browser))
     assert browser.get_log("browser") == []
 
 
 def test_the_whole_kiosk_on_a_film(browser, config, film, rng, astronaut, hopper, machine_module, tmp_path):
     """Walk up, welcome, walk away; a stranger; two people; too dark; too far: a real process, a real browser, in real time."""
     parts = {
-        "Look at the camera": film.nobody(rng, 30),
+        "Come closer and look at the camera": film.nobody(rng, 30),
         "Welcome, Eileen": film.walk(rng, astronaut, stay=25) + film.nobody(rng, 10),
         "Not recognised": film.walk(rng, hopper, stay=20) + film.nobody(rng, 15),
         "One person at a time": [film.frame(rng, (astronaut, 180, 280), (hopper, 460, 220)) for _ in range(20)] + film.nobody(rng, 15),
@@ -200,7 +200,7 @@ def test_the_whole_kiosk_on_a_film(browser, config, film, rng, astronaut, hopper
     film.write(tmp_path / "film.avi", [frame for frames in parts.values() for frame in frames])
     port = machine_module.free_port()
     path = config(f"[screen]\nport = {port}\n[door]\npin = 17\nseconds = 1\n[visit]\nshown = 1.5\nagain = 60\n")
-    path.write_text(path.read_text().replace("[camera]\n", '[camera]\nsource = "film.avi"\n'))
+    path.write_text(path.read_text().replace("[camera]\n", '[camera]\nsource = "film.avi"\nsmallest = 0.04\n'))
     kiosk = machine_module.Machine(path, port)
     kiosk.start()
     machine_module.wait(lambda: kiosk.shown(), lambda: kiosk.said)

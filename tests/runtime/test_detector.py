@@ -288,3 +288,17 @@ def test_a_model_of_another_input_is_refused():
     with pytest.raises(BundleError, match=r"expected a detector of input \(1, 128, 128, 3\)") as error:
         Detector(released.read_bytes())
     one_line(error)
+
+
+def test_who_is_too_far_away_is_not_searched_for_where_that_is_not_wanted(detector, astronaut, monkeypatch):
+    wall = np.full((720, 1280, 3), 118, np.uint8)
+    looks, look = [], detector._look
+    monkeypatch.setattr(detector, "_look", lambda *given, **named: looks.append(1) or look(*given, **named))
+    assert detector.detect(wall) == [] and (far := len(looks)) > 50
+    looks.clear()
+    assert detector.detect(wall, smallest=0.12) == [] and len(looks) < far / 8
+    near = wall.copy()
+    head = cv2.resize(astronaut[:224, 100:324], (250, 250), interpolation=cv2.INTER_AREA)
+    near[200:450, 900:1150] = head
+    (face,) = detector.detect(near, smallest=0.12)
+    assert 0.12 * 720 < face.size < 0.18 * 720

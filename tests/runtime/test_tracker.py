@@ -118,5 +118,5 @@ def test_two_tracks_of_one_face_become_the_older_one(detector, faces):
 
 @pytest.mark.parametrize("wrong", [{"search": -1.0}, {"patience": float("nan")}])
 def test_an_impossible_rule_is_refused(wrong):
-    with pytest.raises(ValueError, match="expected search >= 0 and patience >= 0"):
+    with pytest.raises(ValueError, match="expected search >= 0, patience >= 0"):
         TrackRule(**wrong)
