@@ -13,8 +13,8 @@ import click
 
 from facelite.cli.output import json_option, show, show_checks
 from facelite.kiosk.check import check_kiosk
-from facelite.kiosk.codes import Codes
-from facelite.kiosk.config import Kiosk, read_config
+from facelite.kiosk.codes import ADMINISTRATOR, Codes
+from facelite.kiosk.config import CodeConfig, EnrolConfig, Kiosk, read_config
 from facelite.kiosk.log import Log
 from facelite.kiosk.loop import Loop, told_event
 
@@ -28,9 +28,19 @@ LATEST = 100
 @click.option("--log", "show_log", is_flag=True, help=f"Show the last {LATEST} entries of the log, and end.")
 @click.option("--forget", metavar="SUBJECT", help="Remove SUBJECT's entries from the log and their code, and end.")
 @click.option("--set-code", metavar="SUBJECT", help="Ask for SUBJECT's code, the second factor, keep its hash, and end.")
+@click.option("--set-administrator", is_flag=True, help="Ask for the code that lets enrol at the kiosk, keep its hash, and end.")
 @json_option
 @click.pass_context
-def kiosk(context: click.Context, config: str, check: bool, show_log: bool, forget: str | None, set_code: str | None, as_json: bool) -> None:
+def kiosk(
+    context: click.Context,
+    config: str,
+    check: bool,
+    show_log: bool,
+    forget: str | None,
+    set_code: str | None,
+    set_administrator: bool,
+    as_json: bool,
+) -> None:
     """Run the kiosk that the TOML file CONFIG describes: camera, door, screen, log.
 
     It runs until it is ended (Ctrl-C, SIGTERM), or its video does. Exit status: 0 ended so, or all works with --check; 4 something does not.
@@ -43,7 +53,9 @@ def kiosk(context: click.Context, config: str, check: bool, show_log: bool, forg
     if forget is not None:
         return _forget(read, forget, as_json)
     if set_code is not None:
-        return _set_code(read, set_code, as_json)
+        return _set_code(read.code, "code", set_code, as_json)
+    if set_administrator:
+        return _set_code(read.enrol, "enrol", ADMINISTRATOR, as_json)
     logging.basicConfig(format="facelite: %(message)s")
     logging.getLogger("facelite").setLevel(logging.INFO)
     with Loop(read) as loop:
@@ -76,11 +88,12 @@ def _forget(read: Kiosk, subject: str, as_json: bool) -> None:
     show({"subject": subject, "removed_entries": removed}, as_json)
 
 
-def _set_code(read: Kiosk, subject: str, as_json: bool) -> None:
-    if not read.code:
-        raise click.UsageError("expected a table [code] in the config, found none; add one, and codes are asked for")
-    Codes(read.code.file).set(subject, click.prompt(f"Code of {subject}", hide_input=True, confirmation_prompt=True, err=True))
-    show({"subject": subject, "code": "set"}, as_json)
+def _set_code(table: CodeConfig | EnrolConfig | None, name: str, subject: str, as_json: bool) -> None:
+    if not table:
+        raise click.UsageError(f"expected a table [{name}] in the config, found none; add one, and codes are asked for")
+    whose = subject or "the administrator"
+    Codes(table.file).set(subject, click.prompt(f"Code of {whose}", hide_input=True, confirmation_prompt=True, err=True))
+    show({"subject": whose, "code": "set"}, as_json)
 
 
 COMMANDS: tuple[click.Command, ...] = (kiosk,)

@@ -18,7 +18,7 @@ LEAST = 4
 """Digits or letters of a code."""
 
 ADMINISTRATOR = ""
-"""In place of a subject's name, which is never empty."""
+"""In place of a subject's name, which is never empty: whose code lets enrol."""
 
 
 class Codes:

@@ -166,6 +166,19 @@ class CodeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolConfig:
+    """Enrolment at the kiosk by whoever knows the administrator's code, whose hash ``file`` keeps: so many ``pictures``, each step in ``seconds``."""
+
+    file: str = "administrator.json"
+    pictures: int = 5
+    seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not self.file or not 1 <= self.pictures <= 8 or not 10 <= self.seconds <= 600:
+            raise ValueError(f"expected a file, 1 to 8 pictures and 10 to 600 seconds, got {self.file!r}, {self.pictures} and {self.seconds}")
+
+
+@dataclass(frozen=True, slots=True)
 class Kiosk:
     """The whole. ``digest``: sha256 of the only bundle file that is trusted. ``fpir``: how often a stranger may be
     taken for somebody; NIST's FRTE gives 0.003 for the access to a building.
@@ -186,6 +199,7 @@ class Kiosk:
     door: DoorConfig | None = None
     signals: SignalsConfig | None = None
     code: CodeConfig | None = None
+    enrol: EnrolConfig | None = None
     mqtt: MqttConfig | None = None
     webhook: WebhookConfig | None = None
     command: CommandConfig | None = None
@@ -195,6 +209,8 @@ class Kiosk:
             raise ValueError(f"expected a gallery, 0 < fpir < 1 and 1 to 64 threads, got {self.gallery!r}, {self.fpir} and {self.threads}")
         if self.digest and not re.fullmatch("[0-9a-f]{64}", self.digest):
             raise ValueError(f"expected the digest as 64 hexadecimal digits, got {self.digest!r}; see: facelite inspect BUNDLE")
+        if self.enrol and not self.screen:
+            raise ValueError("expected a screen for enrolment at the kiosk, got none; add the table [screen], or enrol by facelite enrol")
         if self.door and self.signals and self.door.pin in (self.signals.green, self.signals.red, self.signals.buzzer):
             raise ValueError(f"expected the door and the signals on different pins, got {self.door.pin} for both")
 
@@ -213,6 +229,7 @@ def read_config(path: str | Path, /) -> Kiosk:
         keyring=there(kiosk.keyring),
         camera=replace(kiosk.camera, source=_source(kiosk.camera.source, folder)),
         log=replace(kiosk.log, file=there(kiosk.log.file)),
+        enrol=kiosk.enrol and replace(kiosk.enrol, file=there(kiosk.enrol.file)),
         code=kiosk.code and replace(kiosk.code, file=there(kiosk.code.file)),
         mqtt=kiosk.mqtt and replace(kiosk.mqtt, password_file=there(kiosk.mqtt.password_file)),
     )

@@ -24,8 +24,9 @@ from facelite.face import Decision, Outcome
 from facelite.gallery import Gallery, Keyring
 from facelite.kiosk.camera import Camera, Frame
 from facelite.kiosk.claim import Claim
-from facelite.kiosk.codes import Codes
-from facelite.kiosk.config import Kiosk
+from facelite.kiosk.codes import ADMINISTRATOR, Codes
+from facelite.kiosk.config import EnrolConfig, Kiosk
+from facelite.kiosk.desk import Desk
 from facelite.kiosk.door import Door
 from facelite.kiosk.log import Entry, Log
 from facelite.kiosk.mqtt import Mqtt
@@ -73,7 +74,7 @@ class Loop:
         with ExitStack() as stack:
             stack.enter_context(closing(Claim(kiosk.log.file)))
             self._door = stack.enter_context(closing(Door(kiosk.door))) if kiosk.door else None
-            self._screen = stack.enter_context(closing(Screen(kiosk.screen))) if kiosk.screen else None
+            self._screen = stack.enter_context(closing(Screen(kiosk.screen, enrols=kiosk.enrol is not None))) if kiosk.screen else None
             self._signals = stack.enter_context(closing(Signals(kiosk.signals))) if kiosk.signals else None
             self._mqtt = stack.enter_context(closing(Mqtt(kiosk.mqtt))) if kiosk.mqtt else None
             tells = [("webhook", post(kiosk.webhook))] if kiosk.webhook else []
@@ -88,6 +89,7 @@ class Loop:
             )
             self._watch = Watch(self._verifier, self._decide, attempts=kiosk.attempt, tracks=TrackRule(smallest=kiosk.camera.smallest))
             self._visits = Visits(kiosk.visit, self._remembered_lock(), kiosk.code.seconds if kiosk.code else None)
+            self._desk = Desk(kiosk.enrol or EnrolConfig())
             self._camera = stack.enter_context(closing(camera() if camera else Camera(kiosk.camera)))
             self._open = stack.pop_all()
 
@@ -117,6 +119,7 @@ class Loop:
             if not self._fault(frame) and frame:
                 self._present = self._seen(frame)
                 self.frames, seen = self.frames + 1, time.perf_counter() - began
+                self._heard(frame.at)
                 self._visited(frame.at)
         except SelfTestError:
             raise
@@ -134,7 +137,7 @@ class Loop:
         if now < self._due:
             return self.fault
         fault = self._door_fault(now) or (frame.fault if frame else self._camera.fault)
-        fault = fault or ("" if len(self._gallery) else "nobody is enrolled yet: facelite enrol")
+        fault = fault or ("" if self._desk.stage or len(self._gallery) else "nobody is enrolled yet: facelite enrol")
         if fault:
             self._fail(fault)
         elif frame:
@@ -159,21 +162,56 @@ class Loop:
         return () if self._visits.lock.left(frame.at) else self._watch.update(frame.pixels, frame.at)
 
     def _decide(self, look: Look) -> Decision:
+        if not len(self._gallery):  # the first one is being enrolled
+            outcome = Outcome.REJECTED if look.embedding else look.outcome or Outcome.NO_FACE
+            return Decision(outcome, self._verifier.manifest.threshold(), detail=look.detail)
         return self._verifier.identify(look, self._gallery, fpir=self.kiosk.fpir)
 
     def _visited(self, at: float) -> None:
         """Judge the visits, and act on what has happened."""
-        waiting = self._visits.waiting
-        visits, events, again = self._visits.after(self._present, at)
-        for code in self._screen.typed() if self._screen else ():
-            if self._codes and waiting and visits.waiting:
-                visits, more = visits.typed(self._codes.right(waiting, code), at)
-                events += more
-        self._visits = visits
+        if self._desk.stage:
+            self._desk = self._desk.after(self._present, at)
+            for one in self._present:
+                self._watch.forget(one.track.number)  # who stands there now has not tried to come in
+            if self._desk.complete:
+                self._enrol(at)
+            return
+        self._visits, events, again = self._visits.after(self._present, at)
         for number in again:
             self._watch.forget(number)
         for event in events:
             self._act(event)
+
+    def _heard(self, at: float) -> None:
+        """Take up what was typed and pressed at the screen."""
+        for said in self._screen.said() if self._screen else ():
+            events: list[Event] = []
+            waiting = self._visits.waiting
+            if said.word == "code" and waiting and self._codes:
+                self._visits, events = self._visits.typed(self._codes.right(waiting, said.text), at)
+            elif said.word == "code" and self._desk.stage is State.ADMINISTRATOR and self.kiosk.enrol:
+                right = Codes(self.kiosk.enrol.file).right(ADMINISTRATOR, said.text)
+                self._desk = self._desk.admitted(right, at)
+                if not right:
+                    self._visits, events = self._visits.refused(self._verifier.manifest.threshold(), at)
+            elif said.word == "enrol" and self.kiosk.enrol and not waiting and not self._visits.lock.left(at):
+                self._desk = self._desk.opened(at)
+            elif said.word == "name":
+                self._desk = self._desk.named(said.text, at)
+            elif said.word == "cancel":
+                self._desk = self._desk.closed()
+            for event in events:
+                self._act(event)
+
+    def _enrol(self, at: float) -> None:
+        """Enrol who stands there, unless the pictures look like two people, or like somebody who is enrolled already."""
+        subject = self._desk.subject
+        enrolment = self._verifier.enrol(subject, list(self._desk.looks), self._gallery)
+        for doubt in enrolment.doubts.values():
+            log.warning("%s is not enrolled: %s", subject, doubt)
+        self._desk = self._desk.ended(not enrolment.doubts, at)
+        kind = Kind.NOT_ENROLLED if enrolment.doubts else Kind.ENROLLED
+        self._act(Event(kind, subject, None, self._verifier.manifest.threshold().distance))
 
     def _act(self, event: Event) -> None:
         """Log first: what cannot be kept raises, and opens nothing."""
@@ -193,7 +231,7 @@ class Loop:
     def _show(self, frame: Frame | None) -> None:
         """Show how things are."""
         now = time.monotonic()
-        self.view = View(State.OUT_OF_SERVICE) if self.fault else self._visits.view(self._present, frame.at if frame else now)
+        self.view = View(State.OUT_OF_SERVICE) if self.fault else self._view(frame.at if frame else now)
         if self._screen:
             self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault)
         if self._signals:
@@ -204,6 +242,11 @@ class Loop:
         if now - self._told >= STATUS:
             self._told = now
             notify(f"STATUS={self.view.state}{': ' + self.fault if self.fault else ''}")
+
+    def _view(self, at: float) -> View:
+        if self._desk.stage and not self._visits.lock.left(at):
+            return self._desk.view(self._present, at)
+        return self._visits.view(self._present, at)
 
     def _rest(self) -> None:
         """Leave the processor alone until the next frame is due."""

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -50,16 +50,32 @@ LONGEST_BODY = 1000
 log = logging.getLogger(__name__)
 
 
+WORDS = frozenset({"code", "enrol", "name", "cancel"})
+"""What the page can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A ``word`` of WORDS, and the ``text`` that was typed with it: a code, a name, else nothing. Raises ValueError for anything else."""
+
+    word: str
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.word not in WORDS or not isinstance(self.text, str):
+            raise ValueError(f"expected one of {', '.join(sorted(WORDS))} and a text, got {self.word!r}")
+
+
 class Screen:
     """Serves the page from the constructor to ``close``; ``port`` is where."""
 
-    def __init__(self, config: ScreenConfig, /) -> None:
-        """Raises OSError where the port is taken."""
-        self.config = config
+    def __init__(self, config: ScreenConfig, /, *, enrols: bool = False) -> None:
+        """``enrols``: with the button that opens the enrolment. Raises OSError where the port is taken."""
+        self.config, self.enrols = config, enrols
         self._changed = threading.Condition()
         self._shown: dict[str, Any] = {"state": "out of service", "subject": None, "seconds": None, "boxes": [], "fault": "starting"}
         self._frame: Pixels | None = None
-        self._version, self._codes = 0, list[str]()
+        self._version, self._said = 0, list[Said]()
         self.listeners = threading.BoundedSemaphore(LISTENERS)
         self.open = True
         self._server = ThreadingHTTPServer(("127.0.0.1", config.port), _handler(self))
@@ -77,15 +93,16 @@ class Screen:
             self._version += 1
             self._changed.notify_all()
 
-    def typed(self) -> list[str]:
-        """The codes that were typed since the last call."""
+    def said(self) -> list[Said]:
+        """What was typed and pressed since the last call."""
         with self._changed:
-            codes, self._codes = self._codes, []
-            return codes
+            said, self._said = self._said, []
+            return said
 
-    def put_code(self, code: str, /) -> None:
+    def say(self, said: Said, /) -> None:
+        """As the page does it."""
         with self._changed:
-            self._codes = [*self._codes[-3:], code]  # nobody types faster than they are taken
+            self._said = [*self._said[-3:], said]  # nobody types faster than it is taken
 
     def next(self, version: int, /) -> tuple[int, dict[str, Any], Pixels | None]:
         """What is shown, as soon as that is another than ``version``, or after a while."""
@@ -113,7 +130,8 @@ def _handler(screen: Screen) -> type[BaseHTTPRequestHandler]:
                 self._send(files("facelite.kiosk").joinpath("page", name).read_bytes(), f"{kind}; charset=utf-8")
             elif self.path == "/texts.json":
                 texts = {language: TEXTS[language] for language in screen.config.languages}
-                self._send(json.dumps({"texts": texts, "picture": screen.config.picture}).encode(), "application/json")
+                given = {"texts": texts, "picture": screen.config.picture, "enrol": screen.enrols}
+                self._send(json.dumps(given).encode(), "application/json")
             elif self.path in ("/events", "/live"):
                 self._stream()
             else:
@@ -123,17 +141,16 @@ def _handler(screen: Screen) -> type[BaseHTTPRequestHandler]:
             if not self._welcome(changes=True):
                 return
             length = self.headers.get("Content-Length", "")
-            if self.path != "/code" or not length.isdecimal() or int(length) > LONGEST_BODY:
+            if self.path != "/say" or not length.isdecimal() or int(length) > LONGEST_BODY:
                 self.send_error(HTTPStatus.BAD_REQUEST)
                 return
             try:
-                code = json.loads(self.rfile.read(int(length)))["code"]
-            except (ValueError, KeyError, TypeError):
-                code = None
-            if not isinstance(code, str):
+                given = json.loads(self.rfile.read(int(length)))
+                said = Said(given["word"], given["text"])
+            except (ValueError, KeyError, TypeError, RecursionError):
                 self.send_error(HTTPStatus.BAD_REQUEST)
                 return
-            screen.put_code(code)
+            screen.say(said)
             self._send(b"{}", "application/json")
 
         def _welcome(self, *, changes: bool = False) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from facelite.kiosk.config import SignalsConfig
 from facelite.kiosk.visits import Kind, State
 
-BEEPS = {Kind.ACCEPTED: 1, Kind.REJECTED: 2, Kind.WRONG_CODE: 2, Kind.NO_CODE: 2, Kind.LOCKED: 4}
+BEEPS = {Kind.ACCEPTED: 1, Kind.REJECTED: 2, Kind.WRONG_CODE: 2, Kind.NO_CODE: 2, Kind.LOCKED: 4, Kind.ENROLLED: 1, Kind.NOT_ENROLLED: 2}
 """Sounds for each event."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from facelite.face import Decision, Outcome
+from facelite.face import Decision, Outcome, Threshold
 from facelite.kiosk.config import VisitRule
 from facelite.runtime.attempt import Lock
 from facelite.runtime.watch import Presence
@@ -37,6 +37,15 @@ class State(StrEnum):
     CODE = "code"
     WRONG_CODE = "wrong code"
     OUT_OF_SERVICE = "out of service"
+    ADMINISTRATOR = "administrator"
+    NAME = "name"
+    STRAIGHT = "look straight"
+    LEFT = "turn left"
+    RIGHT = "turn right"
+    UP = "chin up"
+    DOWN = "chin down"
+    ENROLLED = "enrolled"
+    NOT_ENROLLED = "not enrolled"
 
 
 HINTS = {
@@ -58,6 +67,8 @@ class Kind(StrEnum):
     WRONG_CODE = "wrong code"
     NO_CODE = "no code"
     LOCKED = "locked"
+    ENROLLED = "enrolled"
+    NOT_ENROLLED = "not enrolled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +163,11 @@ class Visits:
         visits, event = self._closed(Kind.WRONG_CODE, State.WRONG_CODE, at)
         visits, locked = visits._failed(replace(self._waiting.decision, outcome=Outcome.REJECTED), at)
         return visits, [event, *locked]
+
+    def refused(self, threshold: Threshold, at: float, /) -> tuple[Visits, list[Event]]:
+        """After a wrong code of somebody who is nobody yet: the administrator's."""
+        visits, locked = self._failed(Decision(Outcome.REJECTED, threshold), at)
+        return visits, [Event(Kind.WRONG_CODE, None, None, threshold.distance), *locked]
 
     def view(self, present: Sequence[Presence], at: float, /) -> View:
         """What is to be shown with these people in the frame."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from facelite.kiosk.config import ScreenConfig
-from facelite.kiosk.screen import Screen
+from facelite.kiosk.screen import Said, Screen
 from facelite.kiosk.texts import TEXTS
 from facelite.kiosk.visits import State, View
 
@@ -90,7 +90,7 @@ def test_every_state_fits_and_can_be_read(page, screen, film, rng, astronaut, si
     until(lambda: browser.find_elements("css selector", "nav button"), lambda: browser.page_source)
     browser.find_elements("css selector", "nav button")[list(TEXTS).index(language)].click()
     for state in State:
-        view = View(state, NAME if state in (State.WELCOME, State.CODE) else None, 17.0)
+        view = View(state, NAME if state in (State.WELCOME, State.CODE, State.ENROLLED) else None, 17.0)
         expected = TEXTS[language][state].replace("NAME", NAME).replace("SECONDS", "17").replace("\xa0", " ")
         screen.show(view, [person], frame)
         until(lambda: text(browser) == expected, lambda: f"{state}: {text(browser)}")  # noqa: B023
@@ -137,9 +137,36 @@ def test_a_code_is_typed_on_the_screen_or_read_by_a_card_reader(page, screen):
     browser.find_elements("css selector", "#keys button")[9].click()  # one back
     assert browser.find_element("id", "typed").text == "••••"
     browser.find_elements("css selector", "#keys button")[11].click()
-    until(lambda: screen._codes == ["2718"], lambda: screen._codes)
+    until(lambda: screen._said == [Said("code", "2718")], lambda: screen._said)
     browser.find_element("tag name", "body").send_keys("00A7\n")  # as a reader that is a keyboard does
-    until(lambda: screen._codes == ["2718", "00A7"], lambda: screen._codes)
+    until(lambda: screen._said[1:] == [Said("code", "00A7")], lambda: screen._said)
+
+
+def test_an_enrolment_is_led_through(browser, page):
+    """A button, a code, a name by touch alone, and a way out of each."""
+    with closing(Screen(ScreenConfig(port=0), enrols=True)) as screen:
+        browser.get(f"http://127.0.0.1:{screen.port}/")
+        screen.show(View(State.IDLE), [], None)
+        until(lambda: browser.find_element("id", "enrol").is_displayed(), lambda: text(browser))
+        browser.find_element("id", "enrol").click()
+        until(lambda: screen.said() == [Said("enrol")], lambda: "nothing was said")
+        screen.show(View(State.ADMINISTRATOR, None, 50.0), [], None)
+        until(lambda: browser.find_element("id", "code").is_displayed(), lambda: text(browser))
+        assert not browser.find_element("id", "enrol").is_displayed()
+        browser.find_element("id", "cancel").click()
+        until(lambda: screen.said() == [Said("cancel")], lambda: "nothing was said")
+        screen.show(View(State.NAME, None, 50.0), [], None)
+        until(lambda: browser.find_element("id", "name").is_displayed(), lambda: text(browser))
+        keys = {button.text: button for button in browser.find_elements("css selector", "#letters button")}
+        for key in ["A", "D", "A", "␣", "L", "⌫", "K", "✓"]:
+            keys[key].click()
+        until(lambda: screen.said() == [Said("name", "Ada K")], lambda: browser.find_element("id", "name").get_attribute("value"))
+        for state in (State.STRAIGHT, State.LEFT):
+            screen.show(View(state, "Ada K", 50.0), [], None)
+            until(lambda: text(browser) == TEXTS["en"][state], lambda: text(browser))  # noqa: B023
+            assert browser.find_element("id", "cancel").is_displayed()
+        screen.show(View(State.ENROLLED, "Ada K"), [], None)
+        until(lambda: text(browser) == "Enrolled: Ada K", lambda: text(browser))
 
 
 def test_a_kiosk_that_is_gone_is_not_welcoming(page, screen):
@@ -167,7 +194,7 @@ def test_a_foreign_page_sees_nothing(browser, screen, tmp_path):
         window.said = [];
         const told = (good) => [() => said.push(good), () => said.push("refused")];
         fetch("{address}/texts.json").then(...told("read"));
-        fetch("{address}/code", {{method: "POST", mode: "no-cors", body: '{{"code": "1234"}}'}}).then(...told("sent"));
+        fetch("{address}/say", {{method: "POST", mode: "no-cors", body: '{{"word": "code", "text": "1234"}}'}}).then(...told("sent"));
         [live.onload, live.onerror] = told("seen");
         </script>"""
     )
@@ -175,7 +202,7 @@ def test_a_foreign_page_sees_nothing(browser, screen, tmp_path):
     until(lambda: len(browser.execute_script("return said")) == 3, lambda: browser.execute_script("return said"))
     said = browser.execute_script("return said")
     assert "seen" not in said and "read" not in said
-    assert screen.typed() == []
+    assert screen.said() == []
 
 
 def test_nothing_is_wrong_in_the_browser_s_own_log(page, screen, film, rng):

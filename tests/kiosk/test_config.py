@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "devices/raspberry_pi/kiosk.toml"
 def test_the_example_is_a_config_and_names_every_key():
     read_config(EXAMPLE)
     text = EXAMPLE.read_text().replace("\n# ", "\n").replace("\n#", "\n")
-    for table in ("camera", "attempt", "lock", "visit", "log", "screen", "door", "signals", "code", "mqtt", "webhook", "command"):
+    for table in ("camera", "attempt", "lock", "visit", "log", "screen", "door", "signals", "code", "enrol", "mqtt", "webhook", "command"):
         assert f"[{table}]" in text
 
 

@@ -15,9 +15,11 @@ from gpiozero.pins.mock import MockFactory
 from facelite.errors import BundleError, FaceliteError, SelfTestError
 from facelite.face import Embedding
 from facelite.gallery import Gallery
+from facelite.kiosk.codes import ADMINISTRATOR, Codes
 from facelite.kiosk.config import read_config
 from facelite.kiosk.door import Door
 from facelite.kiosk.loop import Loop
+from facelite.kiosk.screen import Said
 from facelite.kiosk.visits import Kind, State
 
 DOOR = "[door]\npin = 17\nseconds = 0.2\nlongest = 1.0\n"
@@ -100,19 +102,17 @@ def test_a_restart_unlocks_nothing(shown, film, rng, astronaut, hopper):
 
 @pytest.mark.parametrize(("typed", "kind"), [("2718", Kind.ACCEPTED), ("2719", Kind.WRONG_CODE)])
 def test_a_code_is_asked_for(config, reel, film, rng, astronaut, typed, kind):
-    from facelite.kiosk.codes import Codes
-
     read = read_config(config("[code]\n[screen]\nport = 0\n" + DOOR))
     Codes(read.code.file).set("Eileen", "2718")
     with Loop(read, camera=lambda: reel(film.walk(rng, astronaut, stay=30))) as loop:
         while loop.view.state is not State.CODE:
-            loop._screen.put_code("2718")  # of somebody who types before they are asked
+            loop._screen.say(Said("code", "2718"))  # of somebody who types before they are asked
             loop.step()
             assert not loop._log.entries()
         for _ in range(3):
             loop.step()
         assert not loop._log.entries()
-        loop._screen.put_code(typed)
+        loop._screen.say(Said("code", typed))
         loop.step()
         assert [one.event.kind for one in loop._log.entries()] == [kind]
 
@@ -222,3 +222,82 @@ def test_systemd_is_told(shown, film, rng, tmp_path, monkeypatch):
         shown("", film.nobody(rng, 5))
         said = [systemd.recv(1000).decode() for _ in range(6)]
     assert said.count("WATCHDOG=1") == 5 and "STATUS=idle" in said
+
+
+@pytest.fixture
+def desk(config, reel, film, rng, hopper):
+    """desk(frames): a kiosk where Grace stands, and whose administrator's code is 31415."""
+    path = config("[screen]\nport = 0\n[enrol]\npictures = 3\n" + DOOR)
+    Codes(read_config(path).enrol.file).set(ADMINISTRATOR, "31415")
+    with Loop(read_config(path), camera=lambda: reel([film.frame(rng, (hopper, 318 + step % 5, 220)) for step in range(90)])) as loop:
+        loop._screen.say(Said("enrol"))
+        loop.step()
+        yield loop
+
+
+def test_somebody_is_enrolled_at_the_kiosk_and_then_welcome(desk, gallery_file):
+    assert desk.view.state is State.ADMINISTRATOR
+    desk._screen.say(Said("code", "31415"))
+    desk.step()
+    assert desk.view.state is State.NAME
+    desk._screen.say(Said("name", "  Grace   Hopper "))
+    seen = []
+    while desk._desk.stage not in (State.ENROLLED, State.NOT_ENROLLED):
+        desk.step()
+        seen.append(desk.view.state)
+    assert [state for state, _ in groupby(seen)] == [State.STRAIGHT, State.LEFT, State.RIGHT, State.ENROLLED]
+    with Gallery(gallery_file) as gallery:
+        assert gallery.counts == {"Eileen": 1, "Grace Hopper": 3}
+    run = Shown(desk)
+    assert run.events == [(Kind.ENROLLED, "Grace Hopper"), (Kind.ACCEPTED, "Grace Hopper")]
+
+
+def test_while_the_desk_is_open_nobody_is_let_in(desk):
+    for _ in range(20):
+        desk.step()
+    assert desk._log.entries() == [] and desk.view.state is State.ADMINISTRATOR
+    desk._screen.say(Said("cancel"))
+    run = Shown(desk)
+    assert run.events[0] == (Kind.REJECTED, None)
+
+
+def test_a_wrong_administrator_s_code_closes_the_desk_and_counts(desk):
+    desk._screen.say(Said("name", "Grace"))  # before the code
+    desk._screen.say(Said("code", "31416"))
+    desk.step()
+    assert desk._desk.stage is None
+    assert [one.event.kind for one in desk._log.entries()][:1] == [Kind.WRONG_CODE]
+    assert desk._visits.lock.failures >= 1
+
+
+def test_somebody_who_is_enrolled_under_another_name_is_not_enrolled(config, reel, film, rng, astronaut, gallery_file):
+    path = config("[screen]\nport = 0\n[enrol]\npictures = 2\n")
+    Codes(read_config(path).enrol.file).set(ADMINISTRATOR, "31415")
+    with Loop(read_config(path), camera=lambda: reel([film.frame(rng, (astronaut, 320, 220)) for _ in range(60)])) as loop:
+        for said in (Said("enrol"), Said("code", "31415"), Said("name", "Grace")):
+            loop._screen.say(said)
+            loop.step()
+        while loop._desk.stage not in (State.ENROLLED, State.NOT_ENROLLED):
+            loop.step()
+        assert loop.view.state is State.NOT_ENROLLED
+        assert [(one.event.kind, one.event.subject) for one in loop._log.entries()] == [(Kind.NOT_ENROLLED, "Grace")]
+    with Gallery(gallery_file) as gallery:
+        assert gallery.subjects == ["Eileen"]
+
+
+def test_the_first_of_all_can_be_enrolled_at_the_kiosk(desk, gallery_file):
+    with Gallery(gallery_file) as gallery:
+        gallery.remove("Eileen")
+    for said in (Said("code", "31415"), Said("name", "Grace")):
+        desk._screen.say(said)
+        desk.step()
+    while desk._desk.stage not in (State.ENROLLED, State.NOT_ENROLLED):
+        desk.step()
+    assert desk.view.state is State.ENROLLED
+
+
+def test_a_button_that_is_not_there_cannot_be_pressed(config, reel, film, rng):
+    with Loop(read_config(config("[screen]\nport = 0\n")), camera=lambda: reel(film.nobody(rng, 3))) as loop:
+        loop._screen.say(Said("enrol"))
+        loop.step()
+        assert loop.view.state is State.IDLE

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from facelite.kiosk.config import ScreenConfig
-from facelite.kiosk.screen import LISTENERS, Screen
+from facelite.kiosk.screen import LISTENERS, Said, Screen
 from facelite.kiosk.texts import TEXTS
 from facelite.kiosk.visits import State, View
 
@@ -66,7 +66,7 @@ def test_the_page(ask, path, kind):
 
 def test_the_texts_of_the_configured_languages_in_their_order(ask):
     given = json.loads(ask("/texts.json")[1])
-    assert given == {"texts": {"es": TEXTS["es"], "en": TEXTS["en"]}, "picture": True} and list(given["texts"]) == ["es", "en"]
+    assert given == {"texts": {"es": TEXTS["es"], "en": TEXTS["en"]}, "picture": True, "enrol": False} and list(given["texts"]) == ["es", "en"]
 
 
 def test_what_is_shown_comes_at_once_and_again(screen, stream):
@@ -98,16 +98,20 @@ def test_no_picture_where_none_is_wanted(stream):
 
 def test_codes_are_taken_once(screen, ask):
     headers = {"Origin": f"http://127.0.0.1:{screen.port}", "Content-Type": "application/json"}
-    assert ask("/code", headers, json.dumps({"code": "2718"}))[0].status == 200
-    assert screen.typed() == ["2718"] and screen.typed() == []
+    assert ask("/say", headers, json.dumps({"word": "code", "text": "2718"}))[0].status == 200
+    assert screen.said() == [Said("code", "2718")] and screen.said() == []
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{", "[]", '{"code": 3}', '{"cod": "3"}', '{"code": "' + "1" * 2000 + '"}', "null", b'{"code": "\xff"}', "[" * 900]
+    "body",
+    [
+        *("", "{", "[]", "null", "[" * 900, b'{"word": "code", "text": "\xff"}', '{"word": "code", "text": "' + "1" * 2000 + '"}'),
+        *('{"word": "code", "text": 3}', '{"word": "code"}', '{"word": "open", "text": ""}', '{"word": ["code"], "text": ""}'),
+    ],
 )
 def test_what_is_no_code_is_refused(screen, ask, body):
-    assert ask("/code", {"Origin": f"http://localhost:{screen.port}", "Host": f"localhost:{screen.port}"}, body)[0].status == 400
-    assert screen.typed() == []
+    assert ask("/say", {"Origin": f"http://localhost:{screen.port}", "Host": f"localhost:{screen.port}"}, body)[0].status == 400
+    assert screen.said() == []
 
 
 @pytest.mark.parametrize(
@@ -130,10 +134,10 @@ def test_other_names_and_other_pages_are_refused(screen, ask, path, headers):
 
 
 def test_a_code_without_an_origin_is_refused(ask):
-    assert ask("/code", {}, '{"code": "1234"}')[0].status == 403
+    assert ask("/say", {}, '{"word": "code", "text": "1234"}')[0].status == 403
 
 
-@pytest.mark.parametrize("path", ["/../../etc/passwd", "/page/index.html", "/%2e%2e/", "/code"])
+@pytest.mark.parametrize("path", ["/../../etc/passwd", "/page/index.html", "/%2e%2e/", "/say"])
 def test_there_is_nothing_else(ask, path):
     assert ask(path)[0].status == 404
 

@@ -3,11 +3,14 @@
 
 const SILENT = 5000; // milliseconds without a word of the kiosk
 const KINDS = { "welcome": ["yes", "✓"], "not recognised": ["no", "✕"], "wrong code": ["no", "✕"], "locked": ["no", "⊘"], "out of service": ["no", "!"],
-  "idle": ["", "◡"], "looking": ["wait", "…"], "hold still": ["wait", "…"], "code": ["wait", "#"] };
+  "enrolled": ["yes", "✓"], "not enrolled": ["no", "✕"], "look straight": ["wait", "◡"], "turn left": ["wait", "←"], "turn right": ["wait", "→"],
+  "chin up": ["wait", "↑"], "chin down": ["wait", "↓"], "idle": ["", "◡"], "looking": ["wait", "…"], "hold still": ["wait", "…"], "code": ["wait", "#"] };
+const CODES = new Set(["code", "administrator"]);
+const CLOSABLE = new Set(["administrator", "name", "look straight", "turn left", "turn right", "chin up", "chin down"]);
 const by = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 
-let texts = {}, language = "", shown = { state: "out of service", subject: null, seconds: null, boxes: [] }, heard = 0, typed = "";
+let texts = {}, language = "", shown = { state: "out of service", subject: null, seconds: null, boxes: [] }, heard = 0, typed = "", enrols = false;
 
 function draw() {
   const [kind, mark] = KINDS[shown.state] ?? ["wait", "!"];
@@ -22,9 +25,13 @@ function draw() {
     for (const [name, value] of Object.entries({ x, y, width, height })) box.setAttribute(name, value);
     return box;
   }));
-  if (shown.state !== "code") typed = "";
-  by("code").hidden = shown.state !== "code";
+  if (!CODES.has(shown.state)) typed = "";
+  by("code").hidden = !CODES.has(shown.state);
   by("typed").textContent = "•".repeat(typed.length);
+  if (by("person").hidden && shown.state === "name") by("name").value = "";
+  by("person").hidden = shown.state !== "name";
+  by("enrol").hidden = !enrols || CLOSABLE.has(shown.state) || shown.state === "code";
+  by("cancel").hidden = !CLOSABLE.has(shown.state);
 }
 
 function fit() { // the boxes lie where "object-fit: cover" puts the picture
@@ -41,10 +48,14 @@ function speak(name) {
   draw();
 }
 
+function say(word, text = "") {
+  fetch("say", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ word, text }) });
+}
+
 function press(key) {
-  if (main.dataset.state !== "code") return;
+  if (!CODES.has(main.dataset.state)) return;
   if (key === "Enter" || key === "✓") {
-    if (typed) fetch("code", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code: typed }) });
+    if (typed) say("code", typed);
     typed = "";
   } else if (key === "Backspace" || key === "⌫") typed = typed.slice(0, -1);
   else if (/^[0-9A-Za-z]$/.test(key) && typed.length < 32) typed += key;
@@ -73,15 +84,27 @@ async function begin() {
       return button;
     }));
   }
-  by("keys").replaceChildren(...[..."123456789⌫0✓"].map((key) => {
+  const keyboard = (keys, pressed) => [...keys].map((key) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = key;
-    button.onclick = () => press(key);
+    button.onclick = () => pressed(key);
     return button;
+  });
+  by("keys").replaceChildren(...keyboard("123456789⌫0✓", press));
+  by("letters").replaceChildren(...keyboard("ABCDEFGHIJKLMNOPQRSTUVWXYZ'-␣⌫✓", (key) => { // for a screen without a keyboard
+    const name = by("name");
+    if (key === "✓") by("person").requestSubmit();
+    else if (key === "⌫") name.value = [...name.value].slice(0, -1).join("");
+    else if (key === "␣") name.value += " ";
+    else name.value += /[\p{L}'-]$/u.test(name.value) ? key.toLowerCase() : key;
   }));
+  by("person").onsubmit = (event) => { event.preventDefault(); if (by("name").value.trim()) say("name", by("name").value); };
+  by("enrol").onclick = () => say("enrol");
+  by("cancel").onclick = () => say("cancel");
+  enrols = given.enrol;
   document.addEventListener("keydown", (event) => { // a keyboard, or a card reader that is one
-    if (main.dataset.state !== "code") return;
+    if (!CODES.has(main.dataset.state)) return;
     event.preventDefault();
     press(event.key);
   });
