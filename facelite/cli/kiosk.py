@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from contextlib import closing
 from datetime import datetime
 from statistics import median
@@ -15,6 +16,7 @@ from facelite.cli.output import json_option, show, show_checks
 from facelite.kiosk.check import check_kiosk
 from facelite.kiosk.codes import ADMINISTRATOR, Codes
 from facelite.kiosk.config import CodeConfig, EnrolConfig, Kiosk, read_config
+from facelite.kiosk.door import Door
 from facelite.kiosk.log import Log
 from facelite.kiosk.loop import Loop, told_event
 
@@ -25,6 +27,7 @@ LATEST = 100
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
 @click.option("--check", is_flag=True, help="Try everything that CONFIG names, say what to do about each fault, and end.")
+@click.option("--release", is_flag=True, help="Release the door's relay, as after a kiosk that was killed, and end.")
 @click.option("--log", "show_log", is_flag=True, help=f"Show the last {LATEST} entries of the log, and end.")
 @click.option("--forget", metavar="SUBJECT", help="Remove SUBJECT's entries from the log and their code, and end.")
 @click.option("--set-code", metavar="SUBJECT", help="Ask for SUBJECT's code, the second factor, keep its hash, and end.")
@@ -35,6 +38,7 @@ def kiosk(
     context: click.Context,
     config: str,
     check: bool,
+    release: bool,
     show_log: bool,
     forget: str | None,
     set_code: str | None,
@@ -48,6 +52,8 @@ def kiosk(
     read = read_config(config)
     if check:
         context.exit(show_checks(list(check_kiosk(read)), as_json))
+    if release:
+        return _release(read, as_json)
     if show_log:
         return _show_log(read, as_json)
     if forget is not None:
@@ -68,6 +74,17 @@ def kiosk(
 def _values(loop: Loop) -> dict[str, Any]:
     watch, rest = (1000 * median(times) if times else None for times in (loop.times.watch, loop.times.rest))
     return {"frames": loop.frames, "watch_milliseconds": watch, "rest_milliseconds": rest, "state": loop.view.state.value, "fault": loop.fault}
+
+
+def _release(read: Kiosk, as_json: bool) -> None:
+    """By a relay's process of its own, which needs neither bundle nor gallery nor log."""
+    if read.door:
+        with closing(Door(read.door)) as door:
+            while door.state == "down" and not door.failed:
+                time.sleep(0.05)
+                door.check(time.monotonic())
+            state = door.state
+    show({"relay": state if read.door else "none"}, as_json)
 
 
 def _show_log(read: Kiosk, as_json: bool) -> None:

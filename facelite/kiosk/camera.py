@@ -7,6 +7,7 @@ A video file and a folder of pictures stand for a camera: they play at their own
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +27,8 @@ from facelite.kiosk.config import CameraConfig
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds until a camera that is gone is opened again; the last one from then on."""
 
-SILENT = 3.0
-"""Seconds without any frame after which a camera counts as gone."""
+HUNG = 60.0
+"""Seconds in which a camera that is open neither gave a frame nor failed: its driver hangs, and only a new process helps."""
 
 BLIND = 3.0
 """Standard deviation of a frame's numbers below which nothing is in it: a covered lens, or night. Noise alone has about 2."""
@@ -57,6 +58,7 @@ class Camera:
         self._fresh = threading.Condition()
         self._frame: Frame | None = None
         self._ended, self._stop = False, threading.Event()
+        self._moved = time.monotonic()
         self.fault, self.openings, self.taken = "opening", 0, 0
         self._thread = threading.Thread(target=self._take, name="camera", daemon=True)
         self._thread.start()
@@ -75,6 +77,11 @@ class Camera:
         """Whether a file or a folder has given all its frames; a camera never ends."""
         return self._ended and self._frame is None
 
+    @property
+    def hung(self) -> bool:
+        """Whether the camera's thread has been waiting for it for HUNG seconds."""
+        return not self._ended and time.monotonic() - self._moved > HUNG
+
     def close(self) -> None:
         """Let the camera go. One that hangs is left to the end of the process."""
         self._stop.set()
@@ -83,6 +90,7 @@ class Camera:
     def _take(self) -> None:
         failures = 0
         while not self._stop.is_set():
+            self._moved = time.monotonic()
             try:
                 self.openings += 1
                 for pixels, at in self._opened(self._config):
@@ -94,9 +102,10 @@ class Camera:
                     break
                 self.fault = "no more frames"
             except FaceliteError as error:
-                self.fault = str(error)
+                self.fault = _without_secrets(str(error))
             except Exception as error:  # noqa: BLE001 - of a driver, which may raise anything
-                self.fault = f"{type(error).__name__}: {error}"
+                self.fault = _without_secrets(f"{type(error).__name__}: {error}")
+            self._moved = time.monotonic()
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
             failures += 1
         with self._fresh:
@@ -107,7 +116,7 @@ class Camera:
         turn = TURNS.get(self._config.turn)
         frame = pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)
         self.fault = self._health.fault(frame, at)
-        self.taken += 1
+        self.taken, self._moved = self.taken + 1, time.monotonic()
         with self._fresh:
             self._frame = Frame(frame, at, self.fault)
             self._fresh.notify_all()
@@ -117,7 +126,7 @@ class Health:
     """Whether frames one after another are a living picture."""
 
     def __init__(self, config: CameraConfig, /) -> None:
-        self._config, self._last = config, b""
+        self._config, self._last, self._plays = config, b"", _is_recording(config.source)
         self._changed: float | None = None
         self._seen: float | None = None
 
@@ -128,7 +137,7 @@ class Health:
             self._last, self._changed = data, at
         if sample.std() >= BLIND or self._seen is None:
             self._seen = at
-        if not _is_recording(self._config.source) and at - self._changed >= self._config.frozen:
+        if not self._plays and at - self._changed >= self._config.frozen:
             return f"frozen: the same picture for {at - self._changed:.0f} s"
         if at - self._seen >= self._config.blind:
             return f"blind: nothing in the picture for {at - self._seen:.0f} s; is the lens covered, or the light off?"
@@ -148,6 +157,11 @@ def _is_recording(source: str) -> bool:
     """Whether it is a file or a folder, which ends."""
     path = Path(source)
     return is_video_file(path) or bool(frame_files(path))
+
+
+def _without_secrets(text: str) -> str:
+    """``text`` without the user, password and query of an address in it."""
+    return re.sub(r"(\w://)[^\s/@]*@", r"\1", re.sub(r"(\w://[^\s?]*)\?\S*", r"\1", text))
 
 
 def _paced(frames: Frames) -> Frames:

@@ -16,7 +16,7 @@ from facelite.errors import FaceliteError
 from facelite.gallery import Gallery, Keyring
 from facelite.kiosk.camera import Camera
 from facelite.kiosk.claim import claimed
-from facelite.kiosk.codes import Codes
+from facelite.kiosk.codes import ADMINISTRATOR, Codes
 from facelite.kiosk.config import Kiosk
 from facelite.kiosk.door import Door
 from facelite.kiosk.log import Log
@@ -33,8 +33,8 @@ PATIENCE = 10.0
 def check_kiosk(kiosk: Kiosk, /) -> Iterator[Check]:
     """Try what ``kiosk`` names, one after another. Of one that is at work only what it tells, and what two may open at once."""
     at_work = claimed(kiosk.log.file)
-    yield Check("kiosk", State.OK, _told(kiosk) if at_work else "not at work")
     looks: list[tuple[str, bool, Callable[[Kiosk], str]]] = [
+        ("kiosk", True, _told if at_work else lambda kiosk: "not at work"),
         ("bundle", True, _bundle),
         ("gallery", True, _gallery),
         ("camera", not at_work, _camera),
@@ -42,6 +42,7 @@ def check_kiosk(kiosk: Kiosk, /) -> Iterator[Check]:
         ("signals", not at_work and kiosk.signals is not None, _signals),
         ("screen", not at_work and kiosk.screen is not None, _screen),
         ("codes", kiosk.code is not None, _codes),
+        ("administrator", kiosk.enrol is not None, _administrator),
         ("mqtt", not at_work and kiosk.mqtt is not None, _mqtt),
         ("webhook", kiosk.webhook is not None, _webhook),
         ("command", kiosk.command is not None, _command),
@@ -137,6 +138,12 @@ def _codes(kiosk: Kiosk) -> str:
         with Gallery(kiosk.gallery, keyring=Keyring(kiosk.keyring or None)) as gallery:
             missing = [subject for subject in gallery.subjects if not codes.has(subject)]
     return f"{len(missing)} subject(s) have none -> facelite kiosk CONFIG --set-code NAME" if missing else "everybody enrolled has one"
+
+
+def _administrator(kiosk: Kiosk) -> str:
+    if not kiosk.enrol:
+        raise ValueError("expected enrolment at the kiosk, got none")
+    return "a code is set" if Codes(kiosk.enrol.file).has(ADMINISTRATOR) else "none, so nobody can enrol -> facelite kiosk CONFIG --set-administrator"
 
 
 def _mqtt(kiosk: Kiosk) -> str:

@@ -14,8 +14,8 @@ from facelite.errors import InputError
 COST = {"n": 2**14, "r": 8, "p": 1}
 """Of scrypt: 16 MB and about 50 ms on a server's core, a third of a second on a Pi Zero 2."""
 
-LEAST = 4
-"""Digits or letters of a code."""
+LEAST, LEAST_OF_ADMINISTRATOR = 4, 6
+"""Digits or letters of a code: a subject's, which a face goes before, and the administrator's."""
 
 ADMINISTRATOR = ""
 """In place of a subject's name, which is never empty: whose code lets enrol."""
@@ -29,8 +29,9 @@ class Codes:
 
     def set(self, subject: str, code: str, /) -> None:
         """Give ``subject`` this ``code`` in place of any before. Raises InputError for one that is too short."""
-        if len(code) < LEAST or not code.isalnum() or not code.isascii():
-            raise InputError(f"expected a code of {LEAST} or more digits or letters, got {len(code)} characters; choose another")
+        least = LEAST_OF_ADMINISTRATOR if subject == ADMINISTRATOR else LEAST
+        if len(code) < least or not code.isalnum() or not code.isascii():
+            raise InputError(f"expected a code of {least} or more digits or letters, got {len(code)} characters; choose another")
         salt = os.urandom(16)
         self._write(self._read() | {subject: [salt.hex(), _hash(code, salt)]})
 
@@ -42,6 +43,8 @@ class Codes:
 
     def right(self, subject: str, code: str, /) -> bool:
         """Whether it is the code of ``subject``; never where there is none."""
+        if not (code.isalnum() and code.isascii()):
+            return False
         salt, hashed = self._read().get(subject) or (os.urandom(16).hex(), "")
         return hmac.compare_digest(_hash(code, bytes.fromhex(salt)), hashed)
 

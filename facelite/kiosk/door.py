@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from typing import TextIO
 
 from facelite.kiosk.config import DoorConfig
 
@@ -17,10 +18,22 @@ STARTING = 10.0
 GRACE = 1.0
 """Seconds beyond the longest time after which a relay that was not said to be released makes its process count as hung."""
 
+PING, SILENT = 1.0, 3.0
+"""Seconds between two questions how the relay is, and without any answer, after which its process counts as hung."""
+
 AGAIN = 2.0
 """Seconds between two starts of a process that dies before it has said anything."""
 
 log = logging.getLogger(__name__)
+
+
+def errors() -> TextIO | None:
+    """Where the errors of a process of ours are told: standard error as this process has it, by whatever number; None where it has no file."""
+    try:
+        sys.stderr.fileno()
+    except (OSError, AttributeError, ValueError):
+        return None
+    return sys.stderr
 
 
 class Door:
@@ -31,7 +44,7 @@ class Door:
 
     def __init__(self, config: DoorConfig, /) -> None:
         self._config = config
-        self._began = self._since = float("-inf")
+        self._began = self._since = self._heard = self._asked = float("-inf")
         self._rest = b""
         self._process: subprocess.Popen[bytes] | None = None
         self.state = "down"
@@ -55,6 +68,9 @@ class Door:
         """Take up what the process has said; start it anew where it has died, kill it first where it hangs. ``at`` of ``time.monotonic``."""
         if self._process and self._process.poll() is None:
             self._listen(at)
+            if at - self._asked >= PING:
+                self._asked = at
+                self._order("ping\n")
         if not self._process or self._process.poll() is not None:
             self._listen(at)
             worked, self.state = self.state != "down", "down"
@@ -84,8 +100,8 @@ class Door:
     def _start(self, at: float) -> None:
         self.close()
         level = "high" if self._config.active_high else "low"
-        command = [sys.executable, "-m", "facelite.kiosk.relay", str(self._config.pin), level, f"{self._config.longest:g}"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [sys.executable, "-P", "-m", "facelite.kiosk.relay", str(self._config.pin), level, f"{self._config.longest:g}"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors())
         if self._process.stdout:
             os.set_blocking(self._process.stdout.fileno(), False)
         self._began, self._rest, self.state = at, b"", "down"
@@ -95,14 +111,18 @@ class Door:
             data = os.read(self._process.stdout.fileno(), 4096) if self._process and self._process.stdout else b""
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
-                self.state = self.told = line.decode()
-                self._since = at
-                log.log(logging.ERROR if self.state == "stuck" else logging.INFO, "the relay is %s", self.state)
+                self._heard, told = at, line.decode()
+                if told != self.state:
+                    self.state, self._since = told, at
+                    log.log(logging.ERROR if told == "stuck" else logging.INFO, "the relay is %s", told)
+                self.told = told
 
     def _hangs(self, at: float) -> bool:
-        if self.state == "energised":
-            return at - self._since > self._config.longest + GRACE
-        return self.state == "down" and at - self._began > STARTING
+        if self.state == "energised" and at - self._since > self._config.longest + GRACE:
+            return True
+        if self.state == "down":
+            return at - self._began > STARTING
+        return self._asked > self._heard and at - max(self._heard, self._began) > SILENT
 
     def _order(self, line: str) -> bool:
         if not self._process or not self._process.stdin:

@@ -14,9 +14,6 @@ from facelite.kiosk.visits import Event, Kind
 ENTRIES = """CREATE TABLE IF NOT EXISTS entry (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, subject TEXT, distance REAL, threshold REAL)"""
 
-PRUNED = 3600.0
-"""Seconds between two looks for entries that are too old."""
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -33,12 +30,12 @@ class Log:
     """
 
     def __init__(self, file: str | Path, /, *, days: float) -> None:
-        self._days, self._pruned = days, float("-inf")
+        self._days = days
         path = Path(file)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
             self._rows = sqlite3.connect(path, timeout=5.0, isolation_level=None)
-            self._rows.execute("PRAGMA journal_mode = WAL")
+            self._rows.execute("PRAGMA journal_mode = DELETE")  # a write-ahead log would keep what is deleted
             self._rows.execute("PRAGMA secure_delete = ON")
             self._rows.execute(ENTRIES)
             self.prune(time.time())
@@ -49,12 +46,9 @@ class Log:
         """Note ``event`` at that time, in seconds since 1970. Raises sqlite3.Error where it cannot be kept."""
         values = (at, event.kind.value, event.subject, event.distance, event.threshold)
         self._rows.execute("INSERT INTO entry (at, kind, subject, distance, threshold) VALUES (?, ?, ?, ?, ?)", values)
-        if abs(at - self._pruned) >= PRUNED:
-            self.prune(at)
 
     def prune(self, at: float, /) -> int:
         """Remove what is older than the configured days; how many entries that were."""
-        self._pruned = at
         return self._rows.execute("DELETE FROM entry WHERE at < ?", (at - 86400 * self._days,)).rowcount
 
     def entries(self, latest: int = 100, /) -> list[Entry]:

@@ -47,6 +47,12 @@ PATIENCE = 1.0
 STATUS = 5.0
 """Seconds between two lines to systemd."""
 
+NOBODY = "nobody is enrolled yet: facelite enrol"
+"""The one fault under which the screen's buttons work: so the first one is enrolled."""
+
+PRUNED = 3600.0
+"""Seconds between two looks for entries of the log that are too old."""
+
 SURE = 60.0
 """Seconds without a fault after which what failed is called mended: its next failure is logged again."""
 
@@ -70,7 +76,7 @@ class Loop:
         self.view, self.fault = View(State.OUT_OF_SERVICE), "starting"
         self._present: Sequence[Presence] = ()
         self._stopped, self._due, self._next = False, 0.0, 0.0
-        self._told = self._failed = float("-inf")
+        self._told = self._failed = self._pruned = float("-inf")
         with ExitStack() as stack:
             stack.enter_context(closing(Claim(kiosk.log.file)))
             self._door = stack.enter_context(closing(Door(kiosk.door))) if kiosk.door else None
@@ -88,7 +94,10 @@ class Loop:
                 Gallery(kiosk.gallery, space=self._verifier.manifest.space, create=True, keyring=keyring, indexed=True)
             )
             self._watch = Watch(self._verifier, self._decide, attempts=kiosk.attempt, tracks=TrackRule(smallest=kiosk.camera.smallest))
-            self._visits = Visits(kiosk.visit, self._remembered_lock(), kiosk.code.seconds if kiosk.code else None)
+            self._failure = Decision(Outcome.REJECTED, self._verifier.manifest.threshold())
+            lock = self._remembered_lock({Kind.REJECTED, Kind.WRONG_CODE}, Kind.ACCEPTED)
+            self._desk_lock = self._remembered_lock({Kind.NOT_ADMITTED}, Kind.ADMITTED)
+            self._visits = Visits(kiosk.visit, lock, kiosk.code.seconds if kiosk.code else None)
             self._desk = Desk(kiosk.enrol or EnrolConfig())
             self._camera = stack.enter_context(closing(camera() if camera else Camera(kiosk.camera)))
             self._open = stack.pop_all()
@@ -113,18 +122,28 @@ class Loop:
     def step(self) -> None:
         """Wait for a frame, for a moment at most, and do all that it gives to do."""
         frame = self._camera.latest(PATIENCE)
+        if self._camera.hung:
+            raise FaceliteError("expected frames or an error of the camera, got neither for a minute; the kiosk is to be started anew")
         began, self._present = time.perf_counter(), ()
         seen = 0.0
         try:
-            if not self._fault(frame) and frame:
+            fault = self._fault(frame)
+            if frame and not fault:
                 self._present = self._seen(frame)
                 self.frames, seen = self.frames + 1, time.perf_counter() - began
                 self._heard(frame.at)
                 self._visited(frame.at)
+            elif frame and fault == NOBODY:
+                self._heard(frame.at)
+            elif self._screen:
+                self._screen.said()  # what is pressed while nothing works is not done later
+            if fault:
+                self._watch.forget()
         except SelfTestError:
             raise
         except (FaceliteError, sqlite3.Error, OSError) as error:
             self._fail(str(error), wait=PATIENCE)
+            self._watch.forget()
         self._show(frame)
         if frame and seen:
             self.times.watch.append(seen)
@@ -137,7 +156,7 @@ class Loop:
         if now < self._due:
             return self.fault
         fault = self._door_fault(now) or (frame.fault if frame else self._camera.fault)
-        fault = fault or ("" if self._desk.stage or len(self._gallery) else "nobody is enrolled yet: facelite enrol")
+        fault = fault or ("" if self._desk.stage or len(self._gallery) else NOBODY)
         if fault:
             self._fail(fault)
         elif frame:
@@ -159,7 +178,10 @@ class Loop:
         self.fault, self._failed, self._due = fault, now, now + wait
 
     def _seen(self, frame: Frame) -> Sequence[Presence]:
-        return () if self._visits.lock.left(frame.at) else self._watch.update(frame.pixels, frame.at)
+        if self._visits.lock.left(frame.at):
+            self._watch.forget()
+            return ()
+        return self._watch.update(frame.pixels, frame.at)
 
     def _decide(self, look: Look) -> Decision:
         if not len(self._gallery):  # the first one is being enrolled
@@ -171,37 +193,41 @@ class Loop:
         """Judge the visits, and act on what has happened."""
         if self._desk.stage:
             self._desk = self._desk.after(self._present, at)
-            for one in self._present:
-                self._watch.forget(one.track.number)  # who stands there now has not tried to come in
+            self._watch.forget()  # who stands there now has not tried to come in
             if self._desk.complete:
                 self._enrol(at)
             return
-        self._visits, events, again = self._visits.after(self._present, at)
-        for number in again:
-            self._watch.forget(number)
+        visits, events, again = self._visits.after(self._present, at)
+        if again:
+            self._watch.forget(*again)
         for event in events:
             self._act(event)
+        self._visits = visits  # not where something could not be done: then nobody is told that it was
 
     def _heard(self, at: float) -> None:
         """Take up what was typed and pressed at the screen."""
         for said in self._screen.said() if self._screen else ():
-            events: list[Event] = []
             waiting = self._visits.waiting
             if said.word == "code" and waiting and self._codes:
-                self._visits, events = self._visits.typed(self._codes.right(waiting, said.text), at)
-            elif said.word == "code" and self._desk.stage is State.ADMINISTRATOR and self.kiosk.enrol:
-                right = Codes(self.kiosk.enrol.file).right(ADMINISTRATOR, said.text)
-                self._desk = self._desk.admitted(right, at)
-                if not right:
-                    self._visits, events = self._visits.refused(self._verifier.manifest.threshold(), at)
-            elif said.word == "enrol" and self.kiosk.enrol and not waiting and not self._visits.lock.left(at):
+                visits, events = self._visits.typed(self._codes.right(waiting, said.text), at)
+                for event in events:
+                    self._act(event)
+                self._visits = visits
+            elif said.word == "code" and self._desk.stage is State.ADMINISTRATOR:
+                self._admit(said.text, at)
+            elif said.word == "enrol" and self.kiosk.enrol and not waiting and not self._desk_lock.left(at) and not self._visits.lock.left(at):
                 self._desk = self._desk.opened(at)
             elif said.word == "name":
                 self._desk = self._desk.named(said.text, at)
             elif said.word == "cancel":
                 self._desk = self._desk.closed()
-            for event in events:
-                self._act(event)
+
+    def _admit(self, code: str, at: float) -> None:
+        """Let the administrator go on, or count a wrong code, which no face makes good."""
+        right = bool(self.kiosk.enrol and Codes(self.kiosk.enrol.file).right(ADMINISTRATOR, code))
+        self._desk = self._desk.admitted(right, at)
+        self._desk_lock = Lock(self.kiosk.lock) if right else self._desk_lock.after(self._failure, at)
+        self._act(Event(Kind.ADMITTED if right else Kind.NOT_ADMITTED, None, None, self._failure.threshold.distance))
 
     def _enrol(self, at: float) -> None:
         """Enrol who stands there, unless the pictures look like two people, or like somebody who is enrolled already."""
@@ -219,7 +245,7 @@ class Loop:
         self._log.add(event, now)
         log.info("%s%s", event.kind, f" {event.subject}" if event.subject else "")
         if event.kind is Kind.ACCEPTED and self._door and not self._door.open():
-            log.error("the door could not be opened: its relay is %s", self._door.state)
+            raise FaceliteError(f"the door could not be opened: its relay is {self._door.state}")
         if self._signals:
             self._signals.event(event.kind)
         told = told_event(Entry(now, event))
@@ -239,6 +265,9 @@ class Loop:
         if self._mqtt:
             self._mqtt.state(self.view.state)
         notify("WATCHDOG=1")
+        if now - self._pruned >= PRUNED:
+            self._pruned = now
+            self._log.prune(time.time())
         if now - self._told >= STATUS:
             self._told = now
             notify(f"STATUS={self.view.state}{': ' + self.fault if self.fault else ''}")
@@ -254,14 +283,14 @@ class Loop:
         self._next = max(self._next + 1 / self.kiosk.camera.rate, now)
         time.sleep(max(0.0, self._next - now))
 
-    def _remembered_lock(self) -> Lock:
+    def _remembered_lock(self, failures: set[Kind], success: Kind) -> Lock:
         """The lock as the log's latest entries leave it: a kiosk that is switched off and on again is locked as it was."""
         lock, shift = Lock(self.kiosk.lock), time.monotonic() - time.time()
         for entry in self._log.entries(1000):
-            if entry.event.kind is Kind.ACCEPTED:
+            if entry.event.kind is success:
                 lock = Lock(self.kiosk.lock)
-            elif entry.event.kind in (Kind.REJECTED, Kind.WRONG_CODE):
-                lock = lock.after(Decision(Outcome.REJECTED, self._verifier.manifest.threshold()), min(entry.at, time.time()) + shift)
+            elif entry.event.kind in failures:
+                lock = lock.after(self._failure, min(entry.at, time.time()) + shift)
         return lock
 
 

@@ -47,14 +47,14 @@ class Mqtt:
 
     def state(self, state: str, /) -> None:
         """Tell what the screen says, where that is new."""
-        if state != self._state:
-            self._state = state
+        changed, self._state = state != self._state, state
+        if changed and self.connected:  # who connects later is told what then is so
             self._client.publish(f"{self._config.topic}/state", state, qos=1, retain=True)
 
     def event(self, event: dict[str, Any], /) -> None:
         told = event if self._config.names else event | {"subject": None}
-        if self.connected:  # what happened while nobody listened is in the log: a welcome an hour late would open something
-            self._client.publish(f"{self._config.topic}/event", json.dumps(told), qos=1)
+        if self.connected:  # now or never: what happened while nobody listened is in the log, and a welcome an hour late might open something
+            self._client.publish(f"{self._config.topic}/event", json.dumps(told), qos=0)
 
     def close(self) -> None:
         self._client.publish(f"{self._config.topic}/status", "offline", qos=1, retain=True)

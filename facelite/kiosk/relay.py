@@ -1,8 +1,9 @@
 """The process that alone holds the door's relay: ``python -m facelite.kiosk.relay PIN ACTIVE_HIGH LONGEST``.
 
-It reads lines from standard input, ``open SECONDS`` and ``close``, and writes ``energised``, ``released`` or ``stuck`` whenever the relay has become
-so, as it is read back. The relay is released at the start; when its time is over, whoever asks for more; when standard input ends, which
-is how the death of the kiosk is noticed, whatever it died of; and on any error.
+It reads lines from standard input, ``open SECONDS``, ``close`` and ``ping``, and writes ``energised``, ``released`` or ``stuck``, as the relay is
+read back, whenever that has changed, and after each ping. The relay is released at the start; when its time is over, whoever asks for more; when
+standard input ends, which is how the death of the kiosk is noticed, whatever it died of; on any error; and on every signal that can be caught.
+SIGKILL cannot: then the pin keeps its level until a process takes this one's place.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def main(arguments: list[str]) -> None:
     pin, active_high, longest = int(arguments[0]), arguments[1] == "high", float(arguments[2])
     device: Any = import_module("gpiozero").OutputDevice(pin, active_high=active_high, initial_value=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the kiosk closes standard input when it ends
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT):
+        signal.signal(ending, lambda *_: sys.exit(0))
     try:
         _serve(Keeper(device, longest), sys.stdin.fileno())
     finally:
@@ -103,8 +105,12 @@ def _obey(keeper: Keeper, line: str) -> None:
         keeper.open(float(seconds), time.monotonic())
     elif verb == "close":
         keeper.close()
+    elif verb == "ping":
+        if keeper.since is None:
+            keeper.relay.off()  # once more, where it is stuck
+        _tell(keeper.relay, expected=keeper.since is not None)
     else:
-        raise ValueError(f"expected open SECONDS or close, got {line!r}")
+        raise ValueError(f"expected open SECONDS, close or ping, got {line!r}")
 
 
 def _tell(relay: Relay, *, expected: bool) -> None:

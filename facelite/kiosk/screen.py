@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 import cv2
+import numpy as np
 
 from facelite.face import Pixels
 from facelite.kiosk.config import ScreenConfig
@@ -39,6 +40,9 @@ HEADERS = {
 ALIVE = 1.0
 """Seconds after which an event is sent again: the page says "out of service" where none comes for five times as long."""
 
+HANGING = 5.0
+"""Seconds without a word of the kiosk's loop after which nothing that it has said is shown any more."""
+
 WIDTH = 640
 """Of the live picture, in pixels."""
 
@@ -46,6 +50,9 @@ LISTENERS = 8
 """Open events and live pictures, at most."""
 
 LONGEST_BODY = 1000
+
+NOTHING: Pixels = np.zeros((9, 16, 3), np.uint8)
+"""In place of a live picture."""
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +82,7 @@ class Screen:
         self._changed = threading.Condition()
         self._shown: dict[str, Any] = {"state": "out of service", "subject": None, "seconds": None, "boxes": [], "fault": "starting"}
         self._frame: Pixels | None = None
+        self._at = time.monotonic()
         self._version, self._said = 0, list[Said]()
         self.listeners = threading.BoundedSemaphore(LISTENERS)
         self.open = True
@@ -90,7 +98,7 @@ class Screen:
         with self._changed:
             self._shown = {**asdict(view), "boxes": boxes, "fault": fault}
             self._frame = frame if self.config.picture else None
-            self._version += 1
+            self._version, self._at = self._version + 1, time.monotonic()
             self._changed.notify_all()
 
     def said(self) -> list[Said]:
@@ -108,6 +116,8 @@ class Screen:
         """What is shown, as soon as that is another than ``version``, or after a while."""
         with self._changed:
             self._changed.wait_for(lambda: self._version != version or not self.open, ALIVE)
+            if time.monotonic() - self._at > HANGING:
+                return self._version, self._shown | {"state": "out of service", "subject": None, "boxes": [], "fault": "its loop hangs"}, None
             return self._version, self._shown, self._frame
 
     def close(self) -> None:
@@ -125,15 +135,16 @@ def _handler(screen: Screen) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             if not self._welcome():
                 return
-            if self.path in PAGES:
-                name, kind = PAGES[self.path]
+            path = self.path.partition("?")[0]
+            if path in PAGES:
+                name, kind = PAGES[path]
                 self._send(files("facelite.kiosk").joinpath("page", name).read_bytes(), f"{kind}; charset=utf-8")
-            elif self.path == "/texts.json":
+            elif path == "/texts.json":
                 texts = {language: TEXTS[language] for language in screen.config.languages}
                 given = {"texts": texts, "picture": screen.config.picture, "enrol": screen.enrols}
                 self._send(json.dumps(given).encode(), "application/json")
-            elif self.path in ("/events", "/live"):
-                self._stream()
+            elif path in ("/events", "/live"):
+                self._stream(live=path == "/live")
             else:
                 self.send_error(HTTPStatus.NOT_FOUND)
 
@@ -163,12 +174,11 @@ def _handler(screen: Screen) -> type[BaseHTTPRequestHandler]:
             self.send_error(HTTPStatus.FORBIDDEN)
             return False
 
-        def _stream(self) -> None:
+        def _stream(self, *, live: bool) -> None:
             if not screen.listeners.acquire(blocking=False):
                 self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
                 return
             try:
-                live = self.path == "/live"
                 self._begin("multipart/x-mixed-replace; boundary=frame" if live else "text/event-stream")
                 version = -1
                 while screen.open:
@@ -200,9 +210,8 @@ def _handler(screen: Screen) -> type[BaseHTTPRequestHandler]:
 
 
 def _part(frame: Pixels | None) -> bytes:
-    """One picture of the live stream; nothing where there is none."""
-    if frame is None:
-        return b""
+    """One picture of the live stream; a black one where there is none."""
+    frame = NOTHING if frame is None else frame
     height = max(1, round(frame.shape[0] * WIDTH / frame.shape[1]))
     small = cv2.resize(frame, (WIDTH, height), interpolation=cv2.INTER_AREA) if frame.shape[1] > WIDTH else frame
     jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 70])[1].tobytes()

@@ -1,4 +1,4 @@
-"""LEDs and a buzzer in place of a screen (gpiozero): green for an open door, red for a closed one; sounds differ in their number."""
+"""LEDs and a buzzer in place of a screen (gpiozero): green for who is welcome, red for who is not; sounds differ in their number."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facelite.kiosk.config import CommandConfig, WebhookConfig
+from facelite.kiosk.door import errors
 
 WAITING = 100
 """Events that may wait; what comes then is dropped, and that is logged."""
@@ -65,6 +66,6 @@ def run(config: CommandConfig, /) -> Callable[[dict[str, Any]], None]:
     """What runs the program with an event as JSON on standard input; another end than 0 raises."""
 
     def tell(event: dict[str, Any]) -> None:
-        subprocess.run(config.run, input=json.dumps(event).encode(), timeout=config.seconds, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(config.run, input=json.dumps(event).encode(), timeout=config.seconds, check=True, stdout=subprocess.DEVNULL, stderr=errors())
 
     return tell

@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from facelite.face import Decision, Outcome, Threshold
+from facelite.face import Decision, Outcome
 from facelite.kiosk.config import VisitRule
 from facelite.runtime.attempt import Lock
 from facelite.runtime.watch import Presence
 
 COMPANY = 1.0
 """Seconds for which two people in one frame count as two although later frames show one of them."""
+
+
+COUNTED = 50
+"""Tracks, the latest, whose failure was counted; a later one of the same track is not."""
 
 
 class State(StrEnum):
@@ -60,13 +64,15 @@ HINTS = {
 
 
 class Kind(StrEnum):
-    """What can happen. Only ``ACCEPTED`` opens the door; ``WRONG_CODE`` and ``REJECTED`` count for the lock."""
+    """What can happen. Only ``ACCEPTED`` opens the door; ``WRONG_CODE`` and ``REJECTED`` count for the lock, ``NOT_ADMITTED`` for the desk's own."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     WRONG_CODE = "wrong code"
     NO_CODE = "no code"
     LOCKED = "locked"
+    ADMITTED = "administrator"
+    NOT_ADMITTED = "wrong administrator's code"
     ENROLLED = "enrolled"
     NOT_ENROLLED = "not enrolled"
 
@@ -103,6 +109,7 @@ class _Done:
 class _Waiting:
     """A face that was accepted and has yet to give its code."""
 
+    number: int
     decision: Decision
     until: float
 
@@ -119,6 +126,7 @@ class Visits:
     _shown: View = field(default_factory=lambda: View(State.IDLE))
     _until: float = float("-inf")
     _crowd: float = float("-inf")
+    _counted: tuple[int, ...] = ()
 
     @property
     def waiting(self) -> str | None:
@@ -126,21 +134,20 @@ class Visits:
         return self._waiting.decision.subject if self._waiting else None
 
     def after(self, present: Sequence[Presence], at: float, /) -> tuple[Visits, list[Event], set[int]]:
-        """With one frame more: the visits, what has happened by it, and the tracks whose attempts are to be forgotten, so that they may try again.
+        """With one frame more: the visits, what has happened by it, and the tracks whose attempts are to be forgotten, so that they try anew.
 
-        Nobody is judged while the kiosk is locked, a code is waited for, or, where the rule says ``alone``, a second face is near.
+        Nobody is judged while the kiosk is locked, a code is waited for, or, where the rule says ``alone``, a second face is near: what was seen
+        meanwhile is forgotten. Accepted is only whom this very frame shows.
         """
         again = {number for number, done in self._done.items() if at >= done.again}
         visits = replace(self, _done={number: done for number, done in self._done.items() if number not in again})
         if self.rule.alone and sum(one.decision.outcome is not Outcome.TOO_SMALL for one in present) > 1:
             visits = replace(visits, _crowd=at + COMPANY)
-        if visits._waiting:
-            if at < visits._waiting.until:
-                return visits, [], again
+        if visits._waiting and at >= visits._waiting.until:
             visits, event = visits._closed(Kind.NO_CODE, State.IDLE, at)
             return visits, [event], again
-        if visits.lock.left(at) or at < visits._crowd:
-            return visits, [], again
+        if visits._waiting or visits.lock.left(at) or at < visits._crowd:
+            return visits, [], again | {one.track.number for one in present if one.track.number not in visits._done}
         events: list[Event] = []
         for one in present:
             number, answer = one.track.number, one.answer
@@ -148,14 +155,14 @@ class Visits:
                 continue
             if answer.outcome is Outcome.TIMED_OUT:
                 again.add(number)
-                continue
-            visits, new = visits._answered(number, answer, at)
-            events += new
+            elif not answer.accepted or (one.decision.accepted and one.decision.subject == answer.subject):
+                visits, new = visits._answered(number, answer, at)
+                events += new
         return visits, events, again
 
     def typed(self, right: bool, at: float, /) -> tuple[Visits, list[Event]]:
-        """With the code of whoever is waited for, ``right`` or not; nothing changes where nobody is."""
-        if not self._waiting or at >= self._waiting.until:
+        """With the code of whoever is waited for, ``right`` or not; nothing changes where nobody is, or where somebody else looks on."""
+        if not self._waiting or at >= self._waiting.until or at < self._crowd:
             return self, []
         if right:
             visits, event = self._closed(Kind.ACCEPTED, State.WELCOME, at)
@@ -164,23 +171,18 @@ class Visits:
         visits, locked = visits._failed(replace(self._waiting.decision, outcome=Outcome.REJECTED), at)
         return visits, [event, *locked]
 
-    def refused(self, threshold: Threshold, at: float, /) -> tuple[Visits, list[Event]]:
-        """After a wrong code of somebody who is nobody yet: the administrator's."""
-        visits, locked = self._failed(Decision(Outcome.REJECTED, threshold), at)
-        return visits, [Event(Kind.WRONG_CODE, None, None, threshold.distance), *locked]
-
     def view(self, present: Sequence[Presence], at: float, /) -> View:
         """What is to be shown with these people in the frame."""
         if left := self.lock.left(at):
             return View(State.LOCKED, seconds=left)
-        if self._waiting:
+        if self._waiting and at >= self._crowd:
             return View(State.CODE, self.waiting, max(0.0, self._waiting.until - at))
         if at < self._until:
             return self._shown
-        if not present:
-            return View(State.IDLE)
         if at < self._crowd:
             return View(State.ALONE)
+        if not present:
+            return View(State.IDLE)
         nearest = max(present, key=lambda one: one.track.face.size)
         if done := self._done.get(nearest.track.number):
             return View(done.state, done.subject)
@@ -188,19 +190,17 @@ class Visits:
 
     def _answered(self, number: int, answer: Decision, at: float) -> tuple[Visits, list[Event]]:
         if not answer.accepted:
-            done = _Done(State.REJECTED, None, at + self.rule.shown)
-            visits = replace(self._showing(View(State.REJECTED), at), _done=self._done | {number: done})
-            visits, locked = visits._failed(answer, at)
+            visits = self._finished(number, State.REJECTED, None, at + self.rule.shown, at)
+            if number in self._counted:  # who stays and stays is one failure
+                return visits, [_event(Kind.REJECTED, answer)]
+            visits, locked = replace(visits, _counted=(*self._counted[-COUNTED:], number))._failed(answer, at)
             return visits, [_event(Kind.REJECTED, answer), *locked]
-        if before := next(
-            (one for one in self._done.values() if one.subject == answer.subject), None
-        ):  # the same visit, although the track broke off
-            return replace(self, _done=self._done | {number: before}), []
-        done = _Done(State.WELCOME, answer.subject, at + self.rule.again)
+        if before := next((one for one in self._done.values() if one.subject == answer.subject), None):
+            return replace(self, _done=self._done | {number: before}), []  # the same visit, although the track broke off
         if self.code_seconds is not None:
-            return replace(self, _done=self._done | {number: done}, _waiting=_Waiting(answer, at + self.code_seconds)), []
-        visits = replace(self._showing(View(State.WELCOME, answer.subject), at), _done=self._done | {number: done}, lock=self.lock.after(answer, at))
-        return visits, [_event(Kind.ACCEPTED, answer)]
+            return replace(self, _waiting=_Waiting(number, answer, at + self.code_seconds)), []
+        visits = self._finished(number, State.WELCOME, answer.subject, at + self.rule.again, at)
+        return replace(visits, lock=self.lock.after(answer, at)), [_event(Kind.ACCEPTED, answer)]
 
     def _failed(self, answer: Decision, at: float) -> tuple[Visits, list[Event]]:
         """The lock with one failure more, and the event of its closing."""
@@ -211,13 +211,14 @@ class Visits:
         """No code is waited for any more."""
         if not self._waiting:
             raise ValueError("expected somebody whose code is waited for, found nobody")
-        decision = self._waiting.decision
-        shown = View(state, decision.subject if state is State.WELCOME else None)
-        done = {number: replace(one, state=state, subject=shown.subject) for number, one in self._done.items()}
-        return replace(self._showing(shown, at), _done=done, _waiting=None), _event(kind, decision)
+        number, decision = self._waiting.number, self._waiting.decision
+        subject, pause = (decision.subject, self.rule.again) if state is State.WELCOME else (None, self.rule.shown)
+        return replace(self._finished(number, state, subject, at + pause, at), _waiting=None), _event(kind, decision)
 
-    def _showing(self, view: View, at: float) -> Visits:
-        return replace(self, _shown=view, _until=at + self.rule.shown)
+    def _finished(self, number: int, state: State, subject: str | None, again: float, at: float) -> Visits:
+        """With what became of a track, which is shown for a while."""
+        done = self._done | {number: _Done(state, subject, again)}
+        return replace(self, _done=done, _shown=View(state, subject), _until=at + self.rule.shown)
 
 
 def _event(kind: Kind, decision: Decision) -> Event:

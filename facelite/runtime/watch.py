@@ -70,9 +70,10 @@ class Watch:
         self._embeddings = {number: embedding for number, embedding in self._embeddings.items() if number in shown}
         return present
 
-    def forget(self, number: int, /) -> None:
-        """Let the track of this ``number`` begin a new attempt with its next frame."""
-        self._attempts.pop(number, None)
+    def forget(self, *numbers: int) -> None:
+        """Let the tracks of these ``numbers``, or all where none is named, begin a new attempt with their next frame."""
+        for number in numbers or tuple(self._attempts):
+            self._attempts.pop(number, None)
 
     def _presence(self, frame: Pixels, track: Track, at: float) -> Presence:
         look = self._verifier.look_at(frame, track.face)

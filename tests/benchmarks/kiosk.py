@@ -34,7 +34,7 @@ SIZES = ((640, 360), (1280, 720))
 class One:
     """A camera that gives the frame it was given last, at the times of ten a second."""
 
-    fault, ended, at = "", False, 0.0
+    fault, ended, hung, at = "", False, False, 0.0
 
     def latest(self, timeout: float) -> Frame:
         self.at += 0.1

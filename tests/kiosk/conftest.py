@@ -72,7 +72,7 @@ class Reel:
     def __init__(self, frames, faults=None):
         self._frames, self._faults = list(frames), faults or {}
         self._began, self._next = time.monotonic(), 0
-        self.fault, self.closed = "", False
+        self.fault, self.closed, self.hung = "", False, False
 
     @property
     def ended(self):

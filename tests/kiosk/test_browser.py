@@ -177,12 +177,40 @@ def test_a_kiosk_that_is_gone_is_not_welcoming(page, screen):
     until(lambda: text(browser) == "Out of service", lambda: text(browser))
 
 
-def test_a_kiosk_that_says_nothing_is_not_welcoming(page, screen, monkeypatch):
+def test_a_kiosk_whose_loop_hangs_is_not_welcoming(page, screen):
     browser = page()
     screen.show(View(State.WELCOME, "Eileen"), [], None)
     until(lambda: text(browser) == "Welcome, Eileen", lambda: text(browser))
-    monkeypatch.setattr(screen, "next", lambda version: (time.sleep(60), screen._shown, None))  # its loop hangs, the server does not
+    until(lambda: text(browser) == "Out of service", lambda: text(browser))  # nothing more is shown, but the server goes on
+
+
+def test_a_server_that_hangs_is_not_welcoming(page, screen, monkeypatch):
+    browser = page()
+    screen.show(View(State.WELCOME, "Eileen"), [], None)
+    until(lambda: text(browser) == "Welcome, Eileen", lambda: text(browser))
+    monkeypatch.setattr(screen, "next", lambda version: (time.sleep(60), screen._shown, None))
     until(lambda: text(browser) == "Out of service", lambda: text(browser))
+
+
+def test_a_kiosk_that_was_started_anew_is_seen_again(browser, page, screen):
+    page()
+    screen.show(View(State.IDLE), [], np.full((90, 160, 3), 255, np.uint8))
+    until(lambda: text(browser) == TEXTS["en"]["idle"], lambda: text(browser))
+    port = screen.port
+    screen.close()
+    until(lambda: text(browser) == "Out of service", lambda: text(browser))
+    with closing(Screen(ScreenConfig(port=port))) as again:
+        corner = (
+            "const canvas = document.createElement('canvas').getContext('2d');"
+            "canvas.drawImage(document.getElementById('live'), 0, 0); return canvas.getImageData(2, 2, 1, 1).data[0]"
+        )
+        for value in (0, 255):
+            began = time.monotonic()
+            while browser.execute_script(corner) != value:
+                again.show(View(State.LOOKING), [], np.full((90, 160, 3), value, np.uint8))
+                assert time.monotonic() - began < 20
+                time.sleep(0.05)
+        assert text(browser) == TEXTS["en"]["looking"]
 
 
 def test_a_foreign_page_sees_nothing(browser, screen, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from contextlib import closing
 from types import SimpleNamespace
@@ -163,7 +164,6 @@ def test_without_picamera2_it_is_said_what_to_type(monkeypatch):
 
 def test_mjpeg_over_http(tmp_path, astronaut):
     """A network camera on the loopback device, by OpenCV's own reader."""
-    import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
     jpeg = cv2.imencode(".jpg", cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))[1].tobytes()
@@ -184,3 +184,27 @@ def test_mjpeg_over_http(tmp_path, astronaut):
         server.shutdown()
     assert len(frames) >= 5
     assert np.abs(frames[0].astype(int) - astronaut).mean() < 6
+
+
+def test_a_camera_that_hangs_is_told_from_one_that_is_gone(monkeypatch):
+    monkeypatch.setattr(module, "HUNG", 0.3)
+    go = threading.Event()
+
+    def opened(config):
+        go.wait(10)
+        return iter(())
+
+    with closing(Camera(LIVE, opened=opened)) as camera:
+        assert not camera.hung
+        until(lambda: camera.hung)
+        go.set()
+
+
+def test_a_fault_tells_no_password():
+    def opened(config):
+        raise InputError("rtsp://user:secret@10.0.0.7/stream?key=secret: expected a camera, found none")
+        yield
+
+    with closing(Camera(LIVE, opened=opened)) as camera:
+        until(lambda: "expected" in camera.fault)
+        assert "secret" not in camera.fault and "10.0.0.7/stream" in camera.fault

@@ -106,9 +106,8 @@ def test_a_relay_that_is_stuck(machine, recovered):
     recovered("the relay stuck, from its opening until that is said", kiosk.until("out of service"))
     assert "the relay is stuck" in kiosk.said
     kiosk.stuck.unlink()
-    kiosk.end()
-    kiosk.start()
-    recovered("the relay mended, from the new start", kiosk.until("welcome"))
+    recovered("the relay mended", kiosk.until("welcome"))
+    assert kiosk.end() == 0
 
 
 @slow
@@ -181,6 +180,9 @@ def test_a_broker_that_goes(machine, tmp_path):
 
 @slow
 def test_it_needs_no_memory_that_is_written_and_run(machine):
+    asked = "import ctypes, sys; sys.exit(ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0)"
+    if subprocess.run([sys.executable, "-c", asked], check=False).returncode:
+        pytest.skip("this kernel cannot refuse memory that is written and run: it is older than Linux 6.3")
     kiosk = machine(MDWE="1")
     kiosk.scene("Eileen")
     kiosk.until_energised()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facelite.errors import InputError
-from facelite.kiosk.codes import Codes
+from facelite.kiosk.codes import ADMINISTRATOR, Codes
 
 
 def test_the_right_code_of_the_right_person(tmp_path):
@@ -22,10 +22,18 @@ def test_the_right_code_of_the_right_person(tmp_path):
     assert not codes.has("Eileen") and codes.right("Grace", "2718")
 
 
-@pytest.mark.parametrize("code", ["", "123", "12 34", "\uff11\uff12\uff13\uff14"])
+@pytest.mark.parametrize("code", ["", "123", "12 34", "12\ud800345", "\uff11\uff12\uff13\uff14"])
 def test_short_and_strange_codes_are_refused(tmp_path, code):
     with pytest.raises(InputError, match="4 or more"):
         Codes(tmp_path / "codes.json").set("Eileen", code)
+
+
+def test_the_administrator_s_is_longer_and_no_subject_s(tmp_path):
+    codes = Codes(tmp_path / "codes.json")
+    with pytest.raises(InputError, match="6 or more"):
+        codes.set(ADMINISTRATOR, "31415")
+    codes.set(ADMINISTRATOR, "314159")
+    assert codes.right(ADMINISTRATOR, "314159") and not codes.right("Eileen", "314159") and not codes.right(ADMINISTRATOR, "\ud800")
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"Eileen": ["zz", "00"]}', '{"Eileen": ["00"]}', '{"Eileen": 3}', '{"Eileen": ["", "00"]}'])

@@ -90,6 +90,14 @@ def test_the_live_picture(screen, stream):
     assert np.abs(picture.mean((0, 1)) - [50, 100, 200]).max() < 4
 
 
+def test_a_loop_that_hangs_is_out_of_service(screen, monkeypatch):
+    screen.show(View(State.WELCOME, "Eileen"), [], FRAME)
+    assert screen.next(-1)[1]["state"] == "welcome"
+    monkeypatch.setattr("facelite.kiosk.screen.HANGING", 0.0)
+    shown, frame = screen.next(-1)[1:]
+    assert (shown["state"], shown["subject"], frame) == ("out of service", None, None)
+
+
 def test_no_picture_where_none_is_wanted(stream):
     with closing(Screen(ScreenConfig(port=0, picture=False))) as screen:
         screen.show(View(State.IDLE), [], FRAME)

@@ -26,7 +26,7 @@ BETWEEN = 100
 class Day:
     """A camera of ``number`` frames whose times are a tenth of a second apart: Eileen, then Grace, with nobody between."""
 
-    fault = ""
+    fault, hung = "", False
 
     def __init__(self, scenes, number):
         self._scenes, self._number, self._at = {name: cycle(frames) for name, frames in scenes.items()}, number, 0

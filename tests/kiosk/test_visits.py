@@ -20,7 +20,9 @@ def decision(outcome, subject=None):
 
 
 def person(number, answer=None, *, now=Outcome.REJECTED, size=100.0):
-    return SimpleNamespace(track=SimpleNamespace(number=number, face=SimpleNamespace(size=size)), decision=decision(now), answer=answer)
+    """Somebody whose attempt has this ``answer``; this frame alone shows whom that names, if ``now`` is ACCEPTED."""
+    shown = decision(now, answer.subject if answer and now is Outcome.ACCEPTED else None)
+    return SimpleNamespace(track=SimpleNamespace(number=number, face=SimpleNamespace(size=size)), decision=shown, answer=answer)
 
 
 EILEEN = person(1, decision(Outcome.ACCEPTED, "Eileen"), now=Outcome.ACCEPTED)
@@ -49,9 +51,9 @@ def test_who_stays_may_try_again_after_a_while():
 
 def test_somebody_whose_track_broke_off_is_on_the_same_visit():
     visits, _, _ = Visits(RULE).after([EILEEN], 0.0)
-    visits, events, _ = visits.after([person(7, EILEEN.answer)], 5.0)
+    visits, events, _ = visits.after([person(7, EILEEN.answer, now=Outcome.ACCEPTED)], 5.0)
     assert events == [] and visits.view([person(7)], 5.0) == View(State.WELCOME, "Eileen")
-    assert visits.after([person(7, EILEEN.answer)], 8.0)[2] == {1, 7}
+    assert visits.after([person(7, EILEEN.answer, now=Outcome.ACCEPTED)], 8.0)[2] == {1, 7}
 
 
 def test_a_stranger_is_told_without_a_name():
@@ -59,6 +61,50 @@ def test_a_stranger_is_told_without_a_name():
     assert [(one.kind, one.subject) for one in events] == [(Kind.REJECTED, None)]
     assert visits.view([STRANGER], 1.0) == View(State.REJECTED)
     assert visits.after([STRANGER], 4.0)[2] == {2}
+
+
+def test_only_whom_this_very_frame_shows_is_let_in():
+    turned = person(1, EILEEN.answer, now=Outcome.TURNED)
+    assert Visits(RULE).after([turned], 0.0)[1] == []
+    somebody_else = person(1, EILEEN.answer)
+    somebody_else.decision = decision(Outcome.ACCEPTED, "Grace")
+    assert Visits(RULE).after([somebody_else], 0.0)[1] == []
+
+
+def test_what_was_seen_in_a_crowd_or_during_a_lock_or_a_wait_is_forgotten():
+    again = Visits(RULE).after([EILEEN, STRANGER], 0.0)[2]
+    assert again == {1, 2}
+    locked = Visits(RULE, Lock(LockRule(), failures=9, until=10.0))
+    assert locked.after([EILEEN], 5.0)[2] == {1}
+    waiting, _, _ = Visits(RULE, code_seconds=20.0).after([EILEEN], 0.0)
+    assert waiting.after([EILEEN, person(9)], 1.0)[2] >= {1, 9}
+
+
+def test_a_late_code_opens_once_and_gives_no_second_credit():
+    visits, _, _ = Visits(RULE, code_seconds=20.0).after([EILEEN], 0.0)
+    for at in (3.0, 9.0):
+        visits, events, _ = visits.after([EILEEN], at)
+        assert events == []
+    visits, events = visits.typed(True, 9.5)
+    assert [one.kind for one in events] == [Kind.ACCEPTED] and visits.view([EILEEN], 9.6) == View(State.WELCOME, "Eileen")
+    visits, events, _ = visits.after([EILEEN], 9.7)
+    assert events == [] and visits.waiting is None
+
+
+def test_a_right_code_opens_nothing_while_somebody_else_looks_on():
+    visits, _, _ = Visits(RULE, code_seconds=20.0).after([EILEEN], 0.0)
+    visits, _, _ = visits.after([EILEEN, STRANGER], 1.0)
+    assert visits.typed(True, 1.5) == (visits, []) and visits.view([EILEEN], 1.5) == View(State.ALONE)
+    assert [one.kind for one in visits.typed(True, 2.5)[1]] == [Kind.ACCEPTED]
+
+
+def test_a_stranger_who_stays_is_one_failure():
+    visits = Visits(RULE, Lock(LockRule(failures=2)))
+    for at in range(0, 40, 4):
+        visits, _, _ = visits.after([STRANGER], at + 0.5)
+        visits, _, _ = visits.after([], at + 4.4)
+    assert visits.lock.failures == 1
+    assert Kind.LOCKED in [one.kind for one in visits.after([person(3, STRANGER.answer)], 41.0)[1]]
 
 
 def test_nobody_is_let_in_while_a_second_face_is_near():

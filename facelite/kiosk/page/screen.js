@@ -10,7 +10,7 @@ const CLOSABLE = new Set(["administrator", "name", "look straight", "turn left",
 const by = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 
-let texts = {}, language = "", shown = { state: "out of service", subject: null, seconds: null, boxes: [] }, heard = 0, typed = "", enrols = false;
+let texts = {}, language = "", shown = { state: "out of service", subject: null, seconds: null, boxes: [] }, heard = 0, typed = "", enrols = false, looks = 0;
 
 function draw() {
   const [kind, mark] = KINDS[shown.state] ?? ["wait", "!"];
@@ -30,7 +30,7 @@ function draw() {
   by("typed").textContent = "•".repeat(typed.length);
   if (by("person").hidden && shown.state === "name") by("name").value = "";
   by("person").hidden = shown.state !== "name";
-  by("enrol").hidden = !enrols || CLOSABLE.has(shown.state) || shown.state === "code";
+  by("enrol").hidden = !enrols || CLOSABLE.has(shown.state) || ["code", "locked"].includes(shown.state);
   by("cancel").hidden = !CLOSABLE.has(shown.state);
 }
 
@@ -64,11 +64,18 @@ function press(key) {
 
 function listen() {
   const events = new EventSource("events");
-  events.onmessage = (message) => { heard = Date.now(); shown = JSON.parse(message.data); draw(); };
-  setInterval(() => {
-    if (Date.now() - heard > SILENT && shown.state !== "out of service") { shown = { state: "out of service", subject: null, seconds: null, boxes: [] }; draw(); }
-    fit();
-  }, 500);
+  events.onmessage = (message) => { heard = performance.now(); shown = JSON.parse(message.data); draw(); };
+  events.onopen = look; // a kiosk that was started anew has another picture, and no browser says that the old one has ended
+  events.onerror = () => { if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000); };
+}
+
+function look() {
+  if (!by("picture").hidden) by("live").src = `live?${++looks}`;
+}
+
+function watch() {
+  if (performance.now() - heard > SILENT && shown.state !== "out of service") { shown = { ...shown, state: "out of service", subject: null, boxes: [] }; draw(); }
+  fit();
 }
 
 async function begin() {
@@ -112,10 +119,10 @@ async function begin() {
   by("picture").hidden = !given.picture;
   main.classList.toggle("alone", !given.picture);
   by("live").onload = fit;
-  if (given.picture) by("live").src = "live";
-  by("live").onerror = () => setTimeout(() => { by("live").src = "live"; }, 2000);
+  by("live").onerror = () => setTimeout(look, 2000);
   speak(names[0]);
   listen();
+  setInterval(watch, 500);
 }
 
 begin().catch(() => setTimeout(() => location.reload(), 2000));
