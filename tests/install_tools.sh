@@ -8,6 +8,8 @@ done <<END
 default-jdk-headless javac
 libjna-java /usr/share/java/jna.jar
 chromium chromium
+chromium-driver chromedriver
+mosquitto mosquitto
 qemu-user-static qemu-aarch64-static
 binfmt-support update-binfmts
 mmdebstrap mmdebstrap
@@ -16,6 +18,6 @@ END
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     # shellcheck disable=SC2086 - several words; fonts: a page without any shows no text
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing fonts-dejavu-core >/dev/null && exit 0
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing fonts-dejavu-core fonts-noto-cjk >/dev/null && exit 0
 fi
 echo "tests/install_tools.sh:$missing not found and not installed here; the tests that need it will skip"
