@@ -60,10 +60,6 @@ class Door:
         """Unlock for the configured seconds; whether the order could be given."""
         return self.state in ("released", "energised") and self._order(f"open {self._config.seconds:g}\n")
 
-    def lock(self) -> None:
-        """Lock at once."""
-        self._order("close\n")
-
     def check(self, at: float, /) -> None:
         """Take up what the process has said; start it anew where it has died, kill it first where it hangs. ``at`` of ``time.monotonic``."""
         if self._process and self._process.poll() is None:

