@@ -138,3 +138,12 @@ def test_no_code_without_a_table(facelite, film_config):
 
 def test_a_config_that_is_none(facelite, tmp_path):
     facelite("kiosk", tmp_path / "nowhere.toml", "--check", status=2)
+
+
+def test_the_relay_is_released_without_anything_else(facelite, film_config, gallery_file):
+    """As systemd has it after every end: bundle, gallery and log may be what is broken."""
+    path = film_config("[door]\npin = 17\n")
+    gallery_file.unlink()
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("bundle")))
+    assert json.loads(facelite("kiosk", path, "--release", "--json")) == {"relay": "released"}
+    assert json.loads(facelite("kiosk", film_config(), "--release", "--json")) == {"relay": "none"}
