@@ -32,6 +32,7 @@ MODULES = {
     "inspect": "device",
     "kiosk": "kiosk",
     "pad-eval": "pad_eval",
+    "strangers": "strangers",
     "test": "live",
     "train": "train",
     "verify": "device",

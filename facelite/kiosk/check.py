@@ -20,7 +20,7 @@ from facelite.kiosk.codes import ADMINISTRATOR, Codes
 from facelite.kiosk.config import Kiosk
 from facelite.kiosk.door import Door
 from facelite.kiosk.log import Log
-from facelite.kiosk.loop import open_pinned
+from facelite.kiosk.loop import open_pinned, open_strangers
 from facelite.kiosk.mqtt import Mqtt
 from facelite.kiosk.screen import Screen
 from facelite.kiosk.signals import Signals
@@ -43,6 +43,7 @@ def check_kiosk(kiosk: Kiosk, /) -> Iterator[Check]:
         ("screen", not at_work and kiosk.screen is not None, _screen),
         ("codes", kiosk.code is not None, _codes),
         ("administrator", kiosk.enrol is not None, _administrator),
+        ("strangers", kiosk.strangers is not None, _strangers),
         ("mqtt", not at_work and kiosk.mqtt is not None, _mqtt),
         ("webhook", kiosk.webhook is not None, _webhook),
         ("command", kiosk.command is not None, _command),
@@ -144,6 +145,14 @@ def _administrator(kiosk: Kiosk) -> str:
     if not kiosk.enrol:
         raise ValueError("expected enrolment at the kiosk, got none")
     return "a code is set" if Codes(kiosk.enrol.file).has(ADMINISTRATOR) else "none, so nobody can enrol -> facelite kiosk CONFIG --set-administrator"
+
+
+def _strangers(kiosk: Kiosk) -> str:
+    if not kiosk.strangers:
+        raise ValueError("expected strangers to be kept, got none")
+    with closing(open_strangers(kiosk, open_pinned(kiosk))) as strangers:
+        kept = len(strangers.all(time.time()))
+    return f"{kept} kept, for {kiosk.strangers.hours:g} hours -> have people been told? see the page on privacy"
 
 
 def _mqtt(kiosk: Kiosk) -> str:

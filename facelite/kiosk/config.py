@@ -179,6 +179,19 @@ class EnrolConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangersConfig:
+    """Up to ``most`` people who were not recognised, kept encrypted in ``file`` for ``hours``, to be named or discarded."""
+
+    file: str = "strangers.db"
+    hours: float = 24.0
+    most: int = 50
+
+    def __post_init__(self) -> None:
+        if not self.file or not 0 < self.hours <= 720 or not 1 <= self.most <= 1000:
+            raise ValueError(f"expected a file, 0 < hours <= 720 and 1 to 1000 people, got {self.file!r}, {self.hours} and {self.most}")
+
+
+@dataclass(frozen=True, slots=True)
 class Kiosk:
     """The whole. ``digest``: sha256 of the only bundle file that is trusted. ``fpir``: how often a stranger may be
     taken for somebody; NIST's FRTE gives 0.003 for the access to a building.
@@ -200,6 +213,7 @@ class Kiosk:
     signals: SignalsConfig | None = None
     code: CodeConfig | None = None
     enrol: EnrolConfig | None = None
+    strangers: StrangersConfig | None = None
     mqtt: MqttConfig | None = None
     webhook: WebhookConfig | None = None
     command: CommandConfig | None = None
@@ -230,6 +244,7 @@ def read_config(path: str | Path, /) -> Kiosk:
         camera=replace(kiosk.camera, source=_source(kiosk.camera.source, folder)),
         log=replace(kiosk.log, file=there(kiosk.log.file)),
         enrol=kiosk.enrol and replace(kiosk.enrol, file=there(kiosk.enrol.file)),
+        strangers=kiosk.strangers and replace(kiosk.strangers, file=there(kiosk.strangers.file)),
         code=kiosk.code and replace(kiosk.code, file=there(kiosk.code.file)),
         mqtt=kiosk.mqtt and replace(kiosk.mqtt, password_file=there(kiosk.mqtt.password_file)),
     )

@@ -1,4 +1,4 @@
-"""The administrator's visit: a code, a name, a face in several poses. A value without a clock, as ``visits`` is.
+"""The administrator's visit: a code, a name, and a face in several poses or a stranger who was kept. A value without a clock, as ``visits`` is.
 
 While the desk is open nobody is judged, and the door stays locked.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from facelite.face import Outcome
+from facelite.face import Detection, Outcome
 from facelite.kiosk.config import EnrolConfig
 from facelite.kiosk.visits import HINTS, State, View
 from facelite.runtime.look import Look
+from facelite.runtime.pose import pitch, yaw
 from facelite.runtime.watch import Presence
 
 POSES = (State.STRAIGHT, State.LEFT, State.RIGHT, State.UP, State.DOWN)
@@ -19,6 +20,15 @@ POSES = (State.STRAIGHT, State.LEFT, State.RIGHT, State.UP, State.DOWN)
 
 MOVING = 1.2
 """Seconds that somebody has to come into the next pose."""
+
+AHEAD, ASIDE, NOD = 12.0, 8.0, 6.0
+"""Degrees: so far at most is straight; so far at least from it is turned, is chin up or down."""
+
+PATIENCE = 8.0
+"""Seconds after which any pose is taken for the one that was asked for: not everybody can turn their head."""
+
+NAMING = (State.NAME, State.STRANGER)
+"""A name is asked for: of who stands there, or of a stranger who was kept."""
 
 TOLD = 4.0
 """Seconds for which the end is shown."""
@@ -33,6 +43,8 @@ class Desk:
     until: float = float("-inf")
     subject: str = ""
     looks: tuple[Look, ...] = ()
+    stranger: int | None = None
+    _wanted: int = 0
     _next: float = float("-inf")
 
     def opened(self, at: float, /) -> Desk:
@@ -43,21 +55,31 @@ class Desk:
         """After a code, ``right`` or not: a wrong one closes the desk."""
         if self.stage is not State.ADMINISTRATOR:
             return self
-        return replace(self, stage=State.NAME, until=at + self.config.seconds) if right else self.closed()
+        return replace(self, stage=State.NAME, until=at + self.config.seconds, _wanted=self.config.pictures) if right else self.closed()
+
+    def chosen(self, number: int | None, looks: Sequence[Look], at: float, /) -> Desk:
+        """With the stranger of that ``number``, who is to be named, in place of who stands there; None: with nobody."""
+        if self.stage not in NAMING:
+            return self
+        stage, wanted = (State.NAME, self.config.pictures) if number is None else (State.STRANGER, len(looks))
+        return replace(self, stage=stage, until=at + self.config.seconds, stranger=number, looks=tuple(looks), _wanted=wanted)
 
     def named(self, subject: str, at: float, /) -> Desk:
-        """After the name of who stands there; what cannot be one is asked for again."""
+        """After the name of who stands there, or of the stranger; what cannot be one is asked for again."""
         subject = " ".join(subject.split())
-        if self.stage is not State.NAME or not subject or not subject.isprintable():
+        if self.stage not in NAMING or not subject or not subject.isprintable():
             return self
         return replace(self, stage=POSES[0], until=at + self.config.seconds, subject=subject, _next=at + MOVING)
 
     def after(self, present: Sequence[Presence], at: float, /) -> Desk:
-        """With one frame more: a picture of whoever stands there alone, in time, and well to be seen, is kept."""
+        """With one frame more: a picture of whoever stands there alone, in time, in the pose, and well to be seen, is kept."""
         if self.stage and at >= self.until:
             return self.closed()
         near = [one for one in present if one.decision.outcome is not Outcome.TOO_SMALL]
-        if self.stage not in POSES or at < self._next or len(near) != 1 or not near[0].look.embedding:
+        if self.complete or self.stage not in POSES or at < self._next or len(near) != 1 or not near[0].look.embedding:
+            return self
+        front = self.looks[0].face if self.looks else None
+        if at < self._next + PATIENCE and not posed(self.stage, near[0].look.face, front):
             return self
         looks = (*self.looks, near[0].look)
         return replace(self, looks=looks, stage=POSES[len(looks) % len(POSES)], _next=at + MOVING)
@@ -65,11 +87,11 @@ class Desk:
     @property
     def complete(self) -> bool:
         """Whether there are pictures enough to enrol."""
-        return self.stage in POSES and len(self.looks) >= self.config.pictures
+        return self.stage in POSES and len(self.looks) >= self._wanted
 
     def ended(self, enrolled: bool, at: float, /) -> Desk:
         """After the enrolment, or its refusal."""
-        return replace(self, stage=State.ENROLLED if enrolled else State.NOT_ENROLLED, until=at + TOLD, looks=())
+        return replace(self, stage=State.ENROLLED if enrolled else State.NOT_ENROLLED, until=at + TOLD, looks=(), stranger=None)
 
     def closed(self) -> Desk:
         return Desk(self.config)
@@ -83,5 +105,18 @@ class Desk:
             if len(near) > 1:
                 return View(State.ALONE)
             if hint := HINTS.get(near[0].decision.outcome) if near else None:
-                return View(hint)
+                return View(State.LESS if hint is State.FACE and self.stage is not State.STRAIGHT else hint)
         return View(self.stage, self.subject or None, max(0.0, self.until - at))
+
+
+def posed(pose: State, face: Detection | None, front: Detection | None, /) -> bool:
+    """Whether ``face`` is in the ``pose``, one of POSES; ``front`` is the same person who looks straight."""
+    if face is None or (turned := yaw(face)) is None:
+        return False
+    if pose is State.STRAIGHT or front is None:
+        return abs(turned) <= AHEAD
+    if pose in (State.LEFT, State.RIGHT):
+        side = turned - (yaw(front) or 0.0)
+        return (side if pose is State.LEFT else -side) >= ASIDE
+    height = pitch(face, front) or 0.0
+    return (height if pose is State.UP else -height) >= NOD

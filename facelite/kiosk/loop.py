@@ -11,30 +11,31 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
 from facelite.bundle import find_bundle, open_bundle
-from facelite.errors import BundleError, FaceliteError, SelfTestError
+from facelite.errors import BundleError, FaceliteError, InputError, SelfTestError
 from facelite.face import Decision, Outcome
 from facelite.gallery import Gallery, Keyring
 from facelite.kiosk.camera import Camera, Frame
 from facelite.kiosk.claim import Claim
 from facelite.kiosk.codes import ADMINISTRATOR, Codes
 from facelite.kiosk.config import EnrolConfig, Kiosk
-from facelite.kiosk.desk import Desk
+from facelite.kiosk.desk import NAMING, Desk
 from facelite.kiosk.door import Door
 from facelite.kiosk.log import Entry, Log
 from facelite.kiosk.mqtt import Mqtt
 from facelite.kiosk.notify import notify
 from facelite.kiosk.screen import Screen
 from facelite.kiosk.signals import Signals
+from facelite.kiosk.strangers import Stranger, Strangers
 from facelite.kiosk.tell import Teller, post, run
-from facelite.kiosk.visits import Event, Kind, State, View, Visits
+from facelite.kiosk.visits import COUNTED, Event, Kind, State, View, Visits
 from facelite.runtime.attempt import Lock
 from facelite.runtime.look import Look
 from facelite.runtime.tracker import TrackRule
@@ -75,6 +76,8 @@ class Loop:
         self.kiosk, self.frames, self.times = kiosk, 0, Times()
         self.view, self.fault = View(State.OUT_OF_SERVICE), "starting"
         self._present: Sequence[Presence] = ()
+        self._kept: dict[int, int] = {}  # the stranger's number by the track's
+        self._offered: dict[int, Stranger] = {}
         self._stopped, self._due, self._next = False, 0.0, 0.0
         self._told = self._failed = self._pruned = float("-inf")
         with ExitStack() as stack:
@@ -93,6 +96,7 @@ class Loop:
             self._gallery = stack.enter_context(
                 Gallery(kiosk.gallery, space=self._verifier.manifest.space, create=True, keyring=keyring, indexed=True)
             )
+            self._strangers = stack.enter_context(closing(open_strangers(kiosk, self._verifier))) if kiosk.strangers else None
             self._watch = Watch(self._verifier, self._decide, attempts=kiosk.attempt, tracks=TrackRule(smallest=kiosk.camera.smallest))
             self._failure = Decision(Outcome.REJECTED, self._verifier.manifest.threshold())
             lock = self._remembered_lock({Kind.REJECTED, Kind.WRONG_CODE}, Kind.ACCEPTED)
@@ -203,6 +207,17 @@ class Loop:
         for event in events:
             self._act(event)
         self._visits = visits  # not where something could not be done: then nobody is told that it was
+        for event in events:
+            self._keep(event)
+
+    def _keep(self, event: Event) -> None:
+        """Keep who was not recognised, where that is wanted; all looks of one track as one stranger."""
+        one = next((one for one in self._present if one.track.number == event.track), None)
+        if not self._strangers or event.kind is not Kind.REJECTED or not one or not one.look.embedding:
+            return
+        with _only_told("a stranger could not be kept"):
+            number = self._strangers.keep(one.look, time.time(), number=self._kept.get(one.track.number))
+            self._kept = dict([*self._kept.items(), (one.track.number, number)][-COUNTED:])
 
     def _heard(self, at: float) -> None:
         """Take up what was typed and pressed at the screen."""
@@ -219,8 +234,23 @@ class Loop:
                 self._desk = self._desk.opened(at)
             elif said.word == "name":
                 self._desk = self._desk.named(said.text, at)
+            elif said.word == "stranger":
+                stranger = self._offered.get(number) if (number := int(said.text) if said.text.isdecimal() else None) else None
+                self._desk = self._desk.chosen(number, stranger.looks, at) if stranger else self._desk.chosen(None, (), at)
+            elif said.word == "discard" and self._strangers and self._desk.stranger:
+                with _only_told("a stranger could not be discarded"):
+                    self._strangers.discard(self._desk.stranger)
+                self._desk = self._desk.chosen(None, (), at)
             elif said.word == "cancel":
                 self._desk = self._desk.closed()
+            self._offered = self._offer()
+
+    def _offer(self) -> dict[int, Stranger]:
+        """Who can be named now."""
+        if self._strangers and self._desk.stage in NAMING:
+            with _only_told("the strangers cannot be shown"):
+                return self._strangers.all(time.time())
+        return {}
 
     def _admit(self, code: str, at: float) -> None:
         """Let the administrator go on, or count a wrong code, which no face makes good."""
@@ -230,12 +260,15 @@ class Loop:
         self._act(Event(Kind.ADMITTED if right else Kind.NOT_ADMITTED, None, None, self._failure.threshold.distance))
 
     def _enrol(self, at: float) -> None:
-        """Enrol who stands there, unless the pictures look like two people, or like somebody who is enrolled already."""
-        subject = self._desk.subject
+        """Enrol who stands there, or the stranger, unless the pictures look like two people, or like somebody who is enrolled already."""
+        subject, stranger = self._desk.subject, self._desk.stranger
         enrolment = self._verifier.enrol(subject, list(self._desk.looks), self._gallery)
         for doubt in enrolment.doubts.values():
             log.warning("%s is not enrolled: %s", subject, doubt)
         self._desk = self._desk.ended(not enrolment.doubts, at)
+        if self._strangers and stranger and not enrolment.doubts:
+            with _only_told("a stranger could not be discarded"):
+                self._strangers.discard(stranger)
         kind = Kind.NOT_ENROLLED if enrolment.doubts else Kind.ENROLLED
         self._act(Event(kind, subject, None, self._verifier.manifest.threshold().distance))
 
@@ -259,7 +292,8 @@ class Loop:
         now = time.monotonic()
         self.view = View(State.OUT_OF_SERVICE) if self.fault else self._view(frame.at if frame else now)
         if self._screen:
-            self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault)
+            self._offered = self._offered if self.view.state in NAMING else {}
+            self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault, desk=(self._offered, self._desk.stranger))
         if self._signals:
             self._signals.state(self.view.state)
         if self._mqtt:
@@ -268,6 +302,8 @@ class Loop:
         if now - self._pruned >= PRUNED:
             self._pruned = now
             self._log.prune(time.time())
+            if self._strangers:
+                self._strangers.prune(time.time())
         if now - self._told >= STATUS:
             self._told = now
             notify(f"STATUS={self.view.state}{': ' + self.fault if self.fault else ''}")
@@ -301,6 +337,23 @@ def open_pinned(kiosk: Kiosk, /) -> Verifier:
     if kiosk.digest and bundle.digest != kiosk.digest:
         raise BundleError(f"{path}: expected the pinned sha256 {kiosk.digest[:12]}..., got {bundle.digest[:12]}...; put it there, or pin this")
     return Verifier(bundle, threads=kiosk.threads)
+
+
+def open_strangers(kiosk: Kiosk, verifier: Verifier, /) -> Strangers:
+    """Whom ``kiosk`` keeps without a name. Raises InputError where it keeps nobody, or its file cannot be used."""
+    if not kiosk.strangers:
+        raise InputError("expected a table [strangers] in the config, found none; add one, and who is not recognised is kept for a while")
+    keyring = Keyring(kiosk.keyring or None)
+    return Strangers(kiosk.strangers, space=verifier.manifest.space, artefact=verifier.bundle.artefact, keyring=keyring)
+
+
+@contextmanager
+def _only_told(what: str) -> Iterator[None]:
+    """What fails inside is logged, and keeps nobody out."""
+    try:
+        yield
+    except (FaceliteError, sqlite3.Error, OSError) as error:
+        log.warning("%s: %s", what, error)
 
 
 def told_event(entry: Entry, /) -> dict[str, Any]:

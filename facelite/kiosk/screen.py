@@ -10,8 +10,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -22,6 +23,7 @@ import numpy as np
 
 from facelite.face import Pixels
 from facelite.kiosk.config import ScreenConfig
+from facelite.kiosk.strangers import Stranger
 from facelite.kiosk.texts import TEXTS
 from facelite.kiosk.visits import View
 from facelite.runtime.watch import Presence
@@ -43,11 +45,16 @@ ALIVE = 1.0
 HANGING = 5.0
 """Seconds without a word of the kiosk's loop after which nothing that it has said is shown any more."""
 
+HUNG = {"state": "out of service", "subject": None, "boxes": [], "strangers": [], "fault": "its loop hangs"}
+
 WIDTH = 640
 """Of the live picture, in pixels."""
 
 LISTENERS = 8
 """Open events and live pictures, at most."""
+
+OFFERED = 6
+"""Strangers that are shown to the administrator, the latest."""
 
 LONGEST_BODY = 1000
 
@@ -57,13 +64,13 @@ NOTHING: Pixels = np.zeros((9, 16, 3), np.uint8)
 log = logging.getLogger(__name__)
 
 
-WORDS = frozenset({"code", "enrol", "name", "cancel"})
+WORDS = frozenset({"code", "enrol", "name", "stranger", "discard", "cancel"})
 """What the page can say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A ``word`` of WORDS, and the ``text`` that was typed with it: a code, a name, else nothing. Raises ValueError for anything else."""
+    """A ``word`` of WORDS, and the ``text`` of a code, a name or a stranger's number, else nothing. Raises ValueError for anything else."""
 
     word: str
     text: str = ""
@@ -81,6 +88,7 @@ class Screen:
         self.config, self.enrols = config, enrols
         self._changed = threading.Condition()
         self._shown: dict[str, Any] = {"state": "out of service", "subject": None, "seconds": None, "boxes": [], "fault": "starting"}
+        self._strangers: Mapping[int, Stranger] = {}
         self._frame: Pixels | None = None
         self._at = time.monotonic()
         self._version, self._said = 0, list[Said]()
@@ -91,12 +99,27 @@ class Screen:
         self.port: int = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, name="screen", daemon=True).start()
 
-    def show(self, view: View, present: Sequence[Presence], frame: Pixels | None, /, *, fault: str = "") -> None:
-        """Show ``view``, and of ``frame`` (h, w, 3) the picture with the faces of ``present``; ``fault``: why it is out of service."""
+    def show(
+        self,
+        view: View,
+        present: Sequence[Presence],
+        frame: Pixels | None,
+        /,
+        *,
+        fault: str = "",
+        desk: tuple[Mapping[int, Stranger], int | None] = ({}, None),
+    ) -> None:
+        """Show ``view``, and of ``frame`` (h, w, 3) the picture with the faces of ``present``; ``fault``: why it is out of service.
+
+        ``desk``: the strangers by number whom the administrator, and nobody else, may see, the latest first, and who of them is chosen.
+        """
         height, width = frame.shape[:2] if frame is not None else (1, 1)
         boxes = [[round(float(side) / scale, 4) for side, scale in zip(one.track.face.box, (width, height) * 2, strict=True)] for one in present]
+        strangers = dict(list(desk[0].items())[:OFFERED])
+        named = [{"number": number, "time": f"{datetime.fromtimestamp(one.at):%H:%M}"} for number, one in strangers.items()]
         with self._changed:
-            self._shown = {**asdict(view), "boxes": boxes, "fault": fault}
+            self._shown = {**asdict(view), "boxes": boxes, "fault": fault, "strangers": named, "stranger": desk[1]}
+            self._strangers = strangers
             self._frame = frame if self.config.picture else None
             self._version, self._at = self._version + 1, time.monotonic()
             self._changed.notify_all()
@@ -117,8 +140,14 @@ class Screen:
         with self._changed:
             self._changed.wait_for(lambda: self._version != version or not self.open, ALIVE)
             if time.monotonic() - self._at > HANGING:
-                return self._version, self._shown | {"state": "out of service", "subject": None, "boxes": [], "fault": "its loop hangs"}, None
+                return self._version, self._shown | HUNG, None
             return self._version, self._shown, self._frame
+
+    def portrait(self, number: str, /) -> bytes | None:
+        """The JPEG of a stranger who is shown now."""
+        with self._changed:
+            stranger = self._strangers.get(int(number)) if number.isdecimal() else None
+            return stranger.picture if stranger else None
 
     def close(self) -> None:
         with self._changed:
@@ -143,6 +172,8 @@ def _handler(screen: Screen) -> type[BaseHTTPRequestHandler]:
                 texts = {language: TEXTS[language] for language in screen.config.languages}
                 given = {"texts": texts, "picture": screen.config.picture, "enrol": screen.enrols}
                 self._send(json.dumps(given).encode(), "application/json")
+            elif (portrait := screen.portrait(path.removeprefix("/stranger/"))) is not None:
+                self._send(portrait, "image/jpeg")
             elif path in ("/events", "/live"):
                 self._stream(live=path == "/live")
             else:

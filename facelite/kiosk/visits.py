@@ -43,11 +43,13 @@ class State(StrEnum):
     OUT_OF_SERVICE = "out of service"
     ADMINISTRATOR = "administrator"
     NAME = "name"
+    STRANGER = "stranger"
     STRAIGHT = "look straight"
     LEFT = "turn left"
     RIGHT = "turn right"
     UP = "chin up"
     DOWN = "chin down"
+    LESS = "not so far"
     ENROLLED = "enrolled"
     NOT_ENROLLED = "not enrolled"
 
@@ -79,12 +81,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that has happened, with its evidence: whose face it was and how near, None where nobody is named."""
+    """Something that has happened, with its evidence: whose face it was and how near, None where nobody is named; the ``track`` of who did it."""
 
     kind: Kind
     subject: str | None
     distance: float | None
     threshold: float
+    track: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,15 +195,15 @@ class Visits:
         if not answer.accepted:
             visits = self._finished(number, State.REJECTED, None, at + self.rule.shown, at)
             if number in self._counted:  # who stays and stays is one failure
-                return visits, [_event(Kind.REJECTED, answer)]
+                return visits, [_event(Kind.REJECTED, answer, number)]
             visits, locked = replace(visits, _counted=(*self._counted[-COUNTED:], number))._failed(answer, at)
-            return visits, [_event(Kind.REJECTED, answer), *locked]
+            return visits, [_event(Kind.REJECTED, answer, number), *locked]
         if before := next((one for one in self._done.values() if one.subject == answer.subject), None):
             return replace(self, _done=self._done | {number: before}), []  # the same visit, although the track broke off
         if self.code_seconds is not None:
             return replace(self, _waiting=_Waiting(number, answer, at + self.code_seconds)), []
         visits = self._finished(number, State.WELCOME, answer.subject, at + self.rule.again, at)
-        return replace(visits, lock=self.lock.after(answer, at)), [_event(Kind.ACCEPTED, answer)]
+        return replace(visits, lock=self.lock.after(answer, at)), [_event(Kind.ACCEPTED, answer, number)]
 
     def _failed(self, answer: Decision, at: float) -> tuple[Visits, list[Event]]:
         """The lock with one failure more, and the event of its closing."""
@@ -213,7 +216,7 @@ class Visits:
             raise ValueError("expected somebody whose code is waited for, found nobody")
         number, decision = self._waiting.number, self._waiting.decision
         subject, pause = (decision.subject, self.rule.again) if state is State.WELCOME else (None, self.rule.shown)
-        return replace(self._finished(number, state, subject, at + pause, at), _waiting=None), _event(kind, decision)
+        return replace(self._finished(number, state, subject, at + pause, at), _waiting=None), _event(kind, decision, number)
 
     def _finished(self, number: int, state: State, subject: str | None, again: float, at: float) -> Visits:
         """With what became of a track, which is shown for a while."""
@@ -221,6 +224,7 @@ class Visits:
         return replace(self, _done=done, _shown=View(state, subject), _until=at + self.rule.shown)
 
 
-def _event(kind: Kind, decision: Decision) -> Event:
+def _event(kind: Kind, decision: Decision, track: int) -> Event:
     """A rejected face is nobody's: whom it resembles is not told."""
-    return Event(kind, None if kind is Kind.REJECTED else decision.subject, decision.distance, decision.threshold.distance)
+    subject = None if kind is Kind.REJECTED else decision.subject
+    return Event(kind, subject, decision.distance, decision.threshold.distance, track)

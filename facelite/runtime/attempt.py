@@ -88,24 +88,28 @@ class LockRule:
     """From the ``failures``-th rejected attempt in a row on nobody is looked at for ``seconds``, twice as long after each further one.
 
     But for ``longest`` at most. NIST SP 800-63B, 5.2.3: no more than five failures in a row, then 30 seconds at least, growing exponentially.
+    One failure is forgiven for each ``forgiven`` seconds without another, so that the passers-by of a whole day do not lock a door: who tries on and
+    on has one attempt in that time.
     """
 
     failures: int = 5
     seconds: float = 30.0
     longest: float = 3600.0
+    forgiven: float = 900.0
 
     def __post_init__(self) -> None:
-        if not (self.failures >= 1 and 0 < self.seconds <= self.longest):
-            raise ValueError(f"expected failures >= 1 and 0 < seconds <= longest, got {self}")
+        if not (self.failures >= 1 and 0 < self.seconds <= self.longest and self.forgiven > 0):
+            raise ValueError(f"expected failures >= 1, 0 < seconds <= longest and forgiven > 0, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """``failures`` in a row, and ``until`` when nobody is looked at. What was not decided neither counts nor forgives."""
+    """``failures`` that are not forgiven, the ``latest`` of them, and ``until`` when nobody is looked at. What was not decided does not count."""
 
     rule: LockRule = field(default_factory=LockRule)
     failures: int = 0
     until: float = float("-inf")
+    latest: float = float("-inf")
 
     def after(self, answer: Decision, at: float, /) -> Lock:
         """The lock with the ``answer`` of one attempt more."""
@@ -113,11 +117,12 @@ class Lock:
             return Lock(self.rule)
         if answer.outcome is not Outcome.REJECTED:
             return self
-        failures = self.failures + 1
+        waited = max(0.0, at - max(self.latest, self.until))  # a pause forgives nothing: nobody could try
+        failures = self.failures - int(min(waited / self.rule.forgiven, self.failures)) + 1
         if failures < self.rule.failures:
-            return replace(self, failures=failures)
+            return replace(self, failures=failures, latest=at)
         doublings = min(failures - self.rule.failures, 32)  # beyond that any pause is the longest
-        return replace(self, failures=failures, until=at + min(self.rule.seconds * 2**doublings, self.rule.longest))
+        return replace(self, failures=failures, latest=at, until=at + min(self.rule.seconds * 2**doublings, self.rule.longest))
 
     def left(self, at: float, /) -> float:
         """Seconds until somebody may try again; 0 if now."""

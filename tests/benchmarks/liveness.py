@@ -20,7 +20,7 @@ from facelite.image import decode_image
 from facelite.preprocess import sample
 from facelite.runtime.detector import PACKAGE, Detector, find_detector
 from facelite.runtime.interpreter import Interpreter
-from facelite.runtime.liveness.turn import EARS_DEPTH, NOSE_DEPTH, yaw
+from facelite.runtime.pose import EARS_DEPTH, NOSE_DEPTH, yaw
 from facelite.source import open_source
 
 PHOTOS, PRINTS = 2500, 50

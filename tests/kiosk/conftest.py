@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from facelite.cli.main import main
 from facelite.gallery import Gallery
 from facelite.kiosk.camera import Frame
 from facelite.runtime.verifier import Verifier
@@ -92,6 +94,18 @@ class Reel:
 @pytest.fixture
 def reel():
     return Reel
+
+
+@pytest.fixture
+def facelite():
+    """facelite(*arguments, status): standard output of the command, which has to end so."""
+
+    def run(*arguments, status=0, typed=None):
+        ended = CliRunner().invoke(main, [str(one) for one in arguments], input=typed)
+        assert ended.exit_code == status, ended.output
+        return ended.stdout
+
+    return run
 
 
 @pytest.fixture

@@ -20,6 +20,13 @@ def portrait(photograph):
     return photograph[:300, 80:360] if photograph.shape == (512, 512, 3) else photograph[40:460, 90:430]
 
 
+def turned(photograph):
+    """The second of the two photographs (h, w, 3) as if the head were turned to the person's left: what stands out moves more. Mirrored, to the right."""
+    rows, columns = np.mgrid[: photograph.shape[0], : photograph.shape[1]].astype(np.float32)
+    bump = 150 * np.exp(-((columns - 267) ** 2 + (rows - 232) ** 2) / (2 * 63**2))
+    return cv2.remap(photograph, (columns - 0.57 * bump).astype(np.float32), rows, cv2.INTER_LINEAR)
+
+
 def frame(rng, *people, light=1.0):
     """One frame (h, w, 3) uint8 RGB with ``people``: photograph, centre and height of the head in pixels."""
     drawn = room(rng)

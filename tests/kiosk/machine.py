@@ -118,6 +118,13 @@ class Machine:
         except (OSError, http.client.HTTPException, ValueError):
             return {}
 
+    def say(self, word, text=""):
+        """As the page does it."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)) as connection:
+            headers = {"Origin": f"http://127.0.0.1:{self._port}", "Content-Type": "application/json"}
+            connection.request("POST", "/say", json.dumps({"word": word, "text": text}), headers)
+            assert connection.getresponse().status == 200
+
     def until(self, state, seconds=PATIENCE):
         """The seconds until it says ``state``."""
         return wait(lambda: self.shown().get("state") == state, lambda: f"{self.shown()}\n{self.said}", seconds)[1]

@@ -9,11 +9,13 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 from facelite.kiosk.config import ScreenConfig
 from facelite.kiosk.screen import Said, Screen
+from facelite.kiosk.strangers import Stranger
 from facelite.kiosk.texts import TEXTS
 from facelite.kiosk.visits import State, View
 
@@ -167,6 +169,48 @@ def test_an_enrolment_is_led_through(browser, page):
             assert browser.find_element("id", "cancel").is_displayed()
         screen.show(View(State.ENROLLED, "Ada K"), [], None)
         until(lambda: text(browser) == "Enrolled: Ada K", lambda: text(browser))
+
+
+@pytest.fixture(scope="session")
+def strangers(astronaut, hopper):
+    """Six people, by number, as a kiosk keeps them."""
+    heads = [astronaut[40:180, 150:290], hopper[140:320, 170:350]]
+    jpegs = [cv2.imencode(".jpg", cv2.resize(head, (112, 112))[..., ::-1])[1].tobytes() for head in heads]
+    return {9 - i: Stranger(1.8e9 - 3600 * i, picture=jpegs[i % 2]) for i in range(6)}
+
+
+@pytest.mark.parametrize("size", [(800, 480), (1024, 600), (480, 800)])
+def test_who_was_not_recognised_is_named_or_discarded(browser, page, size, strangers):
+    """By the administrator alone: pictures to choose from, all of them on the page, each a button for a finger."""
+    page(*size)
+    with closing(Screen(ScreenConfig(port=0), enrols=True)) as screen:
+        browser.get(f"http://127.0.0.1:{screen.port}/")
+        screen.show(View(State.NAME, None, 50.0), [], None, desk=(strangers, None))
+        pictures = "return [...document.querySelectorAll('#strangers img')].map(one => one.naturalWidth)"
+        until(lambda: browser.execute_script(pictures) == [112] * 6, lambda: browser.execute_script(pictures))
+        assert not browser.find_element("id", "discard").is_displayed()
+        keep(browser, f"strangers-{size[0]}x{size[1]}")
+        browser.find_elements("css selector", "#strangers button")[1].click()
+        until(lambda: screen.said() == [Said("stranger", "8")], lambda: "nothing was said")
+        screen.show(View(State.STRANGER, None, 50.0), [], None, desk=(strangers, 8))
+        until(lambda: text(browser) == TEXTS["en"]["stranger"], lambda: text(browser))
+        keep(browser, f"strangers-{size[0]}x{size[1]}-chosen")
+        outside = (
+            "return [...document.querySelectorAll('section *')].filter(one => { const b = one.getBoundingClientRect();"
+            "return b.width && (b.left < -1 || b.top < -1 || b.right > innerWidth + 1 || b.bottom > innerHeight + 1); }).map(one => one.id || one.tagName)"
+        )
+        assert browser.execute_script(outside) == []
+        small = "return [...document.querySelectorAll('button')].filter(one => one.offsetWidth && one.offsetHeight < 48).length"
+        assert browser.execute_script(small) == 0
+        pressed = browser.find_elements("css selector", "#strangers button[aria-pressed=true]")
+        assert [one.get_attribute("value") for one in pressed] == ["8"]
+        pressed[0].click()
+        until(lambda: screen.said() == [Said("stranger", "")], lambda: "nothing was said")
+        browser.find_element("id", "discard").click()
+        until(lambda: screen.said() == [Said("discard")], lambda: "nothing was said")
+        screen.show(View(State.IDLE), [], None)
+        until(lambda: text(browser) == TEXTS["en"]["idle"], lambda: text(browser))
+        assert browser.execute_script("return fetch('stranger/8').then(answer => answer.status)") == 404
 
 
 def test_a_kiosk_that_is_gone_is_not_welcoming(page, screen):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from facelite.gallery import Gallery
+from facelite.kiosk.codes import ADMINISTRATOR, Codes
 
 slow = pytest.mark.slow
 
@@ -146,6 +147,32 @@ def test_an_enrolment_that_is_killed(machine, gallery_file, hopper, tmp_path):
     kiosk.scene("Eileen")
     kiosk.until("welcome")
     assert kiosk.end() == 0
+
+
+@slow
+def test_an_enrolment_at_the_kiosk_that_is_killed(machine, gallery_file):
+    """At any moment between the name and the end, five times: the gallery is the old one or the new one, and the kiosk comes back."""
+    kiosk = machine("[enrol]\npictures = 1\n[strangers]\n[lock]\nfailures = 1000\n")
+    Codes(kiosk.config.parent / "administrator.json").set(ADMINISTRATOR, "314159")
+    kiosk.scene("stranger")
+    chance, enrolled = np.random.default_rng(2), 0
+    for _ in range(5):
+        kiosk.until("not recognised")
+        kiosk.say("enrol")
+        kiosk.until("administrator")
+        kiosk.say("code", "314159")
+        kiosk.until("name")
+        kiosk.say("name", "Grace")
+        time.sleep(chance.uniform(1.0, 2.0))
+        kiosk.kill()
+        with Gallery(gallery_file) as gallery:
+            assert gallery.subjects in (["Eileen"], ["Eileen", "Grace"])
+            if "Grace" in gallery.subjects:
+                enrolled += gallery.remove("Grace")
+        kiosk.start()
+    kiosk.scene("Eileen")
+    kiosk.until("welcome")
+    assert kiosk.end() == 0 and 0 < enrolled < 5, enrolled
 
 
 @slow

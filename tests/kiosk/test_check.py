@@ -7,26 +7,12 @@ import sys
 from contextlib import closing
 
 import pytest
-from click.testing import CliRunner
 
-from facelite.cli.main import main
 from facelite.kiosk.codes import Codes
 from facelite.kiosk.config import read_config
 from facelite.kiosk.log import Log
 from facelite.kiosk.loop import Loop
 from facelite.kiosk.visits import Event, Kind
-
-
-@pytest.fixture
-def facelite():
-    """facelite(*arguments, status): standard output of the command, which has to end so."""
-
-    def run(*arguments, status=0, typed=None):
-        ended = CliRunner().invoke(main, [str(one) for one in arguments], input=typed)
-        assert ended.exit_code == status, ended.output
-        return ended.stdout
-
-    return run
 
 
 @pytest.fixture

@@ -65,6 +65,6 @@ def test_what_cannot_be_is_refused_by_name(tmp_path, lines, said):
 
 def test_every_language_has_every_text_and_fills_in_what_the_first_does():
     for texts in TEXTS.values():
-        assert set(texts) == {"language", *State}
+        assert set(texts) == {"language", "discard", *State}
         for state, text in texts.items():
             assert [word in text for word in ("NAME", "SECONDS")] == [word in TEXTS["en"][state] for word in ("NAME", "SECONDS")]

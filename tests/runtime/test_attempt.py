@@ -105,6 +105,26 @@ def test_the_pause_ends_and_an_acceptance_forgives_all():
     assert forgiven.after(FRAMES["r"], 21.0).left(21.0) == 0
 
 
+def test_passers_by_of_a_day_lock_nothing_and_who_goes_on_is_kept_out():
+    rule, lock = LockRule(failures=3, forgiven=900.0), Lock(LockRule(failures=3, forgiven=900.0))
+    for hour in range(100):
+        lock = lock.after(FRAMES["r"], 3600.0 * hour)
+        assert lock.failures == 1
+    lock = Lock(rule).after(FRAMES["r"], 0.0).after(FRAMES["r"], 10.0)
+    assert lock.after(FRAMES["r"], 909.9).failures == 3 and lock.after(FRAMES["r"], 910.0).failures == 2
+    assert lock.after(FRAMES["r"], 1809.9).failures == 2 and lock.after(FRAMES["r"], 1e9).failures == 1
+    tries, lock = 0, Lock(rule)
+    for second in range(0, 86400, 5):  # a day of somebody who tries whenever it is not locked
+        if not lock.left(second):
+            tries, lock = tries + 1, lock.after(FRAMES["r"], second)
+    assert tries <= 3 + 86400 / rule.forgiven
+
+
+def test_a_pause_forgives_nothing():
+    lock = Lock(LockRule(failures=1, seconds=1000.0, forgiven=900.0)).after(FRAMES["r"], 0.0)
+    assert lock.after(FRAMES["r"], 1000.0).failures == 2 and lock.after(FRAMES["r"], 1900.0).failures == 1
+
+
 def test_a_thousand_failures_lock_for_the_longest_time():
     lock = Lock()
     for _ in range(1100):
@@ -112,7 +132,7 @@ def test_a_thousand_failures_lock_for_the_longest_time():
     assert lock.left(0.0) == 3600
 
 
-@pytest.mark.parametrize("values", [{"failures": 0}, {"seconds": 0}, {"seconds": 10, "longest": 5}])
+@pytest.mark.parametrize("values", [{"failures": 0}, {"seconds": 0}, {"seconds": 10, "longest": 5}, {"forgiven": 0}])
 def test_an_impossible_lock_is_misuse(values):
     with pytest.raises(ValueError, match="expected failures >= 1"):
         LockRule(**values)

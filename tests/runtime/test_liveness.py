@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from facelite.face import Detection
-from facelite.runtime.liveness import Sight, TurnChallenge, TurnRule, Verdict, yaw
-from facelite.runtime.liveness.turn import EARS_DEPTH, NOSE_DEPTH
+from facelite.runtime.liveness import Sight, TurnChallenge, TurnRule, Verdict
+from facelite.runtime.pose import EARS_DEPTH, MOUTH, NOSE_DEPTH, pitch, yaw
 
-HEAD = np.array([(-0.5, 0, 0), (0.5, 0, 0), (0, 0.53, NOSE_DEPTH), (0, 1.05, 0), (-1.02, 0.21, -EARS_DEPTH), (1.02, 0.21, -EARS_DEPTH)])
+HEAD = np.array([(-0.5, 0, 0), (0.5, 0, 0), (0, 0.53, NOSE_DEPTH), (0, MOUTH, 0), (-1.02, 0.21, -EARS_DEPTH), (1.02, 0.21, -EARS_DEPTH)])
 """Eyes, nose, mouth and ears in distances of the eyes: to the right of the picture, down, towards the camera."""
 
 FRAME = np.zeros((8, 8, 3), np.uint8)
@@ -84,6 +84,19 @@ def test_nose_and_ears_must_agree_and_the_smaller_counts():
 def test_a_profile_and_keypoints_in_one_place_have_no_yaw():
     assert yaw(turned(89.9)) is None
     assert yaw(face(np.zeros((6, 2)))) is None
+
+
+@pytest.mark.parametrize("degrees", range(-40, 41, 10))
+def test_the_pitch_of_a_head_that_nods_is_its_angle_at_any_size_and_roll(degrees):
+    front = face(HEAD @ rotation(nod=3).T)
+    for roll in (0, 20, 180):
+        nodding = face(HEAD @ rotation(nod=degrees, roll=roll).T, scale=70.0, place=(33.0, 71.0))
+        assert pitch(nodding, face(HEAD)) == pytest.approx(degrees, abs=1e-3)
+        assert np.sign(pitch(nodding, front)) == np.sign(degrees - 3)
+
+
+def test_a_profile_has_no_pitch():
+    assert pitch(turned(89.9), face(HEAD)) is None and pitch(face(HEAD), turned(89.9)) is None
 
 
 # a turn

@@ -6,7 +6,8 @@ const KINDS = { "welcome": ["yes", "✓"], "not recognised": ["no", "✕"], "wro
   "enrolled": ["yes", "✓"], "not enrolled": ["no", "✕"], "look straight": ["wait", "◡"], "turn left": ["wait", "←"], "turn right": ["wait", "→"],
   "chin up": ["wait", "↑"], "chin down": ["wait", "↓"], "idle": ["", "◡"], "looking": ["wait", "…"], "hold still": ["wait", "…"], "code": ["wait", "#"] };
 const CODES = new Set(["code", "administrator"]);
-const CLOSABLE = new Set(["administrator", "name", "look straight", "turn left", "turn right", "chin up", "chin down"]);
+const NAMING = new Set(["name", "stranger"]);
+const CLOSABLE = new Set(["administrator", "name", "stranger", "look straight", "turn left", "turn right", "chin up", "chin down", "not so far"]);
 const by = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 
@@ -28,10 +29,34 @@ function draw() {
   if (!CODES.has(shown.state)) typed = "";
   by("code").hidden = !CODES.has(shown.state);
   by("typed").textContent = "•".repeat(typed.length);
-  if (by("person").hidden && shown.state === "name") by("name").value = "";
-  by("person").hidden = shown.state !== "name";
+  if (by("person").hidden && NAMING.has(shown.state)) by("name").value = "";
+  by("person").hidden = !NAMING.has(shown.state);
+  drawStrangers();
   by("enrol").hidden = !enrols || CLOSABLE.has(shown.state) || ["code", "locked"].includes(shown.state);
   by("cancel").hidden = !CLOSABLE.has(shown.state);
+}
+
+function drawStrangers() { // who was not recognised, for the administrator to name or discard
+  const strangers = NAMING.has(shown.state) ? shown.strangers ?? [] : [];
+  by("strangers").hidden = !strangers.length;
+  by("discard").hidden = shown.state !== "stranger";
+  by("discard").textContent = texts[language]?.discard ?? "";
+  const numbers = strangers.map(({ number }) => number).join(" ");
+  if (by("strangers").dataset.numbers !== numbers) {
+    by("strangers").dataset.numbers = numbers;
+    by("strangers").replaceChildren(...strangers.map(({ number, time }) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.value = number;
+      button.onclick = () => say("stranger", shown.stranger === number ? "" : String(number));
+      const picture = document.createElement("img");
+      picture.src = `stranger/${number}`;
+      picture.alt = "";
+      button.append(picture, time);
+      return button;
+    }));
+  }
+  for (const button of by("strangers").children) button.setAttribute("aria-pressed", Number(button.value) === shown.stranger);
 }
 
 function fit() { // the boxes lie where "object-fit: cover" puts the picture
@@ -74,7 +99,7 @@ function look() {
 }
 
 function watch() {
-  if (performance.now() - heard > SILENT && shown.state !== "out of service") { shown = { ...shown, state: "out of service", subject: null, boxes: [] }; draw(); }
+  if (performance.now() - heard > SILENT && shown.state !== "out of service") { shown = { ...shown, state: "out of service", subject: null, boxes: [], strangers: [] }; draw(); }
   fit();
 }
 
@@ -108,6 +133,7 @@ async function begin() {
   }));
   by("person").onsubmit = (event) => { event.preventDefault(); if (by("name").value.trim()) say("name", by("name").value); };
   by("enrol").onclick = () => say("enrol");
+  by("discard").onclick = () => say("discard");
   by("cancel").onclick = () => say("cancel");
   enrols = given.enrol;
   document.addEventListener("keydown", (event) => { // a keyboard, or a card reader that is one

@@ -5,7 +5,7 @@ Neither makes an RGB camera safe against a photograph, a screen or a mask: see `
 
 from facelite.runtime.liveness.model import LivenessModel, ModelCheck, ModelUse, open_liveness_model
 from facelite.runtime.liveness.protocol import Finding, Liveness, Sight, Verdict
-from facelite.runtime.liveness.turn import TurnChallenge, TurnRule, yaw
+from facelite.runtime.liveness.turn import TurnChallenge, TurnRule
 
 __all__ = [
     "Finding",
@@ -18,5 +18,4 @@ __all__ = [
     "TurnRule",
     "Verdict",
     "open_liveness_model",
-    "yaw",
 ]

@@ -1,11 +1,9 @@
 """A challenge to turn the head to one side and back, watched by the detector's keypoints. It is NOT presentation attack detection.
 
-What it measures. Take the line between the eyes and the line from its middle to the mouth as axes. A point of the head that stands out of the
-plane of eyes and mouth, as the nose does, or lies behind it, as the ears do, wanders along the first axis when the head turns: under parallel
-projection by exactly depth / distance of the eyes * tan(yaw), whatever the pitch, roll, scale and place. All points of a flat picture keep their
-coordinates in these axes under any affine map. So no shifting, rolling, scaling, shearing or tilting from afar of one photograph makes a turn.
-A photograph tilted close to the camera or bent moves nose and ears a little: the smaller of their two angles counts. So it is for the places
-themselves; but a detector that knows faces only sees a turned head in a print that is squeezed enough (``docs/liveness.md`` has the figures).
+It measures ``runtime.pose.yaw``, to which a flat picture gives one answer under any affine map: no shifting, rolling, scaling, shearing or tilting
+from afar of one photograph makes a turn. A photograph tilted close to the camera or bent moves nose and ears a little: the smaller of their two
+angles counts. So it is for the places themselves; but a detector that knows faces only sees a turned head in a print that is squeezed enough
+(``docs/liveness.md`` has the figures).
 
 What defeats it: a video of the person turning, a second photograph of the person turned that is faded in slowly enough, an animated photograph,
 a photograph that is bent, or held close to the camera, and turned far, a mask. A side chosen at random stops half of the recorded videos.
@@ -13,7 +11,6 @@ a photograph that is bent, or held close to the camera, and turned far, a mask. 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import median
@@ -23,34 +20,13 @@ import numpy as np
 
 from facelite.face import Detection
 from facelite.runtime.liveness.protocol import Finding, Sight, Verdict
+from facelite.runtime.pose import yaw
 
 Side = Literal["left", "right"]
 """The person's own: who turns to the left looks towards the right of a picture that is not mirrored."""
 
-NOSE_DEPTH, EARS_DEPTH = 0.58, 1.38
-"""How far the nose stands before the plane of eyes and mouth and the ears behind it, in distances of the eyes (``tests/benchmarks/liveness.py``)."""
-
-PROFILE = 0.25
-"""Distance of the eyes, measured across the line to the mouth and in its length, below which nothing can be told: 0.95 from the front."""
-
 SMOOTHED = 3
 """Frames whose median is taken, so that one bad frame neither turns a head nor brings it back."""
-
-
-def yaw(face: Detection, /) -> float | None:
-    """Degrees by which the head is turned away from the camera, positive to the person's left; None where it cannot be told.
-
-    The smaller of what nose and ears say, 0 where they contradict each other.
-    """
-    left_eye, right_eye, nose, mouth, *ears = face.keypoints.astype(np.float64)
-    middle = (left_eye + right_eye) / 2
-    axes = np.stack([right_eye - left_eye, mouth - middle], axis=1)
-    if not abs(np.linalg.det(axes)) > PROFILE * (axes[:, 1] @ axes[:, 1]):
-        return None
-    along = np.linalg.solve(axes, np.stack([nose, (ears[0] + ears[1]) / 2], axis=1) - middle[:, None])[0]
-    by_nose, by_ears = along[0] / NOSE_DEPTH, -along[1] / EARS_DEPTH
-    smaller = min(by_nose, by_ears, key=abs) if by_nose * by_ears > 0 else 0.0
-    return math.degrees(math.atan(smaller))
 
 
 @dataclass(frozen=True, slots=True)
