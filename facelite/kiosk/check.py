@@ -26,6 +26,9 @@ from facelite.kiosk.screen import Screen
 from facelite.kiosk.signals import Signals
 from facelite.runtime.doctor import Check, State
 
+PERSIST = ("/sys/module", "pinctrl_*/parameters/persist_gpio_outputs")
+"""Where a Pi's kernel says whether a pin keeps its level when no process has it any more (raspberrypi/linux#6117, #6150)."""
+
 PATIENCE = 10.0
 """Seconds that a camera, a broker or the door's process may take."""
 
@@ -114,7 +117,10 @@ def _door(kiosk: Kiosk) -> str:
             f"GPIO {kiosk.door.pin}: expected a relay that is released, got {door.told or 'a process that ends, as it says above'}; "
             "sudo apt install python3-lgpio, and let the user be of the group gpio"
         )
-    return f"GPIO {kiosk.door.pin}, released; {kiosk.door.seconds:g} s for a visit, never longer than {kiosk.door.longest:g} s"
+    found = f"GPIO {kiosk.door.pin}, released; {kiosk.door.seconds:g} s for a visit, never longer than {kiosk.door.longest:g} s"
+    if any(file.read_text().strip() == "Y" for file in Path(PERSIST[0]).glob(PERSIST[1])):
+        return f"{found} -> let the kernel release it too, whoever is killed: dtparam=strict_gpiod in /boot/firmware/config.txt, then restart"
+    return found
 
 
 def _signals(kiosk: Kiosk) -> str:

@@ -194,6 +194,8 @@ def test_who_was_not_recognised_is_named_or_discarded(browser, page, size, stran
         until(lambda: screen.said() == [Said("stranger", "8")], lambda: "nothing was said")
         screen.show(View(State.STRANGER, None, 50.0), [], None, desk=(strangers, 8))
         until(lambda: text(browser) == TEXTS["en"]["stranger"], lambda: text(browser))
+        large = "return document.getElementById('chosen').naturalWidth"
+        until(lambda: browser.execute_script(large) == 112, lambda: browser.execute_script(large))
         keep(browser, f"strangers-{size[0]}x{size[1]}-chosen")
         outside = (
             "return [...document.querySelectorAll('section *')].filter(one => { const b = one.getBoundingClientRect();"

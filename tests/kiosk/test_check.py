@@ -116,6 +116,7 @@ def test_a_code_is_asked_for_twice_and_not_shown(facelite, film_config):
     assert "2718" not in facelite("kiosk", path, "--set-code", "Eileen", typed="2718\n2718\n")
     assert Codes(read_config(path).code.file).right("Eileen", "2718")
     facelite("kiosk", path, "--set-code", "Eileen", typed="12\n12\n", status=2)
+    facelite("kiosk", path, "--set-code", " ", status=2)
 
 
 def test_no_code_without_a_table(facelite, film_config):
@@ -133,3 +134,14 @@ def test_the_relay_is_released_without_anything_else(facelite, film_config, gall
     path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("bundle")))
     assert json.loads(facelite("kiosk", path, "--release", "--json")) == {"relay": "released"}
     assert json.loads(facelite("kiosk", film_config(), "--release", "--json")) == {"relay": "none"}
+
+
+@pytest.mark.parametrize(("kernel", "state"), [("Y\n", "note"), ("N\n", "ok"), (None, "ok")])
+def test_a_kernel_that_leaves_a_killed_door_open_is_noted(film_config, facelite, tmp_path, monkeypatch, kernel, state):
+    parameters = tmp_path / "module/pinctrl_rp1/parameters"
+    parameters.mkdir(parents=True)
+    if kernel:
+        (parameters / "persist_gpio_outputs").write_text(kernel)
+    monkeypatch.setattr("facelite.kiosk.check.PERSIST", (str(tmp_path / "module"), "pinctrl_*/parameters/persist_gpio_outputs"))
+    door = checks(facelite("kiosk", film_config("[door]\npin = 17\n"), "--check", "--json"))["door"]
+    assert door["state"] == state and ("strict_gpiod" in door["remedy"]) == (state == "note")

@@ -38,9 +38,14 @@ function draw() {
 
 function drawStrangers() { // who was not recognised, for the administrator to name or discard
   const strangers = NAMING.has(shown.state) ? shown.strangers ?? [] : [];
-  by("strangers").hidden = !strangers.length;
-  by("discard").hidden = shown.state !== "stranger";
+  by("kept").hidden = !strangers.length;
+  by("discard").style.visibility = shown.state === "stranger" ? "visible" : "hidden";
   by("discard").textContent = texts[language]?.discard ?? "";
+  by("chosen").hidden = shown.state !== "stranger";
+  if (!by("chosen").hidden && by("chosen").dataset.number !== String(shown.stranger)) {
+    by("chosen").dataset.number = shown.stranger;
+    by("chosen").src = `stranger/${shown.stranger}`;
+  }
   const numbers = strangers.map(({ number }) => number).join(" ");
   if (by("strangers").dataset.numbers !== numbers) {
     by("strangers").dataset.numbers = numbers;
