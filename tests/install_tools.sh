@@ -10,6 +10,10 @@ libjna-java /usr/share/java/jna.jar
 chromium chromium
 chromium-driver chromedriver
 mosquitto mosquitto
+python3-gi /usr/share/doc/python3-gi
+gir1.2-gst-rtsp-server-1.0 /usr/share/doc/gir1.2-gst-rtsp-server-1.0
+gstreamer1.0-plugins-base /usr/share/doc/gstreamer1.0-plugins-base
+gstreamer1.0-plugins-good /usr/share/doc/gstreamer1.0-plugins-good
 qemu-user-static qemu-aarch64-static
 binfmt-support update-binfmts
 mmdebstrap mmdebstrap
