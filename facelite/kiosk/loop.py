@@ -213,7 +213,7 @@ class Loop:
     def _keep(self, event: Event) -> None:
         """Keep who was not recognised, where that is wanted; all looks of one track as one stranger."""
         one = next((one for one in self._present if one.track.number == event.track), None)
-        if not self._strangers or event.kind is not Kind.REJECTED or not one or not one.look.embedding:
+        if not self._strangers or event.kind not in (Kind.REJECTED, Kind.STILL_REJECTED) or not one or not one.look.embedding:
             return
         with _only_told("a stranger could not be kept"):
             number = self._strangers.keep(one.look, time.time(), number=self._kept.get(one.track.number))

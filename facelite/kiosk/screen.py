@@ -45,7 +45,7 @@ ALIVE = 1.0
 HANGING = 5.0
 """Seconds without a word of the kiosk's loop after which nothing that it has said is shown any more."""
 
-HUNG = {"state": "out of service", "subject": None, "boxes": [], "strangers": [], "fault": "its loop hangs"}
+HUNG: dict[str, Any] = {"state": "out of service", "subject": None, "boxes": [], "strangers": [], "fault": "its loop hangs"}
 
 WIDTH = 640
 """Of the live picture, in pixels."""

@@ -8,8 +8,8 @@ from typing import Any
 from facelite.kiosk.config import SignalsConfig
 from facelite.kiosk.visits import Kind, State
 
-BEEPS = {Kind.ACCEPTED: 1, Kind.REJECTED: 2, Kind.WRONG_CODE: 2, Kind.NO_CODE: 2, Kind.LOCKED: 4, Kind.ENROLLED: 1, Kind.NOT_ENROLLED: 2}
-"""Sounds for each event."""
+BEEPS = {Kind.ACCEPTED: 1, Kind.ADMITTED: 1, Kind.ENROLLED: 1, Kind.LOCKED: 4}
+"""Sounds for an event; two for any other."""
 
 
 class Signals:
@@ -35,7 +35,7 @@ class Signals:
 
     def event(self, kind: Kind, /) -> None:
         if self._buzzer:
-            self._buzzer.beep(on_time=0.1, off_time=0.1, n=BEEPS[kind])
+            self._buzzer.beep(on_time=0.1, off_time=0.1, n=BEEPS.get(kind, 2))
 
     def close(self) -> None:
         for device in (self._green, self._red, self._buzzer):

@@ -66,10 +66,14 @@ HINTS = {
 
 
 class Kind(StrEnum):
-    """What can happen. Only ``ACCEPTED`` opens the door; ``WRONG_CODE`` and ``REJECTED`` count for the lock, ``NOT_ADMITTED`` for the desk's own."""
+    """What can happen. Only ``ACCEPTED`` opens the door; ``WRONG_CODE`` and ``REJECTED`` count for the lock, ``NOT_ADMITTED`` for the desk's own.
+
+    ``STILL_REJECTED`` is who stays and tries again: one failure it was, and stays.
+    """
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    STILL_REJECTED = "rejected again"
     WRONG_CODE = "wrong code"
     NO_CODE = "no code"
     LOCKED = "locked"
@@ -194,8 +198,8 @@ class Visits:
     def _answered(self, number: int, answer: Decision, at: float) -> tuple[Visits, list[Event]]:
         if not answer.accepted:
             visits = self._finished(number, State.REJECTED, None, at + self.rule.shown, at)
-            if number in self._counted:  # who stays and stays is one failure
-                return visits, [_event(Kind.REJECTED, answer, number)]
+            if number in self._counted:
+                return visits, [_event(Kind.STILL_REJECTED, answer, number)]
             visits, locked = replace(visits, _counted=(*self._counted[-COUNTED:], number))._failed(answer, at)
             return visits, [_event(Kind.REJECTED, answer, number), *locked]
         if before := next((one for one in self._done.values() if one.subject == answer.subject), None):
@@ -226,5 +230,5 @@ class Visits:
 
 def _event(kind: Kind, decision: Decision, track: int) -> Event:
     """A rejected face is nobody's: whom it resembles is not told."""
-    subject = None if kind is Kind.REJECTED else decision.subject
+    subject = None if kind in (Kind.REJECTED, Kind.STILL_REJECTED) else decision.subject
     return Event(kind, subject, decision.distance, decision.threshold.distance, track)

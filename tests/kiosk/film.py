@@ -21,7 +21,7 @@ def portrait(photograph):
 
 
 def turned(photograph):
-    """The second of the two photographs (h, w, 3) as if the head were turned to the person's left: what stands out moves more. Mirrored, to the right."""
+    """The second of the two photographs (h, w, 3) as if the head were turned to the person's left: what stands out moves more."""
     rows, columns = np.mgrid[: photograph.shape[0], : photograph.shape[1]].astype(np.float32)
     bump = 150 * np.exp(-((columns - 267) ** 2 + (rows - 232) ** 2) / (2 * 63**2))
     return cv2.remap(photograph, (columns - 0.57 * bump).astype(np.float32), rows, cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""An RTSP camera that shows the JPEGs of a folder again and again: /usr/bin/python3 rtsp.py FOLDER PORT. Debian's GStreamer, not this environment's."""
+"""An RTSP camera that shows the JPEGs of a folder again and again: /usr/bin/python3 rtsp.py FOLDER PORT, by Debian's GStreamer."""
 
 import sys
 

@@ -199,7 +199,8 @@ def test_who_was_not_recognised_is_named_or_discarded(browser, page, size, stran
         keep(browser, f"strangers-{size[0]}x{size[1]}-chosen")
         outside = (
             "return [...document.querySelectorAll('section *')].filter(one => { const b = one.getBoundingClientRect();"
-            "return b.width && (b.left < -1 || b.top < -1 || b.right > innerWidth + 1 || b.bottom > innerHeight + 1); }).map(one => one.id || one.tagName)"
+            "return b.width && (b.left < -1 || b.top < -1 || b.right > innerWidth + 1 || b.bottom > innerHeight + 1); })"
+            ".map(one => one.id || one.tagName)"
         )
         assert browser.execute_script(outside) == []
         small = "return [...document.querySelectorAll('button')].filter(one => one.offsetWidth && one.offsetHeight < 48).length"

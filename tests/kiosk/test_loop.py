@@ -6,6 +6,7 @@ import json
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from itertools import groupby
 
 import pytest
@@ -16,10 +17,11 @@ from facelite.errors import BundleError, FaceliteError, SelfTestError
 from facelite.face import Embedding
 from facelite.gallery import Gallery
 from facelite.kiosk.codes import ADMINISTRATOR, Codes
-from facelite.kiosk.config import read_config
+from facelite.kiosk.config import SignalsConfig, read_config
 from facelite.kiosk.door import Door
 from facelite.kiosk.loop import Loop
 from facelite.kiosk.screen import Said
+from facelite.kiosk.signals import Signals
 from facelite.kiosk.visits import Kind, State
 
 DOOR = "[door]\npin = 17\nseconds = 0.2\nlongest = 1.0\n"
@@ -64,7 +66,7 @@ def test_a_walk_up_is_welcomed_and_opens_the_door_once(shown, film, rng, astrona
 
 def test_a_stranger_is_not(shown, film, rng, hopper):
     run = shown(DOOR, [*film.nobody(rng), *film.walk(rng, hopper, stay=25), *film.nobody(rng, 60)])
-    assert (Kind.REJECTED, None) in run.events and not {kind for kind, _ in run.events} - {Kind.REJECTED}
+    assert (Kind.REJECTED, None) in run.events and not {kind for kind, _ in run.events} - {Kind.REJECTED, Kind.STILL_REJECTED}
     assert State.REJECTED in run.said and State.WELCOME not in run.said
     assert set(run.doors) == {"released"}
 
@@ -211,6 +213,23 @@ def test_lights_in_place_of_a_screen(config, reel, film, rng, astronaut):
         assert run.said[-1] == State.WELCOME
         assert [factory.pin(pin).state for pin in (23, 24)] == [1, 0]
     assert factory.pin(23).function == "input"  # given back
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_event_has_a_sound(kind):
+    Device.pin_factory = MockFactory()
+    with closing(Signals(SignalsConfig(buzzer=25))) as signals:
+        signals.event(kind)
+
+
+def test_who_stays_is_one_failure_after_a_restart_too(config, reel, film, rng, hopper):
+    path, frames = config("[visit]\nshown = 0.3\nagain = 0.3\n"), [film.frame(rng, (hopper, 318 + step % 5, 220)) for step in range(40)]
+    with Loop(read_config(path), camera=lambda: reel(frames)) as loop:
+        kinds = [kind for kind, _ in Shown(loop).events]
+        assert kinds[0] is Kind.REJECTED and kinds.count(Kind.REJECTED) == 1 and kinds.count(Kind.STILL_REJECTED) > 3
+        assert loop._visits.lock.failures == 1
+    with Loop(read_config(path), camera=lambda: reel([])) as loop:
+        assert loop._visits.lock.failures == 1
 
 
 def test_systemd_is_told(shown, film, rng, tmp_path, monkeypatch):

@@ -87,10 +87,10 @@ def test_the_file_tells_nothing_without_the_key_and_nothing_stays_of_who_is_gone
     number = store.keep(look(3), NOW)
     sealed = sqlite3.connect(tmp_path / "strangers.db").execute("SELECT sealed FROM stranger").fetchone()[0]
     everything = (tmp_path / "strangers.db").read_bytes()
-    assert sealed in everything and b"JFIF" not in everything and look(3).embedding.vector.tobytes() not in everything and b"0.0" not in everything
+    assert sealed in everything and b"JFIF" not in everything and look(3).embedding.vector.tobytes() not in everything
     store.discard(number)
     assert all(sealed[i : i + 40] not in file.read_bytes() for file in tmp_path.iterdir() for i in range(0, len(sealed) - 40, 500))
-    with pytest.raises(GalleryError, match="chmod|expected"):
+    with pytest.raises(GalleryError, match="chmod 600"):
         (tmp_path / "other").mkdir()
         (tmp_path / "other/key").write_text("not a key")
         opened(keyring=Keyring(tmp_path / "other"))
@@ -100,7 +100,7 @@ def test_another_key_and_an_edited_row_are_refused_and_can_be_cleared(opened, tm
     store = opened()
     store.keep(look(1), NOW)
     other = opened(keyring=Keyring(tmp_path / "another"))
-    with pytest.raises(InputError, match="another key.*discard CONFIG --all"):
+    with pytest.raises(InputError, match=r"another key.*discard CONFIG --all"):
         other.all(NOW)
     with closing(sqlite3.connect(tmp_path / "strangers.db", isolation_level=None)) as rows:
         rows.execute("UPDATE stranger SET at = at + 80000")  # to be kept for longer
