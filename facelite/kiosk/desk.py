@@ -82,7 +82,7 @@ class Desk:
         if at < self._next + PATIENCE and not posed(self.stage, near[0].look.face, front):
             return self
         looks = (*self.looks, near[0].look)
-        return replace(self, looks=looks, stage=POSES[len(looks) % len(POSES)], _next=at + MOVING)
+        return replace(self, looks=looks, stage=POSES[len(looks) % len(POSES)], until=at + self.config.seconds, _next=at + MOVING)
 
     @property
     def complete(self) -> bool:
@@ -104,8 +104,11 @@ class Desk:
         if self.stage in POSES and at >= self._next:
             if len(near) > 1:
                 return View(State.ALONE)
-            if hint := HINTS.get(near[0].decision.outcome) if near else None:
-                return View(State.LESS if hint is State.FACE and self.stage is not State.STRAIGHT else hint)
+            outcome = near[0].decision.outcome if near else None
+            if outcome is Outcome.TURNED and self.stage is not State.STRAIGHT:
+                return View(State.LESS)
+            if outcome in HINTS:
+                return View(HINTS[outcome])
         return View(self.stage, self.subject or None, max(0.0, self.until - at))
 
 

@@ -8,12 +8,13 @@ constant) ends it, for whoever supervises it to start it anew.
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -31,7 +32,7 @@ from facelite.kiosk.door import Door
 from facelite.kiosk.log import Entry, Log
 from facelite.kiosk.mqtt import Mqtt
 from facelite.kiosk.notify import notify
-from facelite.kiosk.screen import Screen
+from facelite.kiosk.screen import OFFERED, Screen
 from facelite.kiosk.signals import Signals
 from facelite.kiosk.strangers import Stranger, Strangers
 from facelite.kiosk.tell import Teller, post, run
@@ -96,11 +97,16 @@ class Loop:
             self._gallery = stack.enter_context(
                 Gallery(kiosk.gallery, space=self._verifier.manifest.space, create=True, keyring=keyring, indexed=True)
             )
-            self._strangers = stack.enter_context(closing(open_strangers(kiosk, self._verifier))) if kiosk.strangers else None
+            self._strangers: Strangers | None = None
+            if kiosk.strangers:
+                with _only_told("no stranger is kept"):
+                    self._strangers = stack.enter_context(closing(open_strangers(kiosk, self._verifier)))
+                    self._strangers.drop_foreign()
             self._watch = Watch(self._verifier, self._decide, attempts=kiosk.attempt, tracks=TrackRule(smallest=kiosk.camera.smallest))
             self._failure = Decision(Outcome.REJECTED, self._verifier.manifest.threshold())
-            lock = self._remembered_lock({Kind.REJECTED, Kind.WRONG_CODE}, Kind.ACCEPTED)
-            self._desk_lock = self._remembered_lock({Kind.NOT_ADMITTED}, Kind.ADMITTED)
+            unforgiving = replace(kiosk.lock, forgiven=math.inf)  # passers-by type no codes
+            lock = self._remembered_lock(Lock(unforgiving if kiosk.code else kiosk.lock), {Kind.REJECTED, Kind.WRONG_CODE}, Kind.ACCEPTED)
+            self._desk_lock = self._remembered_lock(Lock(unforgiving), {Kind.NOT_ADMITTED}, Kind.ADMITTED)
             self._visits = Visits(kiosk.visit, lock, kiosk.code.seconds if kiosk.code else None)
             self._desk = Desk(kiosk.enrol or EnrolConfig())
             self._camera = stack.enter_context(closing(camera() if camera else Camera(kiosk.camera)))
@@ -211,7 +217,10 @@ class Loop:
             self._keep(event)
 
     def _keep(self, event: Event) -> None:
-        """Keep who was not recognised, where that is wanted; all looks of one track as one stranger."""
+        """Keep who was not recognised, where that is wanted, until they are: all looks of one track as one stranger."""
+        if self._strangers and event.kind is Kind.ACCEPTED and event.track in self._kept:
+            with _only_told("who is no stranger could not be discarded"):
+                self._strangers.discard(self._kept.pop(event.track))
         one = next((one for one in self._present if one.track.number == event.track), None)
         if not self._strangers or event.kind not in (Kind.REJECTED, Kind.STILL_REJECTED) or not one or not one.look.embedding:
             return
@@ -235,9 +244,8 @@ class Loop:
             elif said.word == "name":
                 self._desk = self._desk.named(said.text, at)
             elif said.word == "stranger":
-                stranger = self._offered.get(number) if (number := int(said.text) if said.text.isdecimal() else None) else None
-                self._desk = self._desk.chosen(number, stranger.looks, at) if stranger else self._desk.chosen(None, (), at)
-            elif said.word == "discard" and self._strangers and self._desk.stranger:
+                self._choose(said.text, at)
+            elif said.word == "discard" and self._strangers and self._desk.stage is State.STRANGER and self._desk.stranger:
                 with _only_told("a stranger could not be discarded"):
                     self._strangers.discard(self._desk.stranger)
                 self._desk = self._desk.chosen(None, (), at)
@@ -245,23 +253,33 @@ class Loop:
                 self._desk = self._desk.closed()
             self._offered = self._offer()
 
+    def _choose(self, text: str, at: float) -> None:
+        """Take up the stranger of the number that ``text`` is, nobody where it is empty."""
+        if not text:
+            self._desk = self._desk.chosen(None, (), at)
+        elif text.isdecimal() and (stranger := self._offered.get(int(text))):
+            self._desk = self._desk.chosen(int(text), stranger.looks, at)
+
     def _offer(self) -> dict[int, Stranger]:
         """Who can be named now."""
         if self._strangers and self._desk.stage in NAMING:
             with _only_told("the strangers cannot be shown"):
-                return self._strangers.all(time.time())
+                return self._strangers.all(time.time(), latest=OFFERED)
         return {}
 
     def _admit(self, code: str, at: float) -> None:
         """Let the administrator go on, or count a wrong code, which no face makes good."""
         right = bool(self.kiosk.enrol and Codes(self.kiosk.enrol.file).right(ADMINISTRATOR, code))
         self._desk = self._desk.admitted(right, at)
-        self._desk_lock = Lock(self.kiosk.lock) if right else self._desk_lock.after(self._failure, at)
+        self._desk_lock = Lock(self._desk_lock.rule) if right else self._desk_lock.after(self._failure, at)
         self._act(Event(Kind.ADMITTED if right else Kind.NOT_ADMITTED, None, None, self._failure.threshold.distance))
 
     def _enrol(self, at: float) -> None:
         """Enrol who stands there, or the stranger, unless the pictures look like two people, or like somebody who is enrolled already."""
         subject, stranger = self._desk.subject, self._desk.stranger
+        if self._strangers and stranger and stranger not in self._strangers.all(time.time()):  # discarded by somebody else meanwhile
+            self._desk = self._desk.ended(False, at)
+            return
         enrolment = self._verifier.enrol(subject, list(self._desk.looks), self._gallery)
         for doubt in enrolment.doubts.values():
             log.warning("%s is not enrolled: %s", subject, doubt)
@@ -292,8 +310,9 @@ class Loop:
         now = time.monotonic()
         self.view = View(State.OUT_OF_SERVICE) if self.fault else self._view(frame.at if frame else now)
         if self._screen:
-            self._offered = self._offered if self.view.state in NAMING else {}
-            self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault, desk=(self._offered, self._desk.stranger))
+            self._offered = self._offered if self._desk.stage in NAMING else {}
+            desk = (self._offered if self.view.state in NAMING else {}, self._desk.stranger)
+            self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault, desk=desk)
         if self._signals:
             self._signals.state(self.view.state)
         if self._mqtt:
@@ -301,9 +320,10 @@ class Loop:
         notify("WATCHDOG=1")
         if now - self._pruned >= PRUNED:
             self._pruned = now
-            self._log.prune(time.time())
-            if self._strangers:
-                self._strangers.prune(time.time())
+            with _only_told("what is too old could not be removed"):
+                self._log.prune(time.time())
+                if self._strangers:
+                    self._strangers.prune(time.time())
         if now - self._told >= STATUS:
             self._told = now
             notify(f"STATUS={self.view.state}{': ' + self.fault if self.fault else ''}")
@@ -319,12 +339,12 @@ class Loop:
         self._next = max(self._next + 1 / self.kiosk.camera.rate, now)
         time.sleep(max(0.0, self._next - now))
 
-    def _remembered_lock(self, failures: set[Kind], success: Kind) -> Lock:
-        """The lock as the log's latest entries leave it: a kiosk that is switched off and on again is locked as it was."""
-        lock, shift = Lock(self.kiosk.lock), time.monotonic() - time.time()
+    def _remembered_lock(self, lock: Lock, failures: set[Kind], success: Kind) -> Lock:
+        """The new ``lock`` as the log's latest entries leave it: a kiosk that is switched off and on again is locked as it was."""
+        shift = time.monotonic() - time.time()
         for entry in self._log.entries(1000):
             if entry.event.kind is success:
-                lock = Lock(self.kiosk.lock)
+                lock = Lock(lock.rule)
             elif entry.event.kind in failures:
                 lock = lock.after(self._failure, min(entry.at, time.time()) + shift)
         return lock

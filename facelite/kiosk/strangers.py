@@ -1,7 +1,7 @@
 """Who was not recognised, kept for some hours, encrypted: embeddings and one small picture, for the administrator to name or discard.
 
 A row of the SQLite file is sealed as nonce (12) · ciphertext · tag (16), AES-256-GCM, by a key that HKDF-SHA256 makes of the keyring's with the
-file's identity as salt. What goes is overwritten, not only unlinked.
+file's identity as salt. What goes is overwritten in the file; of its ciphertext SQLite's journal, which is then unlinked, has a copy for a moment.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Stranger:
 class Strangers:
     """The strangers in the ``config``'s file, which is made, readable by its owner alone, where there is none.
 
-    Those whom another embedder saw are dropped: nothing can be compared with them any more. Raises InputError where the file is something else or
-    cannot be written, GalleryError where there is no key.
+    Of those whom another embedder saw nothing is told: nothing can be compared with them any more. Raises InputError where the file is something
+    else or cannot be written, GalleryError where there is no key.
     """
 
     def __init__(self, config: StrangersConfig, /, *, space: str, artefact: str, keyring: Keyring) -> None:
@@ -83,7 +83,6 @@ class Strangers:
             self._rows.execute("INSERT INTO file SELECT ? WHERE NOT EXISTS (SELECT * FROM file)", (os.urandom(IDENTITY_BYTES),))
             identity = self._rows.execute("SELECT identity FROM file").fetchone()[0]
             self._cipher = AESGCM(HKDF(SHA256(), length=32, salt=identity, info=b"facelite strangers").derive(key))
-            self._rows.execute("DELETE FROM stranger WHERE artefact != ?", (artefact,))
         except (OSError, sqlite3.Error, TypeError) as error:
             raise InputError(f"{path}: expected a file of strangers that can be written, got {error}; name another, or see to its rights") from None
 
@@ -96,15 +95,20 @@ class Strangers:
         if number is None or row is None:
             values = (at, self._artefact, self._closed(Stranger(at).seen(look)))
             number = self._rows.execute("INSERT INTO stranger (at, artefact, sealed) VALUES (?, ?, ?)", values).lastrowid or 0
-            self._rows.execute("DELETE FROM stranger WHERE number <= ?", (number - self._config.most,))
+            too_many = "DELETE FROM stranger WHERE number NOT IN (SELECT number FROM stranger ORDER BY number DESC LIMIT ?)"
+            self._rows.execute(too_many, (self._config.most,))
         elif len((stranger := self._opened(number, *row)).embeddings) < LOOKS:
             self._rows.execute("UPDATE stranger SET sealed = ? WHERE number = ?", (self._closed(stranger.seen(look)), number))
         return number
 
-    def all(self, at: float, /) -> dict[int, Stranger]:
-        """Who is kept at that time, by number, the latest first; whose hours are over are removed. Raises InputError where a row was edited."""
+    def all(self, at: float, /, *, latest: int = -1) -> dict[int, Stranger]:
+        """Who is kept at that time, by number, the ``latest`` first (-1: all); whose hours are over are removed.
+
+        Raises InputError where a row was edited.
+        """
         self.prune(at)
-        rows = self._rows.execute("SELECT number, at, sealed FROM stranger ORDER BY number DESC").fetchall()
+        wanted = "SELECT number, at, sealed FROM stranger WHERE artefact = ? ORDER BY number DESC LIMIT ?"
+        rows = self._rows.execute(wanted, (self._artefact, latest)).fetchall()
         return {number: self._opened(number, seen, sealed) for number, seen, sealed in rows}
 
     def discard(self, *numbers: int) -> int:
@@ -116,8 +120,13 @@ class Strangers:
         return self._rows.execute("DELETE FROM stranger").rowcount
 
     def prune(self, at: float, /) -> int:
-        """Remove whose hours are over at that time, in seconds since 1970; how many."""
-        return self._rows.execute("DELETE FROM stranger WHERE at < ?", (at - 3600 * self._config.hours,)).rowcount
+        """Remove whose hours are over at that time, in seconds since 1970, and whom a clock that was wrong has put as far ahead; how many."""
+        seconds = 3600 * self._config.hours
+        return self._rows.execute("DELETE FROM stranger WHERE at NOT BETWEEN ? AND ?", (at - seconds, at + seconds)).rowcount
+
+    def drop_foreign(self) -> int:
+        """Remove whom another embedder saw; how many."""
+        return self._rows.execute("DELETE FROM stranger WHERE artefact != ?", (self._artefact,)).rowcount
 
     def close(self) -> None:
         self._rows.close()

@@ -88,8 +88,8 @@ class LockRule:
     """From the ``failures``-th rejected attempt in a row on nobody is looked at for ``seconds``, twice as long after each further one.
 
     But for ``longest`` at most. NIST SP 800-63B, 5.2.3: no more than five failures in a row, then 30 seconds at least, growing exponentially.
-    One failure is forgiven for each ``forgiven`` seconds without another, so that the passers-by of a whole day do not lock a door: who tries on and
-    on has one attempt in that time.
+    One failure is forgiven for each ``forgiven`` seconds without another, so that a few passers-by an hour do not lock a door: who tries on and on
+    has one attempt in that time. Infinite where something is guarded that can be guessed.
     """
 
     failures: int = 5
@@ -117,7 +117,7 @@ class Lock:
             return Lock(self.rule)
         if answer.outcome is not Outcome.REJECTED:
             return self
-        waited = max(0.0, at - max(self.latest, self.until))  # a pause forgives nothing: nobody could try
+        waited = max(0.0, at - max(self.latest, self.until)) if self.failures else 0.0  # a pause forgives nothing: nobody could try
         failures = self.failures - int(min(waited / self.rule.forgiven, self.failures)) + 1
         if failures < self.rule.failures:
             return replace(self, failures=failures, latest=at)

@@ -57,6 +57,14 @@ def test_who_cannot_turn_is_enrolled_all_the_same(desk):
     assert desk.after([person()], asked + PATIENCE).stage is State.RIGHT
 
 
+def test_each_pose_has_the_whole_time_of_a_step():
+    at, desk = 1.0, Desk(EnrolConfig(pictures=8, seconds=10.0)).opened(0.0).admitted(True, 0.5).named("Grace", 1.0)
+    while not desk.complete:
+        at += MOVING + PATIENCE
+        desk = desk.after([person()], at)
+        assert desk.stage
+
+
 def test_what_is_straight_is_the_person_s_own(desk):
     """A camera at the side, or high up: the poses are meant from how the first picture was."""
     desk = desk.after([person(turn=9, nod=-20)], 2.0 + MOVING)
@@ -82,6 +90,7 @@ def test_who_turns_too_far_is_not_told_to_look_straight(desk):
     at = 2.0 + 2 * MOVING
     assert desk.view([person(Outcome.TURNED, turn=40)], at) == View(State.LESS)
     assert desk.view([person(Outcome.TOO_DARK)], at) == View(State.LIGHT)
+    assert desk.view([person(Outcome.UNCLEAR)], at) == View(State.FACE)
 
 
 def test_a_stranger_is_named_without_anybody_there():

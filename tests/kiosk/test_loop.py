@@ -23,6 +23,7 @@ from facelite.kiosk.loop import Loop
 from facelite.kiosk.screen import Said
 from facelite.kiosk.signals import Signals
 from facelite.kiosk.visits import Kind, State
+from facelite.runtime.attempt import Lock
 
 DOOR = "[door]\npin = 17\nseconds = 0.2\nlongest = 1.0\n"
 
@@ -298,7 +299,7 @@ def test_the_administrator_s_code_cannot_be_tried_again_and_again(desk):
         desk._screen.say(Said("enrol"))
         desk.step()
     assert desk._desk.stage is None and desk._desk_lock.left(time.monotonic()) > 0  # and no face makes it good
-    remembered = desk._remembered_lock({Kind.NOT_ADMITTED}, Kind.ADMITTED)
+    remembered = desk._remembered_lock(Lock(), {Kind.NOT_ADMITTED}, Kind.ADMITTED)
     assert remembered.failures == 5 and remembered.left(time.monotonic()) > 0
 
 

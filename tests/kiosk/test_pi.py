@@ -71,7 +71,7 @@ def test_it_is_installed_and_opens_the_door_to_the_right_person(pi, film, rng, a
     assert "install: done" in said and "no systemd runs here" in said
     assert (pi.root / "var/lib/facelite").stat().st_mode & 0o777 == 0o700
     visits = [film.nobody(rng, 5) + film.walk(rng, person, stay=20) for person in (astronaut, hopper)]
-    film.write(pi.root / "srv/film.avi", visits[0] + visits[1], rate=3)  # an emulated processor is slow
+    film.write(pi.root / "srv/film.avi", visits[0] + visits[1], rate=2)  # an emulated processor is slow
     cv2.imwrite(str(pi.root / "srv/eileen.png"), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
     config = pi.root / "etc/facelite/kiosk.toml"
     text = config.read_text()

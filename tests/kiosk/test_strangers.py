@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from base64 import b64encode
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -20,7 +22,7 @@ from facelite.kiosk.config import StrangersConfig, read_config
 from facelite.kiosk.loop import Loop
 from facelite.kiosk.screen import Said
 from facelite.kiosk.strangers import LOOKS, Stranger, Strangers
-from facelite.kiosk.visits import Kind, State
+from facelite.kiosk.visits import Event, Kind, State
 from facelite.quality import Quality
 from facelite.runtime.look import Look
 
@@ -87,7 +89,9 @@ def test_the_file_tells_nothing_without_the_key_and_nothing_stays_of_who_is_gone
     number = store.keep(look(3), NOW)
     sealed = sqlite3.connect(tmp_path / "strangers.db").execute("SELECT sealed FROM stranger").fetchone()[0]
     everything = (tmp_path / "strangers.db").read_bytes()
-    assert sealed in everything and b"JFIF" not in everything and look(3).embedding.vector.tobytes() not in everything
+    assert sealed in everything and str(look(3).embedding.vector.tolist())[1:60].encode() not in everything
+    picture = next(iter(opened().all(NOW).values())).picture
+    assert picture[:20] not in everything and b64encode(picture)[:40] not in everything
     store.discard(number)
     assert all(sealed[i : i + 40] not in file.read_bytes() for file in tmp_path.iterdir() for i in range(0, len(sealed) - 40, 500))
     with pytest.raises(GalleryError, match="chmod 600"):
@@ -112,6 +116,22 @@ def test_another_key_and_an_edited_row_are_refused_and_can_be_cleared(opened, tm
 def test_whom_another_embedder_saw_cannot_be_named_any_more(opened):
     opened().keep(look(1), NOW)
     assert opened(artefact="b").all(NOW) == {}
+    assert len(opened().all(NOW)) == 1  # not by a look with another bundle
+    assert opened(artefact="b").drop_foreign() == 1 and opened().all(NOW) == {}
+
+
+def test_a_clock_that_was_wrong_keeps_nobody_for_longer(opened):
+    store = opened(hours=24.0)
+    store.keep(look(1), NOW + 86400 * 365)
+    assert store.all(NOW) == {}
+
+
+def test_who_was_discarded_does_not_count_among_the_most(opened):
+    store = opened(most=2)
+    first, second = store.keep(look(1), NOW), store.keep(look(2), NOW)
+    store.discard(second)
+    last = store.keep(look(3), NOW)
+    assert list(store.all(NOW)) == [last, first]
 
 
 def test_a_file_that_is_something_else_is_refused(opened, tmp_path):
@@ -171,6 +191,36 @@ def test_a_stranger_is_discarded_on_the_screen(visited):
     say(visited, Said("stranger", str(number)), Said("discard"))
     assert visited.view.state is State.NAME and visited._strangers.all(time.time()) == {}
     assert visited._screen.next(-1)[1]["strangers"] == [] and visited._screen.portrait(str(number)) is None
+
+
+def test_who_is_discarded_elsewhere_meanwhile_is_not_enrolled(visited, gallery_file):
+    say(visited, Said("enrol"), Said("code", "314159"))
+    number = next(iter(visited._offered))
+    say(visited, Said("stranger", str(number)))
+    visited._strangers.discard(number)
+    say(visited, Said("name", "Grace"))
+    assert visited.view.state is State.NOT_ENROLLED
+    with Gallery(gallery_file) as gallery:
+        assert gallery.subjects == ["Eileen"]
+
+
+def test_who_is_recognised_after_all_is_not_kept(visited):
+    visited._strangers.discard(1)
+    one = SimpleNamespace(track=SimpleNamespace(number=77), look=look(1))
+    visited._present = [one]
+    visited._keep(Event(Kind.REJECTED, None, 1.5, 1.0, 77))
+    assert len(visited._strangers.all(time.time())) == 1
+    visited._keep(Event(Kind.ACCEPTED, "Eileen", 0.5, 1.0, 77))
+    assert visited._strangers.all(time.time()) == {}
+
+
+def test_a_file_that_is_broken_keeps_nobody_out(config, reel, film, rng, astronaut, tmp_path, caplog):
+    path = config(KEPT)
+    (tmp_path / "strangers.db").write_bytes(b"something else entirely, and long enough to be looked at " * 40)
+    with Loop(read_config(path), camera=lambda: reel([film.frame(rng, (astronaut, 320, 220))] * 10)) as loop:
+        while not loop._camera.ended:
+            loop.step()
+        assert [one.event.kind for one in loop._log.entries()][:1] == [Kind.ACCEPTED] and "no stranger is kept" in caplog.text
 
 
 def test_nobody_is_discarded_or_shown_without_the_code(visited):

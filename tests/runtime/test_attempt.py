@@ -120,6 +120,13 @@ def test_passers_by_of_a_day_lock_nothing_and_who_goes_on_is_kept_out():
     assert tries <= 3 + 86400 / rule.forgiven
 
 
+def test_time_forgives_nothing_where_it_shall_not():
+    lock = Lock(LockRule(forgiven=float("inf")))
+    for day in range(4):
+        lock = lock.after(FRAMES["r"], 86400.0 * day)
+    assert lock.failures == 4
+
+
 def test_a_pause_forgives_nothing():
     lock = Lock(LockRule(failures=1, seconds=1000.0, forgiven=900.0)).after(FRAMES["r"], 0.0)
     assert lock.after(FRAMES["r"], 1000.0).failures == 2 and lock.after(FRAMES["r"], 1900.0).failures == 1

@@ -11,7 +11,7 @@ const CLOSABLE = new Set(["administrator", "name", "stranger", "look straight", 
 const by = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 
-let texts = {}, language = "", shown = { state: "out of service", subject: null, seconds: null, boxes: [] }, heard = 0, typed = "", enrols = false, looks = 0;
+let texts = {}, language = "", shown = { state: "out of service", subject: null, seconds: null, boxes: [] }, heard = 0, typed = "", enrols = false, pictured = false, looks = 0;
 
 function draw() {
   const [kind, mark] = KINDS[shown.state] ?? ["wait", "!"];
@@ -42,6 +42,8 @@ function drawStrangers() { // who was not recognised, for the administrator to n
   by("discard").style.visibility = shown.state === "stranger" ? "visible" : "hidden";
   by("discard").textContent = texts[language]?.discard ?? "";
   by("chosen").hidden = shown.state !== "stranger";
+  by("picture").hidden = !pictured && by("chosen").hidden;
+  main.classList.toggle("alone", by("picture").hidden);
   if (!by("chosen").hidden && by("chosen").dataset.number !== String(shown.stranger)) {
     by("chosen").dataset.number = shown.stranger;
     by("chosen").src = `stranger/${shown.stranger}`;
@@ -100,7 +102,7 @@ function listen() {
 }
 
 function look() {
-  if (!by("picture").hidden) by("live").src = `live?${++looks}`;
+  if (pictured) by("live").src = `live?${++looks}`;
 }
 
 function watch() {
@@ -147,8 +149,7 @@ async function begin() {
     press(event.key);
   });
   by("code").onsubmit = (event) => event.preventDefault();
-  by("picture").hidden = !given.picture;
-  main.classList.toggle("alone", !given.picture);
+  pictured = given.picture;
   by("live").onload = fit;
   by("live").onerror = () => setTimeout(look, 2000);
   speak(names[0]);
