@@ -13,7 +13,7 @@ MOBILEFACENET ?=
 .venv/.installed: setup.cfg constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "facelite: expected Python 3.11 for training, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(call PIP,.venv) --editable '.[train,dev]'
+	$(call PIP,.venv) --editable '.[train,mobile,dev]'
 	touch $@
 
 # the device half alone: no TensorFlow; the detector's package asks for it, so it comes without what it asks for

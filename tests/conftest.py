@@ -1,5 +1,6 @@
 """Fixtures that several test files share: the detector file, two real photographs that come with installed packages, the released bundle."""
 
+import importlib.util
 from pathlib import Path
 
 import matplotlib.cbook
@@ -83,3 +84,12 @@ def bundle_file(tmp_path_factory, detector_file):
 @pytest.fixture(scope="session")
 def bundle(bundle_file):
     return open_bundle(bundle_file)
+
+
+@pytest.fixture(scope="session")
+def port():
+    """tests/port.py, a port in NumPy."""
+    spec = importlib.util.spec_from_file_location("port", Path(__file__).with_name("port.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

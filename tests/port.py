@@ -568,26 +568,51 @@ def read_vectors(folder):
     """The table of vectors.json with arrays and frames in their places."""
     table, binary = json.loads((Path(folder) / "vectors.json").read_text()), (Path(folder) / "vectors.bin").read_bytes()
     refuse(table["format"] == 1 and hashlib.sha256(binary).hexdigest() == table["binary"]["sha256"], "other vectors")
+    return filled(table, binary)
 
-    def fill(value):
-        if isinstance(value, list):
-            return [fill(one) for one in value]
-        if not isinstance(value, dict):
-            return value
-        value = {name: fill(one) for name, one in value.items()}
-        if set(value) == {"dtype", "shape", "at"}:
-            kind = {"uint8": "u1", "float32": "<f4"}[value["dtype"]]
-            return np.frombuffer(binary, kind, math.prod(value["shape"]), value["at"]).reshape(value["shape"])
-        if set(value) == {"height", "width", "colour", "pictures"}:
-            frame = np.empty((value["height"], value["width"], 3), np.uint8)
-            frame[:] = value["colour"]
-            for one in value["pictures"]:
-                x, y, pixels = one["x"], one["y"], one["pixels"]
-                frame[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
-            return frame
+
+def filled(value, binary):
+    """``value`` with the arrays of ``binary`` and frames in their places."""
+    if isinstance(value, list):
+        return [filled(one, binary) for one in value]
+    if not isinstance(value, dict):
         return value
+    value = {name: filled(one, binary) for name, one in value.items()}
+    if set(value) == {"dtype", "shape", "at"}:
+        kind = {"uint8": "u1", "float32": "<f4"}[value["dtype"]]
+        return np.frombuffer(binary, kind, math.prod(value["shape"]), value["at"]).reshape(value["shape"])
+    if set(value) == {"height", "width", "colour", "pictures"}:
+        frame = np.empty((value["height"], value["width"], 3), np.uint8)
+        frame[:] = value["colour"]
+        for one in value["pictures"]:
+            x, y, pixels = one["x"], one["y"], one["pixels"]
+            frame[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
+        return frame
+    return value
 
-    return fill(table)
+
+MEASURES = {
+    "largest": lambda difference: np.abs(difference).max(initial=0),
+    "mean": lambda difference: np.abs(difference).mean() if difference.size else 0,
+    "squared_l2": lambda difference: (difference**2).sum(),
+}
+
+
+def meets(case, got):
+    """Whether ``got`` is what the case expects."""
+    expected = case["expected"]
+    if got is None or expected is None:
+        return got is None and expected is None
+    return set(got) == set(expected) and all(near(got[name], expected[name], case["tolerance"].get(name)) for name in expected)
+
+
+def near(got, expected, tolerance):
+    if got is None or expected is None or tolerance is None:
+        return got is expected or (got is not None and expected is not None and np.array_equal(got, expected))
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    if got.size == expected.size == 0:
+        return True
+    return got.shape == expected.shape and all(MEASURES[name](got - expected) <= limit for name, limit in tolerance.items())
 
 
 def answer(port, stage, given):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
 import sqlite3
@@ -36,15 +35,6 @@ SPECIFICATION = (HERE.parent / "devices/README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
-def port():
-    """The port's module."""
-    spec = importlib.util.spec_from_file_location("port", HERE / "port.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
 def written(bundle, tmp_path_factory):
     """The folder of the vectors, and what was said of them."""
     folder = tmp_path_factory.mktemp("vectors")
@@ -67,32 +57,10 @@ def device(port, bundle_file):
     return port.Port(bundle_file.read_bytes())
 
 
-MEASURES = {
-    "largest": lambda difference: np.abs(difference).max(initial=0),
-    "mean": lambda difference: np.abs(difference).mean() if difference.size else 0,
-    "squared_l2": lambda difference: (difference**2).sum(),
-}
-
-
-def failures(cases, answer):
-    """The names of the cases in which ``answer`` of the input is not what is expected."""
-    return [case["name"] for case in cases if not meets(case, answer(case["input"]))]
-
-
-def meets(case, got):
-    expected = case["expected"]
-    if got is None or expected is None:
-        return got is None and expected is None
-    return set(got) == set(expected) and all(near(got[name], expected[name], case["tolerance"].get(name)) for name in expected)
-
-
-def near(got, expected, tolerance):
-    if got is None or expected is None or tolerance is None:
-        return got is expected or (got is not None and expected is not None and np.array_equal(got, expected))
-    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
-    if got.size == expected.size == 0:
-        return True
-    return got.shape == expected.shape and all(MEASURES[name](got - expected) <= limit for name, limit in tolerance.items())
+@pytest.fixture(scope="session")
+def failures(port):
+    """failures(cases, answer): the names of the cases in which ``answer`` of the input is not what is expected."""
+    return lambda cases, answer: [case["name"] for case in cases if not port.meets(case, answer(case["input"]))]
 
 
 # the vectors
@@ -169,7 +137,7 @@ def test_the_port_imports_neither_facelite_nor_opencv():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_port_meets_the_vectors(port, device, stages, name):
+def test_the_port_meets_the_vectors(port, device, stages, failures, name):
     assert failures(stages[name], lambda given: port.answer(device, name, given)) == []
 
 
@@ -408,7 +376,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_facelite_meets_the_vectors(verifier, stages, name):
+def test_facelite_meets_the_vectors(verifier, stages, failures, name):
     def answer(given):
         try:
             return OWN[name](verifier, **given)
@@ -545,7 +513,7 @@ FAULTS = (
 
 
 @pytest.mark.parametrize("stage, name, make", [pytest.param(stage, name, make, id=f"{stage}: {fault}") for stage, fault, name, make in FAULTS])
-def test_a_port_with_a_fault_fails_at_its_stage(port, device, stages, monkeypatch, stage, name, make):
+def test_a_port_with_a_fault_fails_at_its_stage(port, device, stages, failures, monkeypatch, stage, name, make):
     *owner, name = name.split(".")
     owner = getattr(port, owner[0]) if owner else port
     monkeypatch.setattr(owner, name, make(port, getattr(owner, name, None)), raising=name != "divmod")

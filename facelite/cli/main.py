@@ -31,6 +31,7 @@ MODULES = {
     "identify": "identify",
     "inspect": "device",
     "kiosk": "kiosk",
+    "pack": "pack",
     "pad-eval": "pad_eval",
     "strangers": "strangers",
     "test": "live",

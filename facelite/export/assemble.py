@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from facelite.atomic import write_atomically
 from facelite.bundle import CARD, DETECTOR, EMBEDDER, GOLDEN, HEAD, Manifest, load_bundle, pack_bundle
 from facelite.distance import Distance, Siamese, pack_head
-from facelite.errors import ExportError, InputError, RecipeError
+from facelite.errors import ExportError, RecipeError
 from facelite.export.decide import deciding_distance
 from facelite.export.goldens import choose_goldens
 from facelite.export.layers import describe_layers, total_layers
-from facelite.export.master import Master, keras_model, trained
+from facelite.export.master import choose_network, open_master
 from facelite.export.rebuild import Progress, Rebuilt, rebuild_without_faces
 from facelite.export.rebuild import rebuild as rebuild_with_faces
 from facelite.export.recipe import Recipe
 from facelite.export.release import known_clarity, known_thresholds, read_named, write_release
 from facelite.export.report import Report, make_report
 from facelite.networks import Network, count, total
-from facelite.networks.weights import halved, pack_weights, read_weights
+from facelite.networks.weights import pack_weights, read_weights
 from facelite.preprocess import parse_preprocessing
 from facelite.quality import Limits
+from facelite.quantize.smaller import Smaller
 from facelite.recipe import read_recipe
 from facelite.runtime.detector import Detector, find_detector
 from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import pack_golden
 from facelite.runtime.verifier import Verifier
-from facelite.training.recipe import NetworkChoice
-from facelite.training.run import RECIPE, run_recipe, sized_network
 
 
 def export_bundle(
@@ -40,6 +39,7 @@ def export_bundle(
     *,
     rebuild: bool = False,
     release: bool = False,
+    master: bool = False,
     weights: str | Path | None = None,
     faces: str | Path | None = None,
     detector: str | Path | None = None,
@@ -50,11 +50,13 @@ def export_bundle(
     A recipe with a released file needs neither TensorFlow nor faces unless ``rebuild``, which holds that file to the same weights by
     parity. ``release`` converts too, and puts the embedder and its thresholds in the place of the released ones, and ``weights`` (a run
     folder or a weights file, which then stands for the recipe's) in half precision in the place of the recipe's; where a Siamese head decides,
-    it is the run's own.
+    it is the run's own. ``master``: the float32 network that the recipe converts, in place of what it becomes.
     Raises RecipeError, InputError, BudgetBroken, UnsupportedRate, ExportError; then nothing is written.
     """
     recipe, folder = read_recipe(recipe_path, Recipe), Path(recipe_path).parent
-    network = None if recipe.is_keras else _network(recipe, recipe_path)
+    if master:
+        recipe = replace(recipe, precision="float32", io="float32", released="", templates=(), smaller=Smaller())
+    network = choose_network(recipe, recipe_path)
     source = Path(weights) if weights else folder / recipe.weights
     if release and weights and ((folder / recipe.weights).is_dir() or (recipe.is_keras and source.suffix != Path(recipe.weights).suffix)):
         what = f"a {source.suffix}" if recipe.is_keras else "a file"
@@ -67,14 +69,13 @@ def export_bundle(
     elif faces is None and recipe.needs_faces:
         raise ExportError("expected faces for the integer ranges and for training, got none; give people's pictures: --faces DIR")
     else:
-        _check_space(recipe, source)
-        master = _master(recipe, network, source, release)
+        opened = open_master(recipe, network, source, half=release)
         if faces is None:
-            made = rebuild_without_faces(recipe, folder, master, distance, progress)
+            made = rebuild_without_faces(recipe, folder, opened, distance, progress)
         else:
             made = rebuild_with_faces(
                 recipe,
-                master,
+                opened,
                 progress,
                 faces=faces,
                 detector=detector_file,
@@ -112,27 +113,6 @@ def export_bundle(
             write_atomically(folder / recipe.weights, kept)
         write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance, clarity=made.clarity)
     return report
-
-
-def _network(recipe: Recipe, path: str | Path) -> Network:
-    try:
-        return sized_network(NetworkChoice(recipe.network, recipe.height, recipe.width, recipe.embedding))
-    except InputError as error:
-        raise RecipeError(f"{path}: {error}") from None
-
-
-def _master(recipe: Recipe, network: Network | None, source: Path, release: bool) -> Master:
-    """What ``source`` holds, a Keras model where there is no ``network`` of ours; weights as a release keeps them."""
-    if network is None:
-        return keras_model(recipe, source)
-    weights = read_weights(source)
-    return trained(network, halved(weights) if release else weights)
-
-
-def _check_space(recipe: Recipe, source: Path) -> None:
-    """A run minted its space; a bundle of its weights cannot claim another."""
-    if (source / RECIPE).exists() and (space := run_recipe(source).space) != recipe.space:
-        raise RecipeError(f"expected the space {space!r} of the run {source}, got {recipe.space!r}; correct the recipe")
 
 
 def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:

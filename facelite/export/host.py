@@ -1,13 +1,14 @@
-"""TensorFlow as a conversion needs it: found, set to the Keras that it converts, and silent."""
+"""TensorFlow as a conversion needs it: found, set to the Keras that it converts, and silent, as other converters are made too."""
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 from facelite.errors import ExportError
@@ -26,7 +27,7 @@ def import_tensorflow() -> tuple[Any, Any]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """TensorFlow writes progress and advice to both streams from C++, past every logging level; a user should see none of it."""
+    """TensorFlow writes progress and advice to both streams from C++, past every logging level, coremltools to Python's; a user should see none."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -36,7 +37,7 @@ def quiet() -> Iterator[None]:
     try:
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from facelite.errors import InputError, RecipeError
 from facelite.export.convert import convert, convert_keras
 from facelite.export.host import import_tensorflow, quiet
 from facelite.export.keras_model import load_keras
 from facelite.export.recipe import Recipe
 from facelite.networks import Network
-from facelite.networks.weights import Weights
+from facelite.networks.weights import Weights, halved, read_weights
 from facelite.preprocess import Preprocessing, parse_preprocessing
+from facelite.training.recipe import NetworkChoice
+from facelite.training.run import RECIPE, run_recipe, sized_network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +29,29 @@ class Master:
 
     preprocessing: Preprocessing
     convert: Callable[..., bytes]
+
+
+def choose_network(recipe: Recipe, path: str | Path, /) -> Network | None:
+    """The network of ours that the recipe at ``path`` names, in its sizes; None where it names a Keras model. Raises RecipeError."""
+    if recipe.is_keras:
+        return None
+    try:
+        return sized_network(NetworkChoice(recipe.network, recipe.height, recipe.width, recipe.embedding))
+    except InputError as error:
+        raise RecipeError(f"{path}: {error}") from None
+
+
+def open_master(recipe: Recipe, network: Network | None, source: Path, /, *, half: bool = False) -> Master:
+    """What ``source`` holds: a run or weights of ``network``, a Keras model where that is None. ``half``: weights as a release keeps them.
+
+    Raises RecipeError where the run is of another space than the recipe, since a bundle of its weights cannot claim another.
+    """
+    if (source / RECIPE).exists() and (space := run_recipe(source).space) != recipe.space:
+        raise RecipeError(f"expected the space {space!r} of the run {source}, got {recipe.space!r}; correct the recipe")
+    if network is None:
+        return keras_model(recipe, source)
+    weights = read_weights(source)
+    return trained(network, halved(weights) if half else weights)
 
 
 def trained(network: Network, weights: Weights, /) -> Master:

@@ -110,24 +110,48 @@ def rebuild(
         )
         layers = describe_layers(model, float32=float32, inputs=_some_inputs(held_out, detector, master.preprocessing))
     _check_found(embedded[0])
-    comparisons = held_out.comparisons(embedded[1], distance=distance)
-    fmrs = sorted({recipe.fmr, *(recipe.fmrs or supported_fmrs(comparisons.people_pairs))}, reverse=True)
-    thresholds = tuple(calibrate(comparisons, fmrs))
-    compared = compare(held_out, embedded[0], embedded[1], distance=distance)
-    parity = parity_of(compared, fmr=recipe.fmr)
-    check_parity(parity, recipe, "the conversion")
+    measured = measure(held_out, embedded[0], embedded[1], fmr=recipe.fmr, fmrs=recipe.fmrs, distance=distance)
+    check_parity(measured.parity, recipe, "the conversion")
     if earlier:
         check_parity(parity_of(compare(held_out, embedded[0], embedded[2], distance=distance), fmr=recipe.fmr), recipe, "the released file")
     enrolled = zip(templates, embedded[len(embedded) - len(templates) :], strict=True)
     crossed = {
-        hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1], distance=distance), fmrs))
+        hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1], distance=distance), measured.fmrs))
         for one, other in enrolled
     }
-    fused = calibrate_fused(lambda number: held_out.comparisons(embedded[1], fused=number, distance=distance), FUSED, fmrs)
-    crossed |= {fused_kind(number): tuple(found) for number, found in fused.items() if recipe.fmr in [one.fmr for one in found]}
-    default = next(threshold for threshold in thresholds if threshold.fmr == recipe.fmr)
-    clarity = least_clarity(replace(embedded[1], distance=distance), held_out.subjects, distance=default.distance)
-    return Rebuilt(model, thresholds, crossed, clarity, layers, parity, compared)
+    return Rebuilt(model, measured.thresholds, crossed | measured.fused, measured.clarity, layers, measured.parity, measured.compared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """The thresholds of an embedder and of its ``fused`` templates by their kinds, its least ``clarity``, and what it lost against float32."""
+
+    thresholds: tuple[Threshold, ...]
+    fused: dict[str, tuple[Threshold, ...]]
+    clarity: float
+    parity: Parity
+    compared: Compared
+
+    @property
+    def fmrs(self) -> list[float]:
+        return [threshold.fmr for threshold in self.thresholds]
+
+
+def measure(
+    held_out: People, float32: Embedded, embedded: Embedded, /, *, fmr: float, fmrs: Sequence[float] = (), distance: Distance = SQUARED_L2
+) -> Measured:
+    """What ``embedded``, the pictures of ``held_out`` in the order of their names, says of its embedder at ``fmr`` and ``fmrs`` (none: all that
+    the people support). Raises UnsupportedRate.
+    """
+    comparisons = held_out.comparisons(embedded, distance=distance)
+    rates = sorted({fmr, *(fmrs or supported_fmrs(comparisons.people_pairs))}, reverse=True)
+    thresholds = tuple(calibrate(comparisons, rates))
+    fused = calibrate_fused(lambda number: held_out.comparisons(embedded, fused=number, distance=distance), FUSED, rates)
+    kinds = {fused_kind(number): tuple(found) for number, found in fused.items() if fmr in [one.fmr for one in found]}
+    default = next(threshold for threshold in thresholds if threshold.fmr == fmr)
+    clarity = least_clarity(replace(embedded, distance=distance), held_out.subjects, distance=default.distance)
+    compared = compare(held_out, float32, embedded, distance=distance)
+    return Measured(thresholds, kinds, clarity, parity_of(compared, fmr=fmr), compared)
 
 
 def _quantised(

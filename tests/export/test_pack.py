@@ -1,0 +1,191 @@
+"""Packs for app developers: the same bytes from the same sources, every file listed, whole or not there, and the app's own choices heeded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from facelite.bundle import load_bundle, open_bundle, pack_bundle
+from facelite.cli.main import main
+from facelite.errors import ExportError, InputError, UnsupportedRate
+from facelite.export.assemble import export_bundle
+from facelite.export.pack.assets import assets
+from facelite.export.pack.mil import CoreMlEmbedder, package_hash
+from facelite.export.pack.write import COREML, LIST, PLACES, write_pack
+from facelite.face import FaceCrop
+from facelite.runtime.golden import unpack_golden
+
+RELEASED = Path(__file__).parents[2] / "export/nns2"
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def float_file(tmp_path_factory, detector_file):
+    """The released network's float32 bundle."""
+    out = tmp_path_factory.mktemp("float")
+    return out / export_bundle(RELEASED / "float32.toml", out).bundle
+
+
+@pytest.mark.parametrize("platform", ["android", "ios", "web"])
+def test_packing_twice_gives_the_same_bytes_and_lists_every_file(tmp_path, bundle_file, float_file, platform):
+    for name in ("one", "other"):
+        report = write_pack(platform, [bundle_file, float_file], tmp_path / name)
+    files = contents(tmp_path / "one")
+    assert files == contents(tmp_path / "other")
+    assert (report.files, report.bytes) == (len(files), sum(map(len, files.values())) - len(files[LIST]))
+    listed = json.loads(files.pop(LIST))["files"]
+    assert {name: (entry["sha256"], entry["bytes"]) for name, entry in listed.items()} == {
+        name: (sha256(content), len(content)) for name, content in files.items()
+    }
+    for name, entry in listed.items():
+        wanted = "weights licence" if "embedder." in name else "BlazeFace" if "detector." in name else "Apache-2.0"
+        assert wanted in entry["licence"], name
+    assert {"README.md", "LICENSE", "LICENSE-weights.md", "model-card.md"} <= set(files)
+    assert {Path(name).name for name in report.models} >= {"embedder.tflite", "detector.tflite"}
+    assert not any(part.startswith(".") for name in files for part in Path(name).parts)
+
+
+def test_the_files_of_the_bundle_are_in_their_place(tmp_path, bundle, bundle_file):
+    write_pack("android", [bundle_file], tmp_path / "out")
+    found = contents(tmp_path / "out" / PLACES["android"])
+    manifest = json.loads(found.pop("facelite.json"))
+    assert manifest["files"] == {name: sha256(content) for name, content in found.items()}
+    assert manifest["files"]["embedder.tflite"] == bundle.artefact
+    assert [one["distance"] for one in manifest["thresholds"]] == [one.distance for one in bundle.manifest.thresholds]
+    assert (manifest["space"], manifest["limits"]["clarity"]) == (bundle.manifest.space, bundle.manifest.limits.clarity)
+    goldens = json.loads(found["golden.json"])
+    for ours, theirs in zip(goldens, unpack_golden(bundle.files["golden.json"]), strict=True):
+        for name, pixels in (("frame", theirs.frame), ("crop", theirs.crop)):
+            array = ours[name]
+            packed = np.frombuffer(found["golden.bin"], np.uint8, int(np.prod(array["shape"])), array["at"]).reshape(array["shape"])
+            np.testing.assert_array_equal(packed, pixels)
+        np.testing.assert_allclose(ours["embedding"], theirs.vector, atol=1e-6)
+
+
+def test_another_rate_is_the_app_s_default(tmp_path, bundle, bundle_file):
+    write_pack("web", [bundle_file], tmp_path / "out", fmr=1e-2)
+    manifest = json.loads((tmp_path / "out" / PLACES["web"] / "facelite.json").read_text())
+    assert manifest["fmr"] == 1e-2
+    with pytest.raises(UnsupportedRate, match="expected an FMR out of"):
+        write_pack("web", [bundle_file], tmp_path / "none", fmr=0.02)
+    assert not (tmp_path / "none").exists()
+
+
+def test_kinds_of_templates_without_that_rate_are_left_out(bundle):
+    few = bundle.manifest.thresholds[:1]
+    kinds = {"fused 2": few, "fused 3": bundle.manifest.thresholds}
+    changed = load_bundle(pack_bundle(replace(bundle.manifest, fmr=few[0].fmr, template_thresholds=kinds), bundle.files))
+    smallest = bundle.manifest.thresholds[-1].fmr
+    assert set(json.loads(assets(changed)["facelite.json"])["template_thresholds"]) == set(kinds)
+    assert set(json.loads(assets(changed, fmr=smallest)["facelite.json"])["template_thresholds"]) == {"fused 3"}
+
+
+def test_the_first_source_is_packed_or_the_one_of_the_precision(tmp_path, bundle_file, float_file):
+    assert write_pack("web", [bundle_file, float_file], tmp_path / "out").precision == "int8"
+    assert write_pack("web", [bundle_file, float_file], tmp_path / "out", precision="float32").precision == "float32"
+    with pytest.raises(InputError, match="expected a precision out of int8, float32, got float16; name its recipe too"):
+        write_pack("web", [bundle_file, float_file], tmp_path / "out", precision="float16")
+
+
+def test_two_spaces_and_integers_in_and_out_are_refused(tmp_path, bundle, bundle_file, recipe, people, detector_file):
+    foreign = tmp_path / "foreign.facelite"
+    foreign.write_bytes(pack_bundle(replace(bundle.manifest, space="another"), bundle.files))
+    with pytest.raises(InputError, match="expected bundles of one embedding space, got 'facelite-2026' and 'another'"):
+        write_pack("web", [bundle_file, foreign], tmp_path / "out")
+    with pytest.raises(ExportError, match='expected an embedder that takes and gives float32, got int8; export it with io = "float32"'):
+        write_pack("web", [recipe(more='io = "int8"\nmax_loss = 0.2')], tmp_path / "out", faces=people)
+
+
+# Core ML
+
+
+def test_core_ml_is_made_from_the_float_bundle_with_golden_vectors_of_its_own(tmp_path, bundle, bundle_file, float_file):
+    report = write_pack("ios", [bundle_file, float_file], tmp_path / "out")
+    found = contents(tmp_path / "out" / COREML)
+    manifest = json.loads(found["facelite.json"])
+    package = {name.removeprefix("embedder.mlpackage/"): data for name, data in found.items() if name.startswith("embedder.mlpackage/")}
+    assert report.coreml.artefact == manifest["files"]["embedder.mlpackage"] == package_hash(package)
+    assert (report.precision, manifest["precision"], report.coreml.thresholds) == ("int8", "float16", "those of the float32 network, taken over")
+    assert manifest["thresholds"][0]["distance"] == open_bundle(float_file).manifest.thresholds[0].distance
+    assert 0 < report.coreml.squared_l2 < 1e-4
+    (golden, *_) = json.loads(found["golden.json"])
+    crop = np.frombuffer(found["golden.bin"], np.uint8, int(np.prod(golden["crop"]["shape"])), golden["crop"]["at"]).reshape(golden["crop"]["shape"])
+    vector = CoreMlEmbedder(package, preprocessing=bundle.manifest.preprocessing).vectors([FaceCrop(crop, np.zeros((4, 2), np.float32))])[0]
+    np.testing.assert_allclose(golden["embedding"], vector / np.linalg.norm(vector), atol=1e-6)
+
+
+def test_core_ml_needs_a_float_bundle_or_the_recipe(tmp_path, bundle_file, monkeypatch):
+    with pytest.raises(InputError, match="expected a float bundle for Core ML, got integers only; name a float32 bundle of the same space too"):
+        write_pack("ios", [bundle_file], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    report = write_pack("ios", [RELEASED / "int8.toml"], tmp_path / "out", coreml="int8")
+    assert (report.bundle, report.coreml.weights) == ("nns2-int8", "int8")
+    assert report.models[f"{COREML}/embedder.mlpackage"] < 1.6e6
+
+
+def test_thresholds_of_core_ml_are_measured_by_running_its_program(tmp_path, recipe, people, detector_file, quick):
+    report = write_pack("ios", [recipe("float32")], tmp_path / "out", faces=people)
+    manifest = json.loads((tmp_path / "out" / COREML / "facelite.json").read_text())
+    assert report.coreml.thresholds == "measured by running its program"
+    assert (report.coreml.parity.crops, len(manifest["thresholds"])) == (27, 2)
+    assert report.coreml.parity.cosine_min > 0.9999
+    assert abs(manifest["thresholds"][0]["distance"] - report.threshold.distance) < 0.05
+
+
+# the folder
+
+
+def test_what_is_no_pack_or_was_changed_is_not_replaced(tmp_path, bundle_file):
+    out = tmp_path / "out"
+    write_pack("web", [bundle_file], out)
+    write_pack("android", [bundle_file], out)  # an earlier pack, as it was written
+    assert not (out / "package.json").exists()
+    (out / "README.md").write_text("mine")
+    with pytest.raises(InputError, match=r"got changes of yours, README\.md first; name another folder"):
+        write_pack("web", [bundle_file], out)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="expected a folder to be, or an earlier pack, got something else"):
+        write_pack("web", [bundle_file], other)
+    assert (other / "notes.txt").read_text() == "mine"
+
+
+def test_a_pack_that_cannot_be_written_whole_leaves_the_old_one(tmp_path, bundle_file, monkeypatch):
+    out, written = tmp_path / "out", []
+    write_pack("web", [bundle_file], out)
+    before, write = contents(out), Path.write_bytes
+
+    def full(path, data):
+        written.append(path)
+        if len(written) > 5:
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_pack("android", [bundle_file], out)
+    assert contents(out) == before
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_the_command_says_what_it_wrote(tmp_path, bundle_file, bundle):
+    result = CliRunner().invoke(main, ["pack", "web", str(bundle_file), str(tmp_path / "out"), "--json"])
+    said = json.loads(result.stdout)
+    assert (result.exit_code, said["platform"], said["digest"], said["coreml"]) == (0, "web", bundle.digest, None)
+    result = CliRunner().invoke(main, ["pack", "web", str(bundle_file), str(tmp_path / "out")])
+    assert f"begin with {tmp_path / 'out' / 'README.md'}" in result.stdout
+    assert "assets/embedder.tflite: 1," in result.stdout
