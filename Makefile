@@ -8,7 +8,7 @@ PHOTOS ?=
 YUNET ?=
 MOBILEFACENET ?=
 
-.PHONY: demo demo-device test test-all test-runtimes test-pythons lint bench wheel clean
+.PHONY: demo demo-device test test-all test-runtimes test-pythons readers lint bench wheel clean
 
 .venv/.installed: setup.cfg constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "facelite: expected Python 3.11 for training, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
@@ -33,6 +33,17 @@ build/jax/.installed: setup.cfg constraints.txt
 build/fuzz/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv build/fuzz
 	$(call PIP,build/fuzz) --editable '.[fuzz]'
+	touch $@
+
+# what reads the metadata of a model, each with what it asks for
+build/mediapipe/.installed:
+	$(PYTHON) -m venv build/mediapipe
+	build/mediapipe/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==1.2.2
+	touch $@
+
+build/task-library/.installed:
+	$(PYTHON) -m venv build/task-library
+	build/task-library/bin/python -m pip install --quiet --disable-pip-version-check tflite-support==0.4.4
 	touch $@
 
 # what tests/benchmarks/door.py measures ours against; the wheel dlib-bin stands for dlib, which would have to be compiled
@@ -64,11 +75,17 @@ test-all: lint test-pythons
 	tests/install_tools.sh
 	$(MAKE) --no-print-directory build/jax/.installed || echo 'SKIPPED Keras on JAX: build/jax could not be installed, as said above'
 	$(MAKE) --no-print-directory build/fuzz/.installed || echo 'SKIPPED fuzzing by coverage: build/fuzz could not be installed, as said above'
+	$(MAKE) --no-print-directory readers
 	$(BIN)/python -m pytest -m '' -rs
+
+readers:
+	$(MAKE) --no-print-directory build/mediapipe/.installed || echo 'SKIPPED MediaPipe: build/mediapipe could not be installed, as said above'
+	$(MAKE) --no-print-directory build/task-library/.installed || echo 'SKIPPED the Task Library: build/task-library could not be installed, as said above'
 
 # those of test-all that ask other runtimes and, emulated, other processors, on their own
 test-runtimes: .venv/.installed
 	tests/install_tools.sh
+	$(MAKE) --no-print-directory readers
 	$(BIN)/python -m pytest -m '' -rs tests/runtimes
 
 # the device half on every Python that it is offered for; a Python that is not here is skipped with a line that says so

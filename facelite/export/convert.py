@@ -14,6 +14,7 @@ import numpy as np
 from facelite.errors import ExportError
 from facelite.export.host import import_tensorflow, quiet
 from facelite.export.keras_model import KerasModel, first_line
+from facelite.export.metadata import add_metadata
 from facelite.export.recipe import INTEGER, MIN_REPRESENTATIVE, Io, Precision
 from facelite.face import FaceCrop
 from facelite.networks import Network, build, fold, set_weights
@@ -107,7 +108,9 @@ def _converted(tf: Any, converter: Any, precision: Precision, io: Io, crops: lis
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # int8-qat is refused with it: it has no pictures
     if io == "int8":
         converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    model = bytes(converter.convert())
+    # tasks that read metadata feed float32 in RGB
+    return add_metadata(model, preprocessing) if io == "float32" and preprocessing.colours == "RGB" else model
 
 
 MIN_DEVIATION = 5.0
