@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import flatbuffers
-
 from facelite.errors import ExportError
 from facelite.preprocess import Preprocessing
 
@@ -127,6 +125,8 @@ def _string(data: bytes, at: int) -> str:
 
 def _describe(preprocessing: Preprocessing) -> bytes:
     """The ModelMetadata."""
+    import flatbuffers  # comes with TensorFlow; what is released is exported without
+
     b = flatbuffers.Builder()
     mean, std = preprocessing.mean, preprocessing.std
     normalization = _table(b, {0: _floats(b, mean), 1: _floats(b, std)})
