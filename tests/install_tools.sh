@@ -18,6 +18,11 @@ qemu-user-static qemu-aarch64-static
 binfmt-support update-binfmts
 mmdebstrap mmdebstrap
 arch-test arch-test
+libandroid-json-org-java /usr/share/java/json-android.jar
+aapt aapt2
+android-framework-res /usr/share/android-framework-res/framework-res.apk
+zipalign zipalign
+apksigner apksigner
 END
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

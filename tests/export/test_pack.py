@@ -151,8 +151,12 @@ def test_thresholds_of_core_ml_are_measured_by_running_its_program(tmp_path, rec
 def test_what_is_no_pack_or_was_changed_is_not_replaced(tmp_path, bundle_file):
     out = tmp_path / "out"
     write_pack("web", [bundle_file], out)
+    (out / "node_modules/somebody").mkdir(parents=True)  # what npm install leaves is nobody's work
+    (out / "node_modules/somebody/index.js").write_text("theirs")
+    (out / "package-lock.json").write_text("{}")
     write_pack("android", [bundle_file], out)  # an earlier pack, as it was written
     assert not (out / "package.json").exists()
+    assert not (out / "node_modules").exists()
     (out / "README.md").write_text("mine")
     with pytest.raises(InputError, match=r"got changes of yours, README\.md first; name another folder"):
         write_pack("web", [bundle_file], out)

@@ -31,6 +31,9 @@ Platform = Literal["android", "ios", "web"]
 LIST = "pack.json"
 """The file that lists all others."""
 
+BUILT = {"node_modules", "build", ".build", ".gradle", ".idea", ".swiftpm", "package-lock.json", "Package.resolved", "local.properties", "xcuserdata"}
+"""Names of files and folders that the platforms' tools put beside the sources: neither packed nor kept."""
+
 SOURCES = Path(__file__).with_name("sources")
 """A folder for each platform, and the licence of what is in them."""
 
@@ -161,10 +164,18 @@ def _master(
 def _sources(platform: Platform) -> dict[str, bytes]:
     """The platform's files by their paths. Raises ExportError where this installation lacks them."""
     root = SOURCES / platform
-    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()} if root.is_dir() else {}
+    files = {name: (root / name).read_bytes() for name in _files(root)}
     if not files:
         raise ExportError(f"{root}: expected the sources of the {platform} library, found none; install facelite again, on Windows with symlinks")
     return files | {"LICENSE": (SOURCES / "LICENSE").read_bytes()}
+
+
+def _files(root: Path) -> Iterator[str]:
+    """The paths of the files under ``root`` that no tool has put there."""
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        if path.is_file() and not BUILT.intersection(relative.parts):
+            yield relative.as_posix()
 
 
 def _models(files: dict[str, bytes]) -> Iterator[tuple[str, int]]:
@@ -198,7 +209,7 @@ def _check_replaceable(out: Path) -> None:
         hashes = {name: entry["sha256"] for name, entry in listed.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{out}: expected a folder to be, or an earlier pack, got something else; name another folder") from None
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} - {LIST}
+    found = set(_files(out)) - {LIST}
     changed = sorted(found - set(hashes)) + [name for name in sorted(found & set(hashes)) if _sha256((out / name).read_bytes()) != hashes[name]]
     if changed:
         raise InputError(f"{out}: expected a pack as it was written, got changes of yours, {changed[0]} first; name another folder")

@@ -1,0 +1,31 @@
+plugins {
+    id("com.android.library")
+}
+
+android {
+    namespace = "org.facelite"
+    compileSdk = 36
+
+    defaultConfig {
+        minSdk = 23
+        consumerProguardFiles("consumer-rules.pro")
+    }
+
+    compileOptions {
+        sourceCompatibility = JavaVersion.VERSION_17
+        targetCompatibility = JavaVersion.VERSION_17
+    }
+
+    androidResources {
+        noCompress += "tflite" // an app that uses this library says so too: what is compressed is its decision
+    }
+}
+
+kotlin {
+    explicitApi()
+}
+
+dependencies {
+    api("com.google.ai.edge.litert:litert:2.1.5")
+    compileOnly("androidx.camera:camera-core:1.5.3") // for frames of CameraX: an app that has them has it
+}

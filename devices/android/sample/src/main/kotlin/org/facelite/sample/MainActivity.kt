@@ -1,0 +1,138 @@
+package org.facelite.sample
+
+import android.Manifest
+import android.content.pm.PackageManager
+import android.os.Bundle
+import android.widget.Button
+import android.widget.EditText
+import android.widget.TextView
+import androidx.activity.ComponentActivity
+import androidx.activity.result.contract.ActivityResultContracts
+import androidx.camera.core.CameraSelector
+import androidx.camera.core.ImageAnalysis
+import androidx.camera.core.ImageProxy
+import androidx.camera.view.CameraController
+import androidx.camera.view.LifecycleCameraController
+import androidx.camera.view.PreviewView
+import androidx.core.content.ContextCompat
+import org.facelite.FaceliteException
+import org.facelite.Frame
+import org.facelite.Look
+import org.facelite.Outcome
+import org.facelite.android.toFrame
+import java.util.concurrent.Executors
+
+/** Says who is in front of the camera, frame by frame. Enrols and forgets people by the name that was typed. */
+class MainActivity : ComponentActivity() {
+    private val worker = Executors.newSingleThreadExecutor() // all that takes time: opening, looking, storing
+    private lateinit var camera: LifecycleCameraController
+    private lateinit var answer: TextView
+    private lateinit var name: EditText
+
+    // the worker's
+    private var desk: Desk? = null
+    private var frame: Frame? = null
+    private var enrolling: String? = null
+
+    private val permission = registerForActivityResult(ActivityResultContracts.RequestPermission()) { granted ->
+        if (granted) startCamera() else answer.setText(R.string.no_camera)
+    }
+
+    override fun onCreate(savedInstanceState: Bundle?) {
+        super.onCreate(savedInstanceState)
+        setContentView(R.layout.main)
+        answer = findViewById(R.id.answer)
+        name = findViewById(R.id.name)
+        findViewById<Button>(R.id.enrol).setOnClickListener { withName { enrolling = it } }
+        findViewById<Button>(R.id.forget).setOnClickListener { withName(::forget) }
+        camera = LifecycleCameraController(this)
+        camera.cameraSelector = CameraSelector.DEFAULT_FRONT_CAMERA
+        camera.setEnabledUseCases(CameraController.IMAGE_ANALYSIS)
+        camera.imageAnalysisBackpressureStrategy = ImageAnalysis.STRATEGY_KEEP_ONLY_LATEST
+        camera.setImageAnalysisAnalyzer(worker, ::analyse)
+        worker.execute(::open)
+        if (ContextCompat.checkSelfPermission(this, Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED) {
+            startCamera()
+        } else {
+            permission.launch(Manifest.permission.CAMERA)
+        }
+    }
+
+    override fun onDestroy() {
+        camera.clearImageAnalysisAnalyzer()
+        worker.execute { desk?.close() }
+        worker.shutdown()
+        super.onDestroy()
+    }
+
+    private fun startCamera() {
+        camera.bindToLifecycle(this)
+        findViewById<PreviewView>(R.id.preview).controller = camera
+    }
+
+    /** Does [act] with the name that was typed, on the worker. */
+    private fun withName(act: (String) -> Unit) {
+        val typed = name.text.toString().trim()
+        if (typed.isNotEmpty()) {
+            worker.execute { act(typed) }
+        }
+    }
+
+    private fun open() {
+        try {
+            desk = Desk(applicationContext)
+        } catch (error: FaceliteException) {
+            show(error.message.orEmpty()) // the app was packed wrongly, or its gallery cannot be read
+        }
+    }
+
+    private fun analyse(image: ImageProxy) {
+        val seen = image.use { it.toFrame(reuse = frame) }
+        frame = seen
+        val desk = desk ?: return
+        try {
+            show(answer(desk, desk.look(seen)))
+        } catch (error: FaceliteException) {
+            show(error.message.orEmpty())
+        }
+    }
+
+    private fun answer(desk: Desk, look: Look): String {
+        val poor = look.outcome
+        val newcomer = enrolling
+        return when {
+            poor != null -> words(poor)
+            newcomer != null -> {
+                desk.enrol(newcomer, look)
+                enrolling = null
+                getString(R.string.enrolled, newcomer)
+            }
+            desk.isEmpty -> getString(R.string.nobody)
+            else -> desk.identify(look).let { words(it.outcome, it.subject) }
+        }
+    }
+
+    private fun forget(name: String) {
+        desk?.forget(name)
+        show(getString(R.string.forgotten, name))
+    }
+
+    private fun words(outcome: Outcome, subject: String? = null): String = getString(
+        when (outcome) {
+            Outcome.ACCEPTED -> R.string.accepted
+            Outcome.REJECTED -> R.string.rejected
+            Outcome.NO_FACE -> R.string.no_face
+            Outcome.SEVERAL_FACES -> R.string.several_faces
+            Outcome.TOO_SMALL -> R.string.too_small
+            Outcome.CUT_OFF -> R.string.cut_off
+            Outcome.TOO_DARK -> R.string.too_dark
+            Outcome.TOO_BRIGHT -> R.string.too_bright
+            Outcome.BLURRED -> R.string.blurred
+            Outcome.TURNED_AWAY -> R.string.turned_away
+            Outcome.UNCLEAR -> R.string.unclear
+        },
+        subject,
+    )
+
+    private fun show(text: String) = runOnUiThread { answer.text = text }
+}

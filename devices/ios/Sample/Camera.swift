@@ -1,0 +1,42 @@
+import AVFoundation
+import Foundation
+
+/// The front camera. The session is configured, started and stopped on `queue`, on which its pictures come too.
+final class Camera: @unchecked Sendable {
+    let session = AVCaptureSession()
+    let queue = DispatchQueue(label: "camera", qos: .userInitiated, autoreleaseFrequency: .workItem)
+
+    /// What `work` gives, done on the queue.
+    func onQueue<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Swift.Result { try work() }) }
+        }
+    }
+
+    /// Sends pictures of 640 x 480 to `delegate`, the latest one each time: those that come while one is looked at are dropped.
+    func configure(_ delegate: any AVCaptureVideoDataOutputSampleBufferDelegate) throws {
+        guard let device = AVCaptureDevice.default(.builtInWideAngleCamera, for: .video, position: .front) else {
+            throw CameraError(description: "expected a front camera, found none")
+        }
+        let (input, output) = (try AVCaptureDeviceInput(device: device), AVCaptureVideoDataOutput())
+        output.videoSettings = [kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_420YpCbCr8BiPlanarFullRange]
+        output.alwaysDiscardsLateVideoFrames = true
+        output.setSampleBufferDelegate(delegate, queue: queue)
+        session.beginConfiguration()
+        defer { session.commitConfiguration() }
+        guard session.canSetSessionPreset(.vga640x480), session.canAddInput(input), session.canAddOutput(output) else {
+            throw CameraError(description: "expected a camera of 640 x 480, got another; close other apps that use it")
+        }
+        session.sessionPreset = .vga640x480
+        session.addInput(input)
+        session.addOutput(output)
+        if let connection = output.connection(with: .video), connection.isVideoMirroringSupported {
+            connection.automaticallyAdjustsVideoMirroring = false
+            connection.isVideoMirrored = false
+        }
+    }
+}
+
+struct CameraError: Error, CustomStringConvertible {
+    let description: String
+}

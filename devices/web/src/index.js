@@ -1,0 +1,23 @@
+/** Face verification on the device: see README.md. */
+
+export { assetsAt } from "./assets.js";
+export { FaceliteError } from "./errors.js";
+export { Face } from "./face.js";
+export { Facelite } from "./facelite.js";
+export { Frame } from "./frame.js";
+export { Gallery } from "./gallery.js";
+export { Decision } from "./outcome.js";
+
+/** @typedef {import("./assets.js").Assets} Assets */
+/** @typedef {import("./choice.js").Rule} Rule */
+/** @typedef {import("./face.js").Box} Box */
+/** @typedef {import("./facelite.js").Enrolment} Enrolment */
+/** @typedef {import("./gallery.js").Template} Template */
+/** @typedef {import("./gallery.js").Vault} Vault */
+/** @typedef {import("./look.js").Embedding} Embedding */
+/** @typedef {import("./look.js").Look} Look */
+/** @typedef {import("./manifest.js").Manifest} Manifest */
+/** @typedef {import("./model.js").Model} Model */
+/** @typedef {import("./model.js").Models} Models */
+/** @typedef {import("./outcome.js").Outcome} Outcome */
+/** @typedef {import("./outcome.js").Threshold} Threshold */

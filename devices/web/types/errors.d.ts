@@ -1,0 +1,9 @@
+/** facelite refused: there is no decision, neither "accepted" nor "rejected". The message is `expected ..., got ...; what to do`. */
+export declare class FaceliteError extends Error {
+    /**
+     * @param {string} expected
+     * @param {string} got
+     * @param {string} remedy
+     */
+    constructor(expected: string, got: string, remedy: string);
+}

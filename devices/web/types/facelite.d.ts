@@ -1,0 +1,124 @@
+/** Frames -> decisions. */
+import { Decision } from "./outcome.js";
+import type { Assets } from "./assets.js";
+import type { Rule } from "./choice.js";
+import type { Head } from "./distance.js";
+import type { Frame } from "./frame.js";
+import type { Gallery } from "./gallery.js";
+import type { Look, Parts } from "./look.js";
+import type { Models } from "./model.js";
+export type Enrolment = {
+    /**
+     * one a frame
+     */
+    looks: Look[];
+    /**
+     * templates; 0 where a look has an outcome, and where the subject has equal ones already
+     */
+    added: number;
+};
+/** @import { Assets } from "./assets.js" */
+/** @import { Rule } from "./choice.js" */
+/** @import { Head } from "./distance.js" */
+/** @import { Frame } from "./frame.js" */
+/** @import { Gallery } from "./gallery.js" */
+/** @import { Look, Parts } from "./look.js" */
+/** @import { Models } from "./model.js" */
+/** @import { Plan } from "./thresholds.js" */
+/**
+ * @typedef {object} Enrolment
+ * @property {Look[]} looks one a frame
+ * @property {number} added templates; 0 where a look has an outcome, and where the subject has equal ones already
+ */
+/**
+ * Verifies faces with one bundle, on a page or in a worker. Frames are looked at one after the other, in the order of the questions; a question that
+ * is asked before the last one is answered waits. What is refused is a FaceliteError.
+ */
+export declare class Facelite {
+    #private;
+    manifest: import("./manifest.js").Manifest;
+    /**
+     * Read and check the assets, open both models, and run the self-test.
+     *
+     * @param {Assets} assets
+     * @param {Models} models
+     * @returns {Promise<Facelite>}
+     * @throws {FaceliteError} where a file is missing or changed, or the self-test fails
+     */
+    static open(assets: Assets, models: Models): Promise<Facelite>;
+    /**
+     * Use `open`, which tests itself.
+     *
+     * @param {Parts} parts
+     * @param {Head | null} head
+     */
+    constructor(parts: Parts, head: Head | null);
+    /** The sha256 of the embedder, to which thresholds and templates are bound. */
+    get artefact(): string;
+    /**
+     * What a frame shows of the face that `rule` means.
+     *
+     * @param {Frame} frame
+     * @param {Rule} [rule]
+     * @returns {Promise<Look>}
+     */
+    look(frame: Frame, rule?: Rule): Promise<Look>;
+    /**
+     * Whether two pictures show one person.
+     *
+     * @param {Frame | Look} first
+     * @param {Frame | Look} second
+     * @param {object} [options]
+     * @param {number | null} [options.fmr] a false match rate that was measured; null: the manifest's
+     * @param {Rule} [options.rule]
+     * @returns {Promise<Decision>}
+     * @throws {FaceliteError} where the rate was not measured
+     */
+    verify(first: Frame | Look, second: Frame | Look, { fmr, rule }?: {
+        fmr?: number | null;
+        rule?: Rule;
+    }): Promise<Decision>;
+    /**
+     * Whether a picture shows somebody who is enrolled.
+     *
+     * @param {Frame | Look} frame
+     * @param {string} subject
+     * @param {Gallery} gallery
+     * @param {object} [options]
+     * @param {number | null} [options.fmr] as for `verify`, for all of the subject's templates together
+     * @param {Rule} [options.rule]
+     * @returns {Promise<Decision>}
+     * @throws {FaceliteError} where nobody of that name is enrolled, or no rate as small as that was measured
+     */
+    verifySubject(frame: Frame | Look, subject: string, gallery: Gallery, { fmr, rule }?: {
+        fmr?: number | null;
+        rule?: Rule;
+    }): Promise<Decision>;
+    /**
+     * Who of a gallery a picture shows.
+     *
+     * @param {Frame | Look} frame
+     * @param {Gallery} gallery of one subject or more
+     * @param {object} [options]
+     * @param {number} [options.fpir] how often a stranger may be taken for anybody
+     * @param {Rule} [options.rule]
+     * @returns {Promise<Decision>} its `subject` is null unless it was accepted
+     * @throws {FaceliteError} where nobody is enrolled, or no rate as small as the gallery needs was measured
+     */
+    identify(frame: Frame | Look, gallery: Gallery, { fpir, rule }?: {
+        fpir?: number;
+        rule?: Rule;
+    }): Promise<Decision>;
+    /**
+     * Add one template a frame to a gallery, all or none.
+     *
+     * @param {string} subject
+     * @param {readonly (Frame | Look)[]} frames one or more
+     * @param {Gallery} gallery
+     * @param {Rule} [rule]
+     * @returns {Promise<Enrolment>}
+     */
+    enrol(subject: string, frames: readonly (Frame | Look)[], gallery: Gallery, rule?: Rule): Promise<Enrolment>;
+    /** Free the models' memory when the last frame was looked at. Nothing can be asked afterwards. */
+    close(): Promise<void>;
+}

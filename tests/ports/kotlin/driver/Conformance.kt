@@ -1,0 +1,225 @@
+package driver
+
+import facelite.JnaModels
+import org.facelite.Affine
+import org.facelite.Alignment
+import org.facelite.BlazeFace
+import org.facelite.Decision
+import org.facelite.Detector
+import org.facelite.Embedder
+import org.facelite.Eye
+import org.facelite.Face
+import org.facelite.Facelite
+import org.facelite.FaceliteException
+import org.facelite.Limits
+import org.facelite.Manifest
+import org.facelite.Model
+import org.facelite.Preprocessing
+import org.facelite.Pyramid
+import org.facelite.Quality
+import org.facelite.Rule
+import org.facelite.Siamese
+import org.facelite.SquaredL2
+import org.facelite.Table
+import org.facelite.Threshold
+import org.facelite.Thresholds
+import org.facelite.View
+import org.facelite.choose
+import org.facelite.fuse
+import org.facelite.sample
+import org.json.JSONArray
+import org.json.JSONObject
+import java.io.File
+import kotlin.math.roundToInt
+
+/** Every stage of the vectors, by the library's inner functions. */
+class Conformance(private val vectors: Vectors, assets: File) {
+    private val answers = Answers()
+    private val facelite = Facelite.open({ assets.resolve(it).readBytes() }, JnaModels())
+    private val blaze = BlazeFace(JnaModels().open("detector.tflite", assets.resolve("detector.tflite").readBytes()))
+    private val embedder = Manifest.read(assets.resolve("facelite.json").readBytes()).let {
+        Embedder(JnaModels().open("embedder.tflite", assets.resolve("embedder.tflite").readBytes()), it.preprocessing, it.embedding)
+    }
+
+    private val stages: Map<String, (JSONObject) -> Map<String, Any?>> = mapOf(
+        "view" to ::view,
+        "decode" to { table(BlazeFace.decode(it.floats("logits"), it.floats("regressors"), it.getDouble("min_score"))) },
+        "faces" to ::faces,
+        "detect" to { given -> watched { detector -> detector.detect(given.picture()) } },
+        "upright" to { given -> watched { detector -> listOf(detector.upright(given.picture(), given.faces().single())) } },
+        "choose" to ::choice,
+        "matrix" to ::matrix,
+        "crop" to ::crop,
+        "quality" to ::quality,
+        "input" to ::input,
+        "embedding" to { mapOf("vector" to Embedder.unit(embedder.output(it.bytes("pixels")))) },
+        "unit" to { mapOf("vector" to Embedder.unit(it.getJSONArray("values").floats())) },
+        "distance" to ::distance,
+        "fuse" to ::fused,
+        "threshold" to ::threshold,
+        "decision" to ::decision,
+        "verify" to ::verify,
+    )
+
+    fun answer(out: File) {
+        for ((stage, answer) in stages) {
+            for (case in vectors.cases(stage)) {
+                val given = case.getJSONObject("input")
+                val fields = try {
+                    answer(given)
+                } catch (refused: FaceliteException) {
+                    null
+                }
+                answers.put(stage, case.getString("name"), fields)
+            }
+        }
+        answers.save(out)
+    }
+
+    private fun view(given: JSONObject): Map<String, Any?> {
+        val input = blaze.see(given.picture(), given.view(), given.getInt("turns"))
+        val pixels = ByteArray(input.size) { ((input[it] + 1) * 127.5).roundToInt().toByte() }
+        return mapOf("pixels" to answers.bytes(pixels, BlazeFace.SIDE, BlazeFace.SIDE, 3))
+    }
+
+    private fun faces(given: JSONObject): Map<String, Any?> = table(
+        BlazeFace.facesOf(given.floats("logits"), given.floats("regressors"), given.getDouble("min_score"), given.view(), given.getInt("turns")),
+    )
+
+    private fun choice(given: JSONObject): Map<String, Any?> {
+        val faces = given.getJSONArray("boxes").lists().map { face(it, DoubleArray(12), 0.9) }
+        val chosen = choose(faces, given.rule(), given.getInt("width"), given.getInt("height"))
+        return mapOf("face" to chosen?.let(faces::indexOf))
+    }
+
+    private fun matrix(given: JSONObject): Map<String, Any?> {
+        val alignment = Alignment(given.getInt("width"), given.getInt("height"))
+        val points = given.points("landmarks")
+        val m = alignment.matrix(points)
+        val aligned = pairs(points).map { (x, y) -> listOf(m.x(x, y), m.y(x, y)) }
+        val rows = listOf(listOf(m.a, m.b, m.c), listOf(m.d, m.e, m.f))
+        return mapOf("template" to pairs(alignment.template), "matrix" to rows, "aligned" to aligned)
+    }
+
+    private fun crop(given: JSONObject): Map<String, Any?> {
+        val (above, below) = given.getJSONArray("matrix").lists().map { it.doubles() }
+        val width = given.getInt("width")
+        val height = given.getInt("height")
+        val pixels = ByteArray(3 * width * height)
+        sample(given.picture(), Affine(above[0], above[1], above[2], below[0], below[1], below[2]), width, height, pixels)
+        return mapOf("pixels" to answers.bytes(pixels, height, width, 3))
+    }
+
+    private fun quality(given: JSONObject): Map<String, Any?> {
+        val (height, width) = given.getJSONObject("pixels").getJSONArray("shape").ints()
+        val alignment = Alignment(width, height)
+        val quality = Quality(Limits.read(Table(given.getJSONObject("limits"))), alignment)
+        val face = face(given.getJSONArray("box"), given.points("landmarks"), 0.9)
+        val matrix = alignment.matrix(face.points)
+        val poor = quality.judge(face, given.getInt("width"), given.getInt("height"), matrix, given.bytes("pixels"))
+            ?: quality.judge(given.getDouble("length"))
+        return mapOf("outcome" to poor?.outcome?.toString())
+    }
+
+    private fun input(given: JSONObject): Map<String, Any?> {
+        val (height, width) = given.getJSONObject("pixels").getJSONArray("shape").ints()
+        val preprocessing = JSONObject(mapOf("height" to height, "width" to width))
+        listOf("mean", "std", "colours").forEach { preprocessing.put(it, given.get(it)) }
+        val tensor = Embedder(Unasked(3 * height * width), Preprocessing(Table(preprocessing)), 1).input(given.bytes("pixels"))
+        return mapOf("tensor" to answers.floats(tensor, 1, height, width, 3))
+    }
+
+    private fun distance(given: JSONObject): Map<String, Any?> {
+        val a = given.getJSONArray("a").floats()
+        val head = given.optJSONObject("head")?.let { Siamese.read(it.toString().toByteArray(), a.size) } ?: SquaredL2
+        return mapOf("distance" to head.between(a, given.getJSONArray("b").floats()))
+    }
+
+    private fun fused(given: JSONObject): Map<String, Any?> {
+        val measured = given.getJSONArray("measured").ints()
+        val thresholds = Thresholds(0.01, emptyList(), measured.associate { "fused $it" to emptyList() })
+        val groups = fuse(given.getJSONArray("templates").lists().map { it.floats() }, (measured + 1).max())
+        return mapOf("vectors" to groups.map { it.vector }, "kinds" to groups.map { thresholds.kind(it.size) })
+    }
+
+    private fun threshold(given: JSONObject): Map<String, Any?> {
+        val default = given.getDouble("fmr")
+        val kinds = given.getJSONObject("template_thresholds")
+        val byKind = kinds.keys().asSequence().map { it as String }.associateWith { thresholds(kinds.getJSONArray(it)) }
+        val thresholds = Thresholds(default, thresholds(given.getJSONArray("thresholds")), byKind)
+        val rate = if (given.isNull("rate")) null else given.getDouble("rate")
+        val vectors = given.getInt("templates")
+        val asked = given.getJSONArray("kinds").let { names -> List(names.length(), names::getString).toSet() }
+        val found = when (given.getString("question")) {
+            "pictures" -> thresholds.forPictures(rate)
+            "subject" -> thresholds.forSubject(vectors, rate ?: default, asked)
+            else -> thresholds.forGallery(vectors.coerceAtLeast(1), rate ?: 0.01, asked)
+        } ?: throw FaceliteException("not measured")
+        return mapOf("fmr" to found.fmr, "distance" to found.distance)
+    }
+
+    private fun decision(given: JSONObject): Map<String, Any?> {
+        val poor = listOf("first", "second").firstOrNull { !given.isNull(it) }
+        val outcome = poor?.let(given::getString)
+            ?: Decision.of(given.getDouble("distance"), null, Threshold(given.getDouble("threshold"), 0.01)).outcome.toString()
+        return mapOf("outcome" to outcome)
+    }
+
+    private fun verify(given: JSONObject): Map<String, Any?> {
+        val decision = facelite.verify(given.frame("first"), given.frame("second"), rule = given.rule())
+        return mapOf("outcome" to decision.outcome.toString(), "distance" to decision.distance)
+    }
+
+    /** What a detector finds, and the views and turns of all its looks. */
+    private fun watched(find: (Detector) -> List<Face>): Map<String, Any?> {
+        val views = ArrayList<List<Double>>()
+        val turned = ArrayList<Int>()
+        val eye = Eye { picture, view, minScore, turns ->
+            views += listOf(view.x, view.y, view.side)
+            turned += turns
+            blaze.look(picture, view, minScore, turns)
+        }
+        return table(find(Detector(eye))) + mapOf("views" to views, "turns" to turned)
+    }
+
+    private fun table(faces: List<Face>): Map<String, Any?> = mapOf(
+        "boxes" to faces.map { listOf(it.x, it.y, it.width, it.height) },
+        "keypoints" to faces.map { pairs(it.keypoints()) },
+        "scores" to faces.map { it.score },
+    )
+
+    private fun thresholds(list: JSONArray): List<Threshold> = list.objects().map { Threshold(it.getDouble("distance"), it.getDouble("fmr")) }
+
+    private fun pairs(points: DoubleArray): List<List<Double>> = points.asList().chunked(2)
+
+    private fun face(box: JSONArray, points: DoubleArray, score: Double): Face =
+        box.doubles().let { (x, y, width, height) -> Face(x, y, width, height, score, points) }
+
+    private fun JSONObject.picture(): Pyramid = Pyramid().also { it.show(frame("frame")) }
+
+    private fun JSONObject.frame(key: String) = vectors.frame(getJSONObject(key))
+
+    private fun JSONObject.floats(key: String): FloatArray = vectors.floats(getJSONObject(key))
+
+    private fun JSONObject.bytes(key: String): ByteArray = vectors.bytes(getJSONObject(key))
+
+    private fun JSONObject.view(): View = getJSONArray("view").doubles().let { (x, y, side) -> View(x, y, side) }
+
+    private fun JSONObject.rule(): Rule = Rule.valueOf(getString("rule").uppercase())
+
+    private fun JSONObject.points(key: String): DoubleArray = getJSONArray(key).lists().flatMap { it.doubles().asList() }.toDoubleArray()
+
+    private fun JSONObject.faces(): List<Face> {
+        val keypoints = getJSONArray("keypoints").lists()
+        return getJSONArray("boxes").lists().mapIndexed { i, box ->
+            face(box, keypoints[i].lists().flatMap { it.doubles().asList() }.toDoubleArray(), getJSONArray("scores").getDouble(i))
+        }
+    }
+
+    /** A model that is only asked for the size of its input. */
+    private class Unasked(override val inputSize: Int) : Model {
+        override fun run(input: FloatArray): Map<String, FloatArray> = error("not to be run")
+
+        override fun close() = Unit
+    }
+}

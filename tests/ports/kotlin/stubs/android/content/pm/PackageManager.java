@@ -1,0 +1,6 @@
+// Source: https://developer.android.com/reference/android/content/pm/PackageManager
+package android.content.pm;
+
+public abstract class PackageManager {
+    public static final int PERMISSION_GRANTED = 0;
+}

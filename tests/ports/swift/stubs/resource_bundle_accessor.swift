@@ -1,0 +1,6 @@
+// What SwiftPM and Xcode generate for a target with resources
+import Foundation
+
+extension Foundation.Bundle {
+    static var module: Bundle { fatalError() }
+}

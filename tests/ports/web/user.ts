@@ -1,0 +1,34 @@
+// A program in TypeScript, which is checked and not run.
+
+import { assetsAt, type Decision, Facelite, FaceliteError, Frame, Gallery, type Look, type Outcome, type Vault } from "@facelite/web";
+import { loadModels } from "@facelite/web/litert";
+import { BrowserVault } from "@facelite/web/vault";
+
+export async function enrolled(video: HTMLVideoElement): Promise<Uint8Array<ArrayBuffer>> {
+  const facelite = await Facelite.open(assetsAt("assets/"), await loadModels("wasm/", { threads: crossOriginIsolated }));
+  const look: Look = await facelite.look(Frame.ofVideo(video).mirrored());
+  if (look.outcome === null) {
+    const vector: Float32Array = look.embedding.vector;
+    console.log(vector.length, look.face.box.x);
+  } else {
+    const nothing: null = look.embedding;
+    const outcome: Outcome = look.outcome;
+    console.log(nothing, outcome, look.detail);
+  }
+  const gallery = new Gallery(facelite.manifest.space), vault: Vault = await BrowserVault.open();
+  await facelite.enrol("Ada", [look], gallery);
+  const decision: Decision = await facelite.identify(Frame.ofVideo(video), gallery, { fpir: 0.01, rule: "centre" });
+  const distance: number | null = decision.distance;
+  console.log(distance, decision.threshold.fmr, decision.accepted);
+  // @ts-expect-error a rule is one of three words
+  await facelite.look(Frame.ofVideo(video), "nearest");
+  // @ts-expect-error a distance may be missing
+  console.log(decision.distance.toFixed(2));
+  // @ts-expect-error a decision is not changed
+  decision.accepted = true;
+  try {
+    return await (await Gallery.load(await gallery.save(vault), vault, facelite.manifest)).save(vault);
+  } catch (error) {
+    throw error instanceof FaceliteError ? new Error(error.message) : error;
+  }
+}
