@@ -26,6 +26,7 @@ MODULES = {
     "enrol": "device",
     "enroll": "device",
     "evaluate": "evaluate",
+    "explain": "explain",
     "export": "workstation",
     "gallery": "gallery",
     "identify": "identify",

@@ -1,0 +1,1 @@
+"""What a network sees: which parts of two faces made their distance, and what excites its units."""
