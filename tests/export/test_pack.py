@@ -51,7 +51,13 @@ def test_packing_twice_gives_the_same_bytes_and_lists_every_file(tmp_path, bundl
         name: (sha256(content), len(content)) for name, content in files.items()
     }
     for name, entry in listed.items():
-        wanted = "weights licence" if "embedder." in name else "BlazeFace" if "detector." in name else "Apache-2.0"
+        wanted = (
+            "weights licence"
+            if Path(name).name in ("LICENSE-weights.md", "model-card.md") or "embedder." in name
+            else "BlazeFace"
+            if "detector." in name
+            else "Apache-2.0"
+        )
         assert wanted in entry["licence"], name
     assert {"README.md", "LICENSE", "LICENSE-weights.md", "model-card.md"} <= set(files)
     assert {Path(name).name for name in report.models} >= {"embedder.tflite", "detector.tflite"}

@@ -156,7 +156,9 @@ def _master(
         if bundle.manifest.precision in FLOAT:
             return bundle, sets
     if not recipes:
-        raise InputError("expected a float bundle for Core ML, got integers only; name a float32 bundle of the same space too, or the recipe")
+        raise InputError(
+            "expected a float bundle for Core ML, got integers only; name a float32 bundle of the same space too (facelite export), or the recipe"
+        )
     report = export_bundle(recipes[0], folder, master=True, faces=faces, detector=detector, progress=progress)
     return open_bundle(folder / report.bundle), sets
 
@@ -195,7 +197,7 @@ def _licence(name: str, bundle: Bundle) -> str:
         part = Path(name.partition(".mlpackage/")[0]).name
     if part == "detector":
         return licences.get("detector", "Apache-2.0 (MediaPipe, BlazeFace short range)")
-    if part in ("embedder", "head", "migration"):
+    if part in ("embedder", "head", "migration", "LICENSE-weights", "model-card"):
         return licences.get("weights", "none is named: that of the weights")
     return "Apache-2.0"
 
