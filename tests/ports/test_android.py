@@ -16,10 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelite.image import read_image
+
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 ANDROID = HERE.parent.parent / "devices/android"
+README = ANDROID / "README.md"
 
 OF_ANDROID_6 = re.compile(r"java\.(io|lang|lang\.invoke|nio|nio\.charset|security|security\.spec|text|util)\.\w+|javax\.crypto(\.spec)?\.\w+")
 """Packages that Android 6 has as Java 7 has them; lambdas, of java.lang.invoke, are compiled away."""
@@ -57,12 +60,13 @@ def skipping(compiler):
 
 @pytest.fixture(scope="module")
 def run(compiler, skipping):
-    """Runs the Android half on the stubs."""
+    """Runs the Android half on the stubs; gives its standard output."""
     classes = [skipping(made) for made in (compiler.library, compiler.glue, compiler.driver, compiler.glue_driver, compiler.stubs)]
 
     def ask(*words):
         ended = compiler.java("glue.GlueKt", *words, classes=classes)
         assert ended.returncode == 0, ended.stderr.decode()
+        return ended.stdout.decode()
 
     return ask
 
@@ -143,51 +147,74 @@ def content_at(apk, info):
     return info.header_offset + 30 + name + extra
 
 
-KOTLIN = """
-import android.content.Context
-import androidx.camera.core.ImageProxy
+STORE = """
 import java.io.File
 import org.facelite.*
 import org.facelite.android.*
 
-abstract class Page(context: Context) {{
+@Suppress("UNUSED_VARIABLE")
+fun store(file: File, gallery: Gallery, facelite: Facelite) {{
     {}
-    abstract fun welcome(name: String?)
-    abstract fun turnAway()
-    abstract fun advise(detail: String)
-
-    @Suppress("UNUSED_VARIABLE")
-    fun store(file: File) {{
-        {}
-    }}
 }}
 """
 
-JAVA = """
-import android.content.Context;
-import androidx.camera.core.ImageProxy;
-import org.facelite.*;
-import org.facelite.android.*;
-
-abstract class PageInJava {{
-    Context context;
-    {}
-    abstract void welcome(String name);
-    abstract void turnAway();
-    abstract void advise(String detail);
-}}
-"""
+SAID = ["Nobody is enrolled", "expected a subject's name", "expected a face", "Ada is enrolled", "Welcome, Ada", "Not recognised"]
+"""What a door says to Visit.kt, or how that begins."""
 
 
-def test_the_code_of_the_page_compiles(compiler, skipping, tmp_path):
-    blocks = re.findall(r"```(\w+)\n(.*?)```", (ANDROID / "README.md").read_text(), re.DOTALL)
-    assert [language for language, _ in blocks] == ["kotlin", "java", "kotlin"]
-    (_, first), (_, java), (_, second) = blocks
-    path = [skipping(made) for made in (compiler.library, compiler.glue, compiler.stubs)]
-    (tmp_path / "Page.kt").write_text(KOTLIN.format(first, second))
-    (tmp_path / "PageInJava.java").write_text(JAVA.format(java))
-    compiler.kotlinc(tmp_path / "out", path, [tmp_path / "Page.kt"], *compiler.OLD_JAVA)
-    compiler.javac(tmp_path / "out", [*path, *compiler.needed()], [tmp_path / "PageInJava.java"], "--release", "8", "-Xlint:all,-options")
+@pytest.fixture(scope="module")
+def page(compiler, skipping, tmp_path_factory):
+    """The classes of the code that devices/android/README.md shows, and of those who come to its doors."""
+    folder = tmp_path_factory.mktemp("page")
+    blocks = re.findall(r"```(\w+)\n(.*?)```", README.read_text(), re.DOTALL)
+    assert [language for language, _ in blocks] == ["kotlin", "kotlin", "java", "kotlin"]
+    (_, build), (_, door), (_, in_java), (_, store) = blocks
+    assert "android {" in build  # for Gradle, which is not here
+    (folder / "Door.kt").write_text(door)
+    (folder / "DoorInJava.java").write_text(in_java)
+    (folder / "Store.kt").write_text(STORE.format(store))
+    return skipping(compiler.page, folder)
+
+
+def test_the_code_of_the_page_answers_whoever_comes(compiler, skipping, page, assets, photographs, tmp_path):
+    shutil.copytree(assets, tmp_path / "facelite")
+    somebody, stranger = (read_image(photographs[name]) for name in ("obama/1", "collins/1"))
+    height, width = (max(one.shape[axis] for one in (somebody, stranger)) for axis in (0, 1))
+    for name, pixels in (("somebody", somebody), ("stranger", stranger), ("nobody", somebody[:0, :0])):
+        image = np.zeros((height, width, 4), np.uint8)
+        image[: pixels.shape[0], : pixels.shape[1], :3] = pixels
+        (tmp_path / name).write_bytes(image.tobytes())
+    classes = [page, *(skipping(made) for made in (compiler.library, compiler.glue, compiler.driver, compiler.glue_driver, compiler.stubs))]
+    ended = compiler.java("VisitKt", tmp_path, width, height, *map(tmp_path.joinpath, ("somebody", "stranger", "nobody")), classes=classes)
+    assert ended.returncode == 0, ended.stderr.decode()
+    lines = ended.stdout.decode().splitlines()
+    for line, said in zip(lines, 2 * SAID, strict=True):
+        assert line.startswith(said), lines
+
+
+def test_a_phone_that_litert_has_no_library_for_is_told_so(run):
+    said = run("unlinked")
+    assert "liblitert_jni.so" in said and "64-bit" in said
+    build, page = (ANDROID / "sample/build.gradle.kts").read_text(), README.read_text()
+    assert all('abiFilters += listOf("arm64-v8a", "x86_64")' in text for text in (build, page))
+
+
+def test_the_page_names_the_versions_that_are_built_with(compiler):
+    page, library, sample = README.read_text(), *((ANDROID / module / "build.gradle.kts").read_text() for module in ("facelite", "sample"))
+    assert f"ai-edge-litert {compiler.LITERT} (the app's is {re.search(r'litert:litert:([0-9.]+)', library)[1]})" in page
+    assert set(re.findall(r"androidx.camera:[a-z0-9-]+:[0-9.]+", page)) == set(re.findall(r"androidx.camera:[a-z0-9-]+:[0-9.]+", sample))
+    gradle = re.search(r"gradle-([0-9.]+)-bin", (ANDROID / "gradle/wrapper/gradle-wrapper.properties").read_text())[1]
+    plugin = re.search(r"application\"\) version \"(\d+\.\d+)", (ANDROID / "build.gradle.kts").read_text())[1]
+    assert f"Gradle {gradle} or newer" in page and f"(AGP) {plugin} and" in page
+    assert f"Android SDK {re.search(r'compileSdk = ([0-9]+)', sample)[1]}" in page
+
+
+def test_the_sample_says_why_somebody_was_not_enrolled_or_forgotten():
+    """Hidden characters in a name, a full disk: what stores is called through the function that catches."""
+    code = (ANDROID / "sample/src/main/kotlin/org/facelite/sample/MainActivity.kt").read_text()
+    calls = [line for line in code.splitlines() if re.search(r"desk\.(enrol|forget)\(", line)]
+    assert len(calls) == 2 and all("attempt(" in line for line in calls)
+    assert code.count("catch (error: Exception)") == 2  # there, and where all is opened
 
 
 def test_manifests_and_resources_are_well_formed():

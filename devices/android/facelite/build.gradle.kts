@@ -26,6 +26,7 @@ kotlin {
 }
 
 dependencies {
+    // Not 2.1.6 or 2.2.0: they bring litert-api, which has the same namespace, and AGP 9 refuses that (LiteRT's issue 8474).
     api("com.google.ai.edge.litert:litert:2.1.5")
     compileOnly("androidx.camera:camera-core:1.5.3") // for frames of CameraX: an app that has them has it
 }

@@ -12,6 +12,10 @@ android {
         targetSdk = 36
         versionCode = 1
         versionName = "1"
+        ndk {
+            // LiteRT's: CameraX has others too, with which the app would be installed where it cannot run
+            abiFilters += listOf("arm64-v8a", "x86_64")
+        }
     }
 
     compileOptions {

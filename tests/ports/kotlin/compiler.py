@@ -91,6 +91,19 @@ def glue_driver() -> Path:
     return made("glue-driver", files, build, glue(), driver())
 
 
+def page(folder: Path) -> Path:
+    """The classes of page/, with the Kotlin and the Java that the page of the library shows; they lie in ``folder``."""
+    files, shown, java_files = sorted(HERE.glob("page/*.kt")), sorted(folder.glob("*.kt")), sorted(folder.glob("*.java"))
+
+    def build(out: Path) -> None:
+        path = [library(), glue(), glue_driver(), driver(), stubs(), *needed()]
+        javac(out, path, java_files, "--release", "8", "-Xlint:all,-options")
+        kotlinc(out, path, shown, *OLD_JAVA)
+        kotlinc(out, [out, *path], files, "-jvm-target", "17")
+
+    return made("page", [*files, *shown, *java_files], build, glue_driver(), driver())
+
+
 def sample(resources: Path) -> Path:
     """The classes of the sample app; its R.java lies in the folder ``resources``."""
     files, generated = sorted(ANDROID.glob("sample/src/main/kotlin/**/*.kt")), sorted(resources.glob("**/R.java"))

@@ -11,6 +11,7 @@ import driver.Vectors
 import driver.objects
 import facelite.JnaModels
 import org.facelite.Facelite
+import org.facelite.FaceliteException
 import org.facelite.Frame
 import org.facelite.Model
 import org.facelite.Rule
@@ -24,20 +25,28 @@ import org.tensorflow.lite.Tensor
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.FloatBuffer
+import java.util.function.Function
 
 private const val USAGE = """
 verify VECTORS APP OUT   the stage verify -> OUT/answers.json; APP has the assets in the folder facelite
 frames FOLDER            FOLDER/cases.json and planes -> FOLDER/NUMBER.rgb
+unlinked                 what is said where LiteRT has no native library
 """
 
 /** The Android half of the library on stubs of Android: its code runs, with LiteRT behind the interpreter's interface; Android itself does not. */
 fun main(words: Array<String>) {
-    InterpreterApi.Runtime.create = java.util.function.Function(::Interpreter)
+    connect()
     when (words.firstOrNull()) {
         "verify" -> verify(Vectors(File(words[1])), File(words[2]), File(words[3]))
         "frames" -> frames(File(words[1]))
+        "unlinked" -> unlinked()
         else -> error("expected$USAGE")
     }
+}
+
+/** Lets LiteRT run what the stubs open. */
+fun connect() {
+    InterpreterApi.Runtime.create = Function(::Interpreter)
 }
 
 private fun verify(vectors: Vectors, app: File, out: File) {
@@ -68,6 +77,15 @@ private fun frames(folder: File) {
         }
         folder.resolve("$number.rgb").writeBytes(frame.pixels)
         reuse = frame
+    }
+}
+
+private fun unlinked() {
+    InterpreterApi.Runtime.create = Function { throw UnsatisfiedLinkError("couldn't find \"liblitert_jni.so\"") }
+    try {
+        LiteRtModels().open("embedder.tflite", ByteArray(1))
+    } catch (error: FaceliteException) {
+        println(error.message)
     }
 }
 

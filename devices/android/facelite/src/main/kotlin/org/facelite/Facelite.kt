@@ -70,6 +70,8 @@ public class Facelite private constructor(
     /**
      * Adds a template of [subject] for each of [pictures], all or none. The gallery is changed in memory: save it.
      *
+     * Whether the pictures show one person, and nobody who is enrolled under another name, is not asked: use [verify] and [identify] before.
+     *
      * @throws IllegalArgumentException without a picture, or for a name that is blank or has characters that cannot be printed.
      * @throws FaceliteException for a gallery of another space or embedder.
      */

@@ -23,11 +23,14 @@ public class LiteRtModels @JvmOverloads constructor(
     override fun open(name: String, content: ByteArray): Model {
         val direct = ByteBuffer.allocateDirect(content.size).order(ByteOrder.nativeOrder()).put(content)
         rewind(direct)
-        try {
-            return LiteRtModel(name, InterpreterApi.create(direct, options))
+        val interpreter = try {
+            InterpreterApi.create(direct, options)
         } catch (error: IllegalArgumentException) {
             throw FaceliteException("expected LiteRT to open $name, got ${error.message}; use the LiteRT that this library was built with", error)
+        } catch (error: LinkageError) {
+            throw FaceliteException("expected LiteRT's native library, got ${error.message}; use 64-bit Android: arm64-v8a or x86_64", error)
         }
+        return LiteRtModel(name, interpreter)
     }
 }
 

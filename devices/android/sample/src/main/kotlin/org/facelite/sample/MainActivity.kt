@@ -6,6 +6,7 @@ import android.os.Bundle
 import android.widget.Button
 import android.widget.EditText
 import android.widget.TextView
+import android.widget.Toast
 import androidx.activity.ComponentActivity
 import androidx.activity.result.contract.ActivityResultContracts
 import androidx.camera.core.CameraSelector
@@ -81,8 +82,8 @@ class MainActivity : ComponentActivity() {
     private fun open() {
         try {
             desk = Desk(applicationContext)
-        } catch (error: FaceliteException) {
-            show(error.message.orEmpty()) // the app was packed wrongly, or its gallery cannot be read
+        } catch (error: Exception) { // packed wrongly, a phone without LiteRT, a gallery or a Keystore that cannot be read
+            show(reason(error))
         }
     }
 
@@ -90,32 +91,45 @@ class MainActivity : ComponentActivity() {
         val seen = image.use { it.toFrame(reuse = frame) }
         frame = seen
         val desk = desk ?: return
+        val look = desk.look(seen)
+        val newcomer = enrolling
+        if (newcomer != null && look.outcome == null) {
+            enrolling = null
+            attempt(R.string.enrolled, newcomer) { desk.enrol(newcomer, look) }
+        }
         try {
-            show(answer(desk, desk.look(seen)))
+            show(answer(desk, look))
         } catch (error: FaceliteException) {
-            show(error.message.orEmpty())
+            show(reason(error))
         }
     }
 
     private fun answer(desk: Desk, look: Look): String {
         val poor = look.outcome
-        val newcomer = enrolling
         return when {
             poor != null -> words(poor)
-            newcomer != null -> {
-                desk.enrol(newcomer, look)
-                enrolling = null
-                getString(R.string.enrolled, newcomer)
-            }
             desk.isEmpty -> getString(R.string.nobody)
             else -> desk.identify(look).let { words(it.outcome, it.subject) }
         }
     }
 
     private fun forget(name: String) {
-        desk?.forget(name)
-        show(getString(R.string.forgotten, name))
+        val desk = desk ?: return
+        attempt(R.string.forgotten, name) { desk.forget(name) }
     }
+
+    /** Does [act] for the person [name], and says that it is [done], or why not. */
+    private fun attempt(done: Int, name: String, act: () -> Unit) {
+        val said = try {
+            act()
+            getString(done, name)
+        } catch (error: Exception) { // a name with hidden characters, a gallery that cannot be stored
+            reason(error)
+        }
+        runOnUiThread { Toast.makeText(this, said, Toast.LENGTH_LONG).show() }
+    }
+
+    private fun reason(error: Exception): String = error.message ?: error.toString()
 
     private fun words(outcome: Outcome, subject: String? = null): String = getString(
         when (outcome) {
