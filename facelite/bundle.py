@@ -90,6 +90,11 @@ class Manifest:
                 raise ValueError(f"expected thresholds of falling FMR, one of them for {self.fmr:g}, got {_rates(thresholds) or 'none'}")
 
     @property
+    def makers(self) -> set[str]:
+        """The other embedders (sha256), and maps, whose templates have thresholds."""
+        return {kind for kind in self.template_thresholds if kind not in map(fused_kind, FUSED)}
+
+    @property
     def fused(self) -> tuple[int, ...]:
         """How many templates of a person may be compared as one, 1 and all numbers for which thresholds were measured."""
         return (1, *(number for number in FUSED if fused_kind(number) in self.template_thresholds))
@@ -113,6 +118,8 @@ class Manifest:
         this embedder (no kinds: all are so); where they are several, the strictest of their thresholds. Raises UnsupportedRate when no FMR that
         small was measured.
         """
+        if not 0 < fpir < 1:
+            raise ValueError(f"expected an FPIR above 0 and below 1, got {fpir:g}")
         comparisons, tables = max(comparisons, 1), self._tables(kinds)
         if found := _strictest(tables, comparisons, fpir):
             return found

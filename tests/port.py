@@ -163,6 +163,7 @@ def decode(logits, regressors, min_score):
     """Boxes (n, 4), keypoints (n, 6, 2), scores (n,) in shares of the side."""
     scores = 1 / (1 + np.exp(-np.clip(logits[:, 0].astype(np.float64), -80, 80)))
     kept = (scores >= min_score) & (regressors[:, 2] > 0) & (regressors[:, 3] > 0)
+    refuse(np.isfinite(regressors[kept]).all() and not np.isnan(logits).any(), "numbers that are none")
     centres, r = anchors()[kept], regressors[kept].astype(np.float64) / 128
     corners = centres + r[:, :2] - r[:, 2:4] / 2
     return np.hstack([corners, r[:, 2:4]]), centres[:, None] + r[:, 4:].reshape(-1, 6, 2), scores[kept]
@@ -398,6 +399,7 @@ def threshold(manifest, question="pictures", rate=None, templates=1, kinds=()):
 
 
 def strictest(manifest, templates, rate, kinds):
+    refuse(0 < rate < 1, "no rate")
     wanted = 1 - (1 - rate) ** (1 / templates)
     tables = [manifest["template_thresholds"].get(one, manifest["thresholds"]) for one in kinds] or [manifest["thresholds"]]
     fitting = [next((one for one in table if one["fmr"] <= wanted * (1 + 1e-6)), None) for table in tables]
@@ -464,7 +466,8 @@ class Port:
         rows = [row for row in gallery if subject in (None, row[0])]
         refuse(rows, "nobody of that name")
         artefacts = {row[2] for row in gallery}
-        refuse(artefacts <= {self.artefact, *self.manifest["template_thresholds"]}, "templates of another embedder")
+        makers = {kind for kind in self.manifest["template_thresholds"] if len(kind) == 64}
+        refuse(artefacts <= {self.artefact, *makers}, "templates of another embedder")
         measured = [number for number in (2, 3, 5, 8) if f"fused {number}" in self.manifest["template_thresholds"]]
         question = "gallery" if subject is None else "subject"
         while measured and artefacts == {self.artefact}:

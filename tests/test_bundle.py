@@ -395,3 +395,13 @@ def test_a_rate_that_was_not_measured_for_one_of_the_embedders_is_refused():
 def test_a_gallery_for_which_no_rate_below_one_would_do_can_only_shrink():
     with pytest.raises(UnsupportedRate, match=r"; enrol fewer$"):
         manifest().threshold_for_gallery(10**6, 0.5)
+
+
+@pytest.mark.parametrize("fpir", [0.0, 1.0, 2.0, -0.1, float("nan")])
+def test_a_rate_that_is_none_is_refused(fpir):
+    with pytest.raises(ValueError, match="expected an FPIR above 0 and below 1"):
+        manifest().threshold_for_gallery(3, fpir)
+
+
+def test_kinds_of_fused_templates_are_no_embedders():
+    assert manifest(template_thresholds={"fused 2": manifest().thresholds, OTHER: manifest().thresholds}).makers == {OTHER}

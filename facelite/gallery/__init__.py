@@ -24,7 +24,10 @@ from facelite.gallery.keyring import Keyring
 from facelite.gallery.seal import Template
 from facelite.gallery.store import Change, Store
 
-__all__ = ["Gallery", "Keyring", "Match", "Template", "restore_gallery"]
+__all__ = ["Gallery", "Keyring", "Match", "Template", "is_name", "restore_gallery"]
+
+JOINERS = "\u200c\u200d\u3000"
+"""Of names, and not printable to Python: what parts and joins letters in Persian and Sinhala, and the wide space of Japanese."""
 
 SAME = 1e-4
 """Squared L2 below which two embeddings are of one picture: float32 rounds at 1e-6, other kernels of int8 differ by about 2e-3."""
@@ -124,7 +127,7 @@ class Gallery:
         """
         if not embeddings:
             raise ValueError("expected at least one embedding, got none")
-        if not subject.isprintable() or not subject.strip():
+        if not is_name(subject):
             raise InputError(f"expected a subject's name in printable letters, got {subject!r}; name the person")
         self._check_space(*embeddings)
         now = time.time()
@@ -291,6 +294,11 @@ class Gallery:
                     f"{self.path}: expected embeddings of the space {self.space!r} ({size} numbers), got {one.space!r} "
                     f"({len(one.vector)}); use the bundle that the gallery was made with, or enrol into a new gallery"
                 )
+
+
+def is_name(subject: str, /) -> bool:
+    """Whether somebody can be enrolled under this name: printable letters, not spaces alone."""
+    return bool(subject.strip()) and all(letter.isprintable() or letter in JOINERS for letter in subject)
 
 
 def _in_range(distance: float) -> float:

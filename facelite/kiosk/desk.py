@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from facelite.face import Detection, Outcome
+from facelite.gallery import is_name
 from facelite.kiosk.config import EnrolConfig
 from facelite.kiosk.visits import HINTS, State, View
 from facelite.runtime.look import Look
@@ -67,7 +68,7 @@ class Desk:
     def named(self, subject: str, at: float, /) -> Desk:
         """After the name of who stands there, or of the stranger; what cannot be one is asked for again."""
         subject = " ".join(subject.split())
-        if self.stage not in NAMING or not subject or not subject.isprintable():
+        if self.stage not in NAMING or not is_name(subject):
             return self
         return replace(self, stage=POSES[0], until=at + self.config.seconds, subject=subject, _next=at + MOVING)
 

@@ -171,10 +171,12 @@ def decode(regressors: Floats, logits: Floats, anchor_centres: Floats, /, *, min
     """Boxes (n, 4), keypoints (n, 6, 2) and scores (n,) of the anchors with a box whose score reaches ``min_score``.
 
     ``regressors`` (896, 16) and ``logits`` (896, 1) are the model's outputs. Coordinates are shares of the input's
-    side; a box is x, y of its corner, width, height.
+    side; a box is x, y of its corner, width, height. Raises BundleError where the numbers are not finite.
     """
     scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80)))
     kept = np.flatnonzero((scores >= min_score) & (regressors[:, 2] > 0) & (regressors[:, 3] > 0))
+    if not np.isfinite(regressors[kept]).all() or np.isnan(logits).any():
+        raise BundleError("expected finite numbers of the detector, got others: the runtime is broken; install another, or leave its delegates out")
     values = (regressors[kept] / SIDE).reshape(-1, 8, 2)
     centres = values[:, 0] + anchor_centres[kept]
     boxes = np.concatenate([centres - values[:, 1] / 2, values[:, 1]], axis=1)

@@ -182,7 +182,7 @@ class Verifier:
     def _check_artefacts(self, gallery: Gallery) -> set[str]:
         """The embedders that made the templates; one for which the bundle has no thresholds is refused."""
         artefacts = gallery.artefacts
-        foreign = artefacts - {self.bundle.artefact, *self.manifest.template_thresholds}
+        foreign = artefacts - {self.bundle.artefact, *self.manifest.makers}
         if foreign:
             raise GalleryError(
                 f"{gallery.path}: expected templates of the bundle's embedder (sha256 {self.bundle.artefact[:12]}...), "

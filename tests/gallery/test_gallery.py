@@ -17,7 +17,7 @@ import pytest
 from facelite.distance import scaled
 from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.face import Embedding
-from facelite.gallery import Gallery, Match, Template, store
+from facelite.gallery import Gallery, Match, Template, is_name, store
 
 SIZE = 16
 
@@ -413,3 +413,13 @@ def test_a_kill_leaves_the_old_or_the_new_state(path):
 @pytest.mark.slow
 def test_many_kills_leave_the_old_or_the_new_state(path):
     killed_at_random(path, 60)
+
+
+@pytest.mark.parametrize("subject", ["\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", "\u5c71\u7530\u3000\u592a\u90ce", "Jos\u00e9", "Jose\u0301"])
+def test_names_of_other_scripts_are_names(subject):
+    assert is_name(subject)
+
+
+@pytest.mark.parametrize("subject", ["", " ", "\u3000", "A\nda", "A\u202eda", "Ada\x00"])
+def test_blank_names_and_hidden_characters_are_none(subject):
+    assert not is_name(subject)

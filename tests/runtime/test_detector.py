@@ -302,3 +302,14 @@ def test_who_is_too_far_away_is_not_searched_for_where_that_is_not_wanted(detect
     near[200:450, 900:1150] = head
     (face,) = detector.detect(near, smallest=0.12)
     assert 0.12 * 720 < face.size < 0.18 * 720
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, np.nan), (2, np.inf), (7, np.nan)])
+def test_numbers_that_are_none_are_refused(place, value):
+    regressors, logits = np.ones((896, 16), np.float32), np.full((896, 1), -5, np.float32)
+    logits[3], regressors[3, place] = 5, value
+    with pytest.raises(BundleError, match="expected finite numbers of the detector, got others: the runtime is broken"):
+        decode(regressors, logits, anchors(), min_score=0.5)
+    logits[:] = np.nan
+    with pytest.raises(BundleError, match="the runtime is broken"):
+        decode(np.ones((896, 16), np.float32), logits, anchors(), min_score=0.5)
