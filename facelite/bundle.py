@@ -214,6 +214,8 @@ def load_bundle(data: bytes, /) -> Bundle:
     files = _unzip(data)
     manifest = _read_manifest(files.pop(MANIFEST, b""))
     for name in sorted(set(manifest.files) | set(files)):
+        if Path(name).name != name or "\\" in name:
+            raise BundleError(f"expected names of files without folders, got {name!r}; export or download the bundle again")
         if name not in files:
             raise BundleError(f"expected the file {name}, which is missing; export or download the bundle again")
         digest = hashlib.sha256(files[name]).hexdigest()

@@ -41,4 +41,8 @@ const server = createServer(async (request, response) => {
     response.writeHead(404).end();
   }
 });
+server.on("error", ({ message }) => {
+  console.error(`${message}; choose another port: PORT=1234 npm start`);
+  process.exitCode = 1;
+});
 server.listen(PORT, "localhost", () => console.log(`http://localhost:${server.address().port}/demo/`));

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 @click.argument("out", type=click.Path(file_okay=False))
 @click.option("--precision", help="Which of the SOURCES is packed; default: the first.")
 @click.option("--fmr", type=RATE, help="The false match rate that the app uses by default; else the bundle's.")
-@click.option(
-    "--coreml", type=click.Choice(["float32", "float16", "int8"]), default="float16", show_default=True, help="Weights of Core ML's packages (iOS)."
-)
+@click.option("--coreml", type=click.Choice(["float32", "float16", "int8"]), help="Weights of Core ML's packages (ios); default: float16.")
 @click.option("--faces", type=click.Path(), help="People's pictures: held-out ones for the thresholds of Core ML's packages, and for recipes.")
 @detector_option
 @json_option
@@ -39,8 +37,9 @@ def pack(
 ) -> None:
     """Write into OUT an app's library, sample and models for one platform: OUT/README.md says how to use them.
 
-    SOURCES are recipes (.toml) or bundles of one embedding space. The same sources give the same bytes; OUT/pack.json lists every file with
-    its sha256 and licence. For iOS, Core ML's packages are made too: from a float bundle among the SOURCES, else from a recipe's weights.
+    SOURCES are recipes (.toml) or bundles of one embedding space. The same bundles give the same bytes; OUT/pack.json lists every file with
+    its sha256 and licence. For ios, Core ML's packages are made too: from a float bundle of the same network among the SOURCES, else from a
+    recipe's weights. An earlier pack in OUT is replaced if its files are as they were; what was built in it goes.
     """
     from facelite.export.pack.write import write_pack
 
@@ -60,7 +59,8 @@ def _lines(packed: Packed, out: str) -> list[str]:
     if made:
         lines += [
             f"Core ML, {made.weights} weights: squared distance to float TFLite {made.squared_l2:.2g} at most, on {made.crops} drawn faces",
-            f"Core ML's thresholds: {made.thresholds}",
+            f"Core ML's thresholds: {made.thresholds}; FMR {made.threshold.fmr:g}: distance {made.threshold.distance:.4f}, "
+            f"FNMR {made.threshold.fnmr:.4f}",
         ]
     return lines
 

@@ -134,7 +134,7 @@ def _describe(preprocessing: Preprocessing) -> bytes:
         b,
         {
             0: b.CreateString("face crop"),
-            1: b.CreateString("One face, aligned by its eyes, nose and mouth as facelite.json says."),
+            1: b.CreateString("One face, aligned by its eyes, nose and mouth."),
             3: _table(b, {1: _table(b, {}, {0: _RGB})}, {0: _IMAGE}),  # Content: ImageProperties
             4: _tables(b, _table(b, {1: normalization}, {0: _NORMALIZATION})),
             5: _table(b, {0: _floats(b, (255 - mean) / std), 1: _floats(b, (0 - mean) / std)}),  # Stats: largest, smallest
@@ -144,7 +144,7 @@ def _describe(preprocessing: Preprocessing) -> bytes:
         b,
         {
             0: b.CreateString("embedding"),
-            1: b.CreateString("Not of unit length: divide it by its L2 length. The squared L2 distance of two is then compared with a threshold."),
+            1: b.CreateString("Not of unit length: divide it by its L2 length."),
             3: _table(b, {1: _table(b, {})}, {0: _FEATURE}),  # Content: FeatureProperties
         },
     )

@@ -109,7 +109,7 @@ def rebuild(
             progress=lambda done, total: progress("calibrate", done, total),
         )
         layers = describe_layers(model, float32=float32, inputs=_some_inputs(held_out, detector, master.preprocessing))
-    _check_found(embedded[0])
+    check_found(embedded[0])
     measured = measure(held_out, embedded[0], embedded[1], fmr=recipe.fmr, fmrs=recipe.fmrs, distance=distance)
     check_parity(measured.parity, recipe, "the conversion")
     if earlier:
@@ -219,11 +219,17 @@ def _some_inputs(held_out: People, detector: bytes, size: Preprocessing) -> list
 
 def _check_people(held_out: People, recipe: Recipe) -> None:
     """Refuse rates that so few people cannot support before the long work, even if a face is found in every picture."""
+    check_supported(min([recipe.fmr, *recipe.fmrs]), people_pairs(held_out))
+
+
+def people_pairs(held_out: People, /) -> int:
+    """How many pairs of distinct people there are, whom their numberings tell apart."""
     numbering = [numbering for numbering, _ in set(zip(held_out.numbering, held_out.person, strict=True))]
-    check_supported(min([recipe.fmr, *recipe.fmrs]), count_people_pairs(np.unique(numbering, return_inverse=True)[1]))
+    return count_people_pairs(np.unique(numbering, return_inverse=True)[1])
 
 
-def _check_found(embedded: Embedded) -> None:
+def check_found(embedded: Embedded, /) -> None:
+    """Raises InputError where no picture showed a face."""
     if not embedded.found.any():
         raise InputError(f"expected faces in {len(embedded.names)} pictures of held-out people, found none; give other pictures: --faces DIR")
 
@@ -234,6 +240,6 @@ def _centres(held_out: People, detector: bytes, make: Callable[[], Embedder]) ->
     names, numbering, person = ([values[i] for i in few] for values in (held_out.names, held_out.numbering, held_out.person))
     part = People(names, numbering, person, held_out.read)
     embedded = embed_pictures(names, part.read, detector=detector, embedders=[make])[0]
-    _check_found(embedded)
+    check_found(embedded)
     centres, numbering = part.centres(embedded)
     return {one: centres[np.array(numbering) == one] for one in set(numbering)}

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers.number_types import Float32Flags
+from flatbuffers.table import Table
 
 from facelite.errors import ExportError
 from facelite.export.metadata import NAME, add_metadata
@@ -30,6 +32,28 @@ def entries(model):
     return {one.Name().decode(): bytes(root.Buffers(one.Buffer()).DataAsNumpy()) for one in found}
 
 
+def image_numbers(content):
+    """The normalisation and the range of the one input, by the places of fields in metadata_schema.fbs."""
+
+    def field(table, number):
+        vtable = table.Offset(4 + 2 * number)
+        return None if not vtable else vtable + table.Pos
+
+    def child(table, number):
+        return Table(table.Bytes, table.Indirect(field(table, number)))
+
+    def first(table, number):
+        return Table(table.Bytes, table.Indirect(table.Vector(table.Offset(4 + 2 * number))))
+
+    def number(table, at):
+        return table.Get(Float32Flags, table.Vector(table.Offset(4 + 2 * at)))
+
+    root = Table(content, int.from_bytes(content[:4], "little"))
+    image = first(first(root, 3), 2)
+    normalisation, stats = child(first(image, 4), 1), child(image, 5)
+    return {"mean": number(normalisation, 0), "std": number(normalisation, 1), "max": number(stats, 0), "min": number(stats, 1)}
+
+
 def test_tensorflow_s_schema_finds_the_metadata_and_all_that_was_there(bare):
     made = add_metadata(bare, SIZE)
     before, after = entries(bare), entries(made)
@@ -38,7 +62,7 @@ def test_tensorflow_s_schema_finds_the_metadata_and_all_that_was_there(bare):
     assert content[4:8] == b"M001"
     for word in (b"facelite embedder", b"face crop", b"embedding"):
         assert word in content
-    assert np.float32(127.5).tobytes() in content
+    assert image_numbers(content) == {"mean": 127.5, "std": 128.0, "max": 127.5 / 128, "min": -127.5 / 128}
     old, new = (schema.Model.GetRootAs(one, 0) for one in (bare, made))
     assert (new.Version(), new.SubgraphsLength(), new.OperatorCodesLength()) == (old.Version(), old.SubgraphsLength(), old.OperatorCodesLength())
     assert new.BuffersLength() == old.BuffersLength() + 1

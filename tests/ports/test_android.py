@@ -1,6 +1,6 @@
 """devices/android as an app: the library's Android half and the sample compiled against stubs of Android, and the assets in a signed APK.
 
-No part of Android runs here. What runs of the Android half, on the stubs: assets, models, and frames of both cameras; not the Keystore.
+No part of Android runs here. What runs of the Android half, on the stubs: assets, models, frames of both cameras, and vaults by keys in memory.
 """
 
 from __future__ import annotations
@@ -199,6 +199,10 @@ def test_a_phone_that_litert_has_no_library_for_is_told_so(run):
     assert all('abiFilters += listOf("arm64-v8a", "x86_64")' in text for text in (build, page))
 
 
+def test_vaults_that_are_made_at_the_same_time_have_one_key(run):
+    assert run("vaults").splitlines() == ["true", "true"]
+
+
 def test_the_page_names_the_versions_that_are_built_with(compiler):
     page, library, sample = README.read_text(), *((ANDROID / module / "build.gradle.kts").read_text() for module in ("facelite", "sample"))
     assert f"ai-edge-litert {compiler.LITERT} (the app's is {re.search(r'litert:litert:([0-9.]+)', library)[1]})" in page
@@ -215,6 +219,12 @@ def test_the_sample_says_why_somebody_was_not_enrolled_or_forgotten():
     calls = [line for line in code.splitlines() if re.search(r"desk\.(enrol|forget)\(", line)]
     assert len(calls) == 2 and all("attempt(" in line for line in calls)
     assert code.count("catch (error: Exception)") == 2  # there, and where all is opened
+
+
+def test_the_sample_says_that_a_change_was_not_stored():
+    code = ANDROID / "sample/src/main/kotlin/org/facelite/sample"
+    assert "throw NotStored(error)" in (code / "Desk.kt").read_text()
+    assert re.search(r"catch \(error: NotStored\) \{\s+getString\(R.string.not_stored, ", (code / "MainActivity.kt").read_text())
 
 
 def test_manifests_and_resources_are_well_formed():

@@ -133,6 +133,48 @@ def test_a_gallery_comes_back_from_its_vault_as_it_was(told, released):
     assert told["removed"] in (1, 2) and len(told["left"]) == 1
 
 
+LOADED = {"good-empty": "0", "good-names": "5", "good-fractions": "2", "good-twice": "2"}
+
+
+def test_galleries_of_others_are_read_or_refused(inner, galleries, assets):
+    files = sorted(galleries.glob("*.json"))
+    assert {"bad-rest", "bad-kind", *LOADED} <= {file.stem for file in files}
+    for file, said in zip(files, inner("galleries", assets, *files).splitlines(), strict=True):
+        if file.stem.startswith("good-"):
+            assert said == LOADED.get(file.stem, said) and said.isdigit(), (file.stem, said)
+        else:
+            assert re.match(r"(gallery: )?expected .*, got .*; ", said), (file.stem, said)
+
+
+NAMES = {
+    "Ada": True,
+    "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627": True,  # Persian, with a joiner of no width
+    "\u5c71\u7530\u3000\u592a\u90ce": True,  # Japanese, with its wide space
+    "Jose\u0301": True,
+    "\U0001f600": True,
+    "\u3000": False,
+    "A\u200bda": False,
+    "A\u00a0da": False,
+    "A\tda": False,
+    "\ue000": False,
+}
+
+
+def test_somebody_is_enrolled_under_a_name_that_can_be_printed(inner):
+    assert json.loads(inner("names", stdin=json.dumps(list(NAMES)).encode())) == list(NAMES.values())
+
+
+def test_numbers_of_a_broken_runtime_are_refused(inner):
+    *broken, passed_over, opposite = inner("broken").splitlines()
+    assert len(broken) == 4 and all(said.startswith("expected finite numbers of the detector, got ") for said in broken), broken
+    assert passed_over == ""
+    assert opposite.startswith("expected a vector with a direction") and opposite.endswith("enrol again")
+
+
+def test_a_frame_is_not_kept_after_the_look_at_it(inner, assets):
+    assert inner("kept", assets) == "false\n"
+
+
 REFUSED = {
     "space": "FaceliteException: expected embeddings of the space elsewhere",
     "artefact": "FaceliteException: expected templates of the embedder",
@@ -151,6 +193,8 @@ REFUSED = {
     "unknown subject": "FaceliteException: expected Nobody to be enrolled",
     "unmeasured rate": "FaceliteException: expected a false match rate out of",
     "rate too small": "FaceliteException: expected a measured false match rate of",
+    "rate of nothing": "IllegalArgumentException: expected a rate above 0 and below 1, got 0.0",
+    "rate of all": "IllegalArgumentException: expected a rate above 0 and below 1, got 1.0",
     "blank name": "IllegalArgumentException: expected a subject's name",
     "name of two lines": "IllegalArgumentException: expected a subject's name",
     "no picture": "IllegalArgumentException: expected a picture or more",
@@ -190,6 +234,8 @@ DIFFERENT = {
     "with an unknown limit": ({"limits": {"smile": 1}}, "expected no other keys"),
     "with a limit below 0": ({"limits": {"size": -1}}, "expected a limit of 0 or more as size"),
     "without thresholds": ({"thresholds": []}, "expected thresholds of falling rates"),
+    "that lists a file of another folder": ({"files": {"../facelite.json": "0"}}, "expected names of the other files of this folder"),
+    "that lists itself": ({"files": {"facelite.json": "0"}}, "expected names of the other files of this folder"),
     "that lists no detector": ({"files": {"embedder.tflite": "0", "golden.json": "0", "golden.bin": "0"}}, "expected the file detector.tflite"),
 }
 
@@ -200,6 +246,16 @@ def test_a_manifest_that_is_not_understood_is_refused(refusals, assets, tmp_path
         rewrite(tmp_path / name, changes)
     for (name, (_, reason)), said in zip(DIFFERENT.items(), refusals(*map(tmp_path.joinpath, DIFFERENT)), strict=True):
         assert said.startswith(f"facelite.json: {reason}") and said.endswith("; pack the assets again"), (name, said)
+
+
+def test_nothing_may_follow_a_manifest(refusals, assets, tmp_path):
+    rests = {"line": "\n", "word": " x", "comment": "# x", "value": "{}"}
+    for name, rest in rests.items():
+        shutil.copytree(assets, tmp_path / name)
+        with (tmp_path / name / "facelite.json").open("a") as file:
+            file.write(rest)
+    line, *others = refusals(*map(tmp_path.joinpath, rests))
+    assert line == "" and all(said.startswith("facelite.json: expected nothing behind the JSON value") for said in others), others
 
 
 def test_newer_keys_of_a_manifest_are_passed_over(refusals, assets, tmp_path):

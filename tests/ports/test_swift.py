@@ -186,9 +186,15 @@ def test_galleries_are_asked_as_the_port_in_numpy_asks(swift, released, assets, 
                 continue
             decided += 1
             assert answer["outcome"] == outcome, (subject, rate, answer, distance)
-            assert answer["subject"] == (subject or (nearest if outcome == "accepted" else None)), (subject, rate, answer)
+            assert answer["subject"] == ((subject or nearest) if outcome == "accepted" else None), (subject, rate, answer)
             assert answer["distance"] == pytest.approx(distance, abs=1e-6)
     assert min(refused, decided) > 50
+
+
+def test_galleries_are_read_as_every_port_reads_them(swift, assets, galleries):
+    files, inside = sorted(path.name for path in galleries.iterdir()), swift.give("galleries", galleries)
+    answers = swift.driver("load", swift.give("assets", assets), *[f"{inside}/{name}" for name in files])
+    assert [name for name, answer in zip(files, answers, strict=True) if name.startswith("good") != ("templates" in answer)] == []
 
 
 def drawn(own, rng, artefacts):
@@ -212,8 +218,8 @@ def stubs(toolchain):
     assert ended.returncode == 0, ended.stderr
 
     def checked(version, files, module):
-        ended = toolchain.run(f"swiftc -typecheck -module-name {module} {CHECKED} {version} {files}")
-        assert ended.returncode == 0, ended.stderr
+        given = [Swift(ROOT).give(f"checked/{module}/{number}.swift", content.encode()) for number, content in enumerate(files)]
+        return toolchain.run(f"swiftc -typecheck -module-name {module} {CHECKED} {version} {' '.join(given)}")
 
     def library(version):
         accessor = "tests/ports/swift/stubs/resource_bundle_accessor.swift"
@@ -225,17 +231,34 @@ def stubs(toolchain):
     return library
 
 
+def on_the_main_actor(source):
+    """What a project of Xcode 26 makes of a file by default: each declaration that says nothing of actors is on the main one."""
+    declared = r"^(?<!@MainActor\n)(?=((public|private|fileprivate|final) )*(class|struct|enum|protocol|extension|func|let|var) )"
+    return re.sub(declared, "@MainActor ", source, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("by_default", [str, on_the_main_actor], ids=["nonisolated", "main actor"])
 @pytest.mark.parametrize("version", [5, 6])
-def test_what_only_apple_compiles_is_type_checked(stubs, version, capsys):
+def test_what_only_apple_compiles_is_type_checked(stubs, version, by_default, capsys):
     check = stubs(version)
-    check("devices/ios/Sample/*.swift", "Sample")
-    check("devices/ios/TFLite/*.swift", "WithTFLite")
-    readme = (REPOSITORY / "devices/ios/README.md").read_text()
-    for number, block in enumerate(re.findall(r"```swift\n(.*?)```", readme, re.DOTALL)):
-        Swift(ROOT).give(f"readme/{number}.swift", block.encode())
-        check(f"/work/data/readme/{number}.swift", f"Block{number}")
+    for module, files in sources_of_apps():
+        ended = check(map(by_default, files), module)
+        assert ended.returncode == 0, (module, ended.stderr)
+        if by_default is on_the_main_actor:  # would it be seen?
+            ended = check([by_default(re.sub(r"nonisolated(\(unsafe\))? ", "", content)) for content in files], f"{module}Without")
+            assert "main actor-isolated" in ended.stderr, module
     with capsys.disabled():
         sys.stdout.write("\nchecked against stubs, never run: Sources/Facelite/Apple, TFLite, Sample, README; nothing is only parsed\n")
+
+
+def sources_of_apps():
+    """Modules that an app has in its own target, and their files' texts."""
+    ios = REPOSITORY / "devices/ios"
+    readme = (ios / "README.md").read_text()
+    for folder in ("Sample", "TFLite"):
+        yield f"App{folder}", [path.read_text() for path in sorted((ios / folder).glob("*.swift"))]
+    for number, block in enumerate(re.findall(r"```swift\n(.*?)```", readme, re.DOTALL)):
+        yield f"Block{number}", [block]
 
 
 def test_a_pack_builds_as_it_is(swift, bundle, tmp_path):
@@ -255,13 +278,20 @@ def test_the_sources_are_formatted(toolchain):
     assert ended.returncode == 0, ended.stderr
 
 
+def test_the_readme_counts_the_samples_files():
+    ios = REPOSITORY / "devices/ios"
+    assert len(list((ios / "Sample").glob("*.swift"))) == 7
+    assert "Add the seven Swift files" in (ios / "README.md").read_text()
+
+
 LISTS = (".plist", ".xcprivacy", ".entitlements")
 
 
 def test_property_lists_say_what_apple_asks():
     lists = {path.name: plistlib.loads(path.read_bytes()) for path in (REPOSITORY / "devices/ios").rglob("*") if path.suffix in LISTS}
     assert set(lists) == {"Info.plist", "PrivacyInfo.xcprivacy", "Sample.entitlements"}
-    assert lists["Info.plist"]["NSCameraUsageDescription"]
+    assert lists["Info.plist"]["NSCameraUsageDescription"] and lists["Info.plist"]["LSRequiresIPhoneOS"] is True
+    assert "UIRequiresFullScreen" not in lists["Info.plist"], "expected no key that Apple ignores"
     assert lists["PrivacyInfo.xcprivacy"] == {
         "NSPrivacyTracking": False,
         "NSPrivacyTrackingDomains": [],

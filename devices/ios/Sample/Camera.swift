@@ -1,22 +1,23 @@
 import AVFoundation
+import Facelite
 import Foundation
 
-/// The front camera. The session is configured, started and stopped on `queue`, on which its pictures come too.
+/// The front camera. The session is configured, started and stopped on `queue`, on which its pictures come too; hence `nonisolated`.
 final class Camera: @unchecked Sendable {
-    let session = AVCaptureSession()
-    let queue = DispatchQueue(label: "camera", qos: .userInitiated, autoreleaseFrequency: .workItem)
+    nonisolated(unsafe) private(set) var session = AVCaptureSession()  // var: Swift 6.0 takes such a constant for the main actor's
+    nonisolated let queue = DispatchQueue(label: "camera", qos: .userInitiated, autoreleaseFrequency: .workItem)
 
     /// What `work` gives, done on the queue.
-    func onQueue<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    nonisolated func onQueue<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Swift.Result { try work() }) }
         }
     }
 
     /// Sends pictures of 640 x 480 to `delegate`, the latest one each time: those that come while one is looked at are dropped.
-    func configure(_ delegate: any AVCaptureVideoDataOutputSampleBufferDelegate) throws {
+    nonisolated func configure(_ delegate: any AVCaptureVideoDataOutputSampleBufferDelegate) throws {
         guard let device = AVCaptureDevice.default(.builtInWideAngleCamera, for: .video, position: .front) else {
-            throw CameraError(description: "expected a front camera, found none")
+            throw FaceliteError("expected a front camera, found none; take another device")
         }
         let (input, output) = (try AVCaptureDeviceInput(device: device), AVCaptureVideoDataOutput())
         output.videoSettings = [kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_420YpCbCr8BiPlanarFullRange]
@@ -25,7 +26,7 @@ final class Camera: @unchecked Sendable {
         session.beginConfiguration()
         defer { session.commitConfiguration() }
         guard session.canSetSessionPreset(.vga640x480), session.canAddInput(input), session.canAddOutput(output) else {
-            throw CameraError(description: "expected a camera of 640 x 480, got another; close other apps that use it")
+            throw FaceliteError("expected a camera of 640 x 480, got another; close other apps that use it")
         }
         session.sessionPreset = .vga640x480
         session.addInput(input)
@@ -35,8 +36,4 @@ final class Camera: @unchecked Sendable {
             connection.isVideoMirrored = false
         }
     }
-}
-
-struct CameraError: Error, CustomStringConvertible {
-    let description: String
 }

@@ -2,29 +2,30 @@ import AVFoundation
 import Facelite
 import Foundation
 
-/// Looks at the camera's pictures and says who is there. Everything in it runs on the camera's queue.
+/// Looks at the camera's pictures and says who is there. Everything in it runs on the camera's queue; `nonisolated` says so to projects whose types are on the
+/// main actor by default.
 final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @unchecked Sendable {
     /// Good looks that an enrolment takes, and the least seconds between two of them: pictures that differ make better templates.
-    private static let looks = 3, pause = 0.5
+    private nonisolated static let looks = 3, pause = 0.5
 
-    private let facelite: Facelite
-    private let store = GalleryStore()
-    private let show: @Sendable (Answer) -> Void
-    private var gallery: Gallery
-    private var frame = Frame()
-    private var enrolling: (name: String, looks: [Look], since: Date)?
+    private nonisolated let facelite: Facelite
+    private nonisolated let store = GalleryStore()
+    private nonisolated let show: @Sendable (Answer) -> Void
+    private nonisolated(unsafe) var gallery: Gallery
+    private nonisolated(unsafe) var frame = Frame()
+    private nonisolated(unsafe) var enrolling: (name: String, looks: [Look], since: Date)?
 
-    init(show: @escaping @Sendable (Answer) -> Void) throws {
+    nonisolated init(show: @escaping @Sendable (Answer) -> Void) throws {
         facelite = try Facelite(assets: PackedFiles.coreML, models: CoreMLModels())
         gallery = try store.load(for: facelite.manifest)
         self.show = show
     }
 
-    func enrol(_ name: String) {
+    nonisolated func enrol(_ name: String) {
         enrolling = (name, [], .distantPast)
     }
 
-    func forget() {
+    nonisolated func forget() {
         do {
             try store.delete()
             gallery = Gallery(space: gallery.space)
@@ -33,7 +34,7 @@ final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @un
         }
     }
 
-    func captureOutput(_ output: AVCaptureOutput, didOutput buffer: CMSampleBuffer, from connection: AVCaptureConnection) {
+    nonisolated func captureOutput(_ output: AVCaptureOutput, didOutput buffer: CMSampleBuffer, from connection: AVCaptureConnection) {
         guard let pixels = CMSampleBufferGetImageBuffer(buffer) else { return }
         do {
             try frame.read(pixels, orientation: .right)  // a phone held upright; the connection does not mirror
@@ -44,14 +45,14 @@ final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @un
         }
     }
 
-    private func identified() throws -> Answer {
+    private nonisolated func identified() throws -> Answer {
         guard gallery.count > 0 else { return .undecided("Nobody is enrolled") }
         let decision = try facelite.identify(frame, in: gallery)
         guard decision.decided else { return .undecided(decision.detail) }
         return decision.subject.map(Answer.accepted) ?? .rejected
     }
 
-    private func enrolled() throws -> Answer {
+    private nonisolated func enrolled() throws -> Answer {
         guard var current = enrolling else { return .busy("") }
         let look = try facelite.look(frame)
         guard look.outcome == nil else { return .undecided(look.detail) }
@@ -62,10 +63,19 @@ final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @un
         }
         guard current.looks.count >= Self.looks else { return .busy("\(current.looks.count) of \(Self.looks)") }
         enrolling = nil
+        if let doubt = try doubt(current.looks, of: current.name) { return .undecided(doubt) }
         var changed = gallery
         _ = try facelite.enrol(current.name, from: current.looks, into: &changed)
         try store.save(changed)
         gallery = changed
         return .accepted(current.name)
+    }
+
+    /// Why not to enrol them, which `enrol` does not ask: looks of two people, or of somebody who is enrolled under another name.
+    private nonisolated func doubt(_ looks: [Look], of name: String) throws -> String? {
+        guard try looks.allSatisfy({ try facelite.verify(looks[0], $0).accepted }) else { return "Expected one person; enrol anew" }
+        guard gallery.count > 0 else { return nil }
+        let known = try looks.compactMap { try facelite.identify($0, in: gallery).subject }.first { $0 != name }
+        return known.map { "Enrolled already, as \($0)" }
     }
 }

@@ -1,4 +1,5 @@
-// Of an app that has the pod TensorFlowLiteSwift: a pod's module is not seen by a package, so this file belongs into the app's own target.
+// Of an app that has the pod TensorFlowLiteSwift: a pod's module is not seen by a package, so this file belongs into the app's own target. `nonisolated`: of a
+// target whose types are on the main actor by default, too.
 import Facelite
 import Foundation
 import TensorFlowLite
@@ -6,7 +7,7 @@ import TensorFlowLite
 /// Opens .tflite files by TensorFlow Lite on the CPU.
 struct TFLiteModels: Models {
     /// Throws `FaceliteError` for a model of another form, and what TensorFlow Lite throws.
-    func open(_ file: ModelFile) throws -> any Model {
+    nonisolated func open(_ file: ModelFile) throws -> any Model {
         var options = Interpreter.Options()
         options.threadCount = 1
         return try TFLiteModel(Interpreter(modelPath: file.url.path, options: options))
@@ -15,12 +16,12 @@ struct TFLiteModels: Models {
 
 /// One input and one or more outputs, all float32.
 private final class TFLiteModel: Model {
-    let inputSize: Int
-    let outputSizes: [String: Int]
+    nonisolated let inputSize: Int
+    nonisolated let outputSizes: [String: Int]
 
-    private let interpreter: Interpreter
+    private nonisolated(unsafe) var interpreter: Interpreter  // var: Swift 6.0 takes such a constant for the main actor's
 
-    init(_ interpreter: Interpreter) throws {
+    nonisolated init(_ interpreter: Interpreter) throws {
         try interpreter.allocateTensors()
         guard interpreter.inputTensorCount == 1 else {
             throw FaceliteError("expected a model of one input, got \(interpreter.inputTensorCount); pack the app's files again")
@@ -31,7 +32,7 @@ private final class TFLiteModel: Model {
         self.interpreter = interpreter
     }
 
-    func run(_ input: [Float], into outputs: inout [String: [Float]]) throws {
+    nonisolated func run(_ input: [Float], into outputs: inout [String: [Float]]) throws {
         try input.withUnsafeBytes { bytes in
             _ = try interpreter.copy(Data(bytes), toInputAt: 0)
         }
@@ -43,7 +44,7 @@ private final class TFLiteModel: Model {
     }
 }
 
-private func floatCount(_ tensor: Tensor) throws -> Int {
+private nonisolated func floatCount(_ tensor: Tensor) throws -> Int {
     guard tensor.dataType == .float32 else {
         throw FaceliteError("expected float32 in and out, got \(tensor.dataType) of \(tensor.name); pack the app's files again")
     }

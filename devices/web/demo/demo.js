@@ -7,6 +7,7 @@ import { Picture } from "./picture.js";
 import { decide, oneIn, say, sentence, step } from "./words.js";
 
 const NAMES = ["first", "second"];
+const ASK = ["Give two pictures of a face.", "One more picture."];
 const rate = document.getElementById("fmr");
 const looks = [null, null];
 const milliseconds = [0, 0];
@@ -37,13 +38,15 @@ async function open() {
     ...thresholds.map((one) => new Option(oneIn(one.fmr), one.fmr, one.fmr === fmr, one.fmr === fmr)),
   );
   rate.parentElement.hidden = false;
-  say("ready", "Give two pictures of a face.");
+  say("ready", ASK[0]);
   return facelite;
 }
 
+/** Show and look at a picture; null: a file that is none, which takes the place of the picture before. */
 async function look(i, bitmap) {
   looks[i] = null;
   pictures[i].show(bitmap);
+  if (!bitmap) return answer();
   const frame = Frame.ofImage(bitmap);
   const facelite = await opened;
   say("looking");
@@ -64,8 +67,8 @@ async function answer() {
     decide(await facelite.verify(...looks, { fmr: Number(rate.value) }), milliseconds);
   } else if (poor >= 0) {
     decide({ ...looks[poor], detail: `${NAMES[poor]} picture: ${looks[poor].detail}`, distance: null }, milliseconds);
-  } else if (looks.some(Boolean)) {
-    say("ready", "One more picture.");
+  } else {
+    say("ready", ASK[Number(looks.some(Boolean))]);
   }
 }
 

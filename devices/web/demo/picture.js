@@ -8,7 +8,7 @@ export class Picture {
   #root;
   #canvas;
 
-  /** `onPicture(bitmap)` is called with what is chosen. */
+  /** `onPicture(bitmap)` is called with what is chosen; with null where that is no picture. */
   constructor(root, onPicture) {
     this.#root = root;
     this.#canvas = root.querySelector("canvas");
@@ -16,11 +16,7 @@ export class Picture {
     const drop = root.querySelector(".drop");
     const take = async (file) => {
       if (!file) return;
-      try {
-        onPicture(await createImageBitmap(file, { imageOrientation: "from-image" }));
-      } catch {
-        this.say("No picture", "choose a JPEG or PNG file", true);
-      }
+      onPicture(await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null));
     };
     input.addEventListener("change", () => {
       take(input.files[0]);
@@ -36,16 +32,17 @@ export class Picture {
     new ResizeObserver(() => this.#draw()).observe(drop);
   }
 
-  /** Show a picture; of the one before nothing is kept. */
+  /** Show a picture, or by null that a file is none; of the one before nothing is kept. */
   show(bitmap) {
     this.#bitmap?.close();
     this.#bitmap = bitmap;
     this.#face = null;
-    this.#root.querySelector(".hint").hidden = true;
-    this.#root.querySelector(".drop").classList.add("full");
-    this.#canvas.hidden = false;
-    this.#canvas.ariaLabel = "the picture that you chose";
-    this.say("", "");
+    this.#root.querySelector(".hint").hidden = Boolean(bitmap);
+    this.#root.querySelector(".drop").classList.toggle("full", Boolean(bitmap));
+    this.#canvas.hidden = !bitmap;
+    this.#canvas.ariaLabel = bitmap ? "the picture that you chose" : "no picture yet";
+    if (bitmap) this.say("", "");
+    else this.say("No picture", "choose a JPEG or PNG file", true);
     this.#draw();
   }
 

@@ -1,6 +1,7 @@
 /** The files of the assets folder, as `facelite pack web` writes it, each checked by its hash. */
 
 import { FaceliteError } from "./errors.js";
+import { folderAt } from "./place.js";
 
 /** @import { Manifest } from "./manifest.js" */
 
@@ -15,11 +16,11 @@ const NEEDED = ["embedder.tflite", "detector.tflite", "golden.json", "golden.bin
 /**
  * The folder at an address.
  *
- * @param {string | URL} folder ends with "/"; a relative one counts from the page, or from the worker's script
+ * @param {string | URL} folder a relative one counts from the page, or from the worker's script
  * @returns {Assets}
  */
 export function assetsAt(folder) {
-  const base = new URL(folder, globalThis.document?.baseURI ?? globalThis.location?.href);
+  const base = folderAt(folder);
   return {
     async read(name) {
       const url = new URL(name, base);
@@ -28,6 +29,9 @@ export function assetsAt(folder) {
       });
       if (!answer.ok) {
         throw new FaceliteError(`the file ${url}`, `HTTP status ${answer.status}`, "serve the assets folder there");
+      }
+      if (answer.headers.get("Content-Type")?.startsWith("text/html")) {
+        throw new FaceliteError(`the file ${url}`, "a page of HTML", "serve the assets folder there"); // as single-page servers do
       }
       return new Uint8Array(await answer.arrayBuffer());
     },

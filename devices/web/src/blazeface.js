@@ -1,5 +1,6 @@
 /** BlazeFace short range: its numbers -> the faces of one look (section 5; arXiv:1907.05047). Shares are of the input's side. */
 
+import { FaceliteError } from "./errors.js";
 import { Face, overlap } from "./face.js";
 
 /** Pixels of the square input. */
@@ -51,6 +52,7 @@ export function facesOf(logits, regressors, minScore, view, turns) {
  * @param {Float32Array} regressors (896, 16)
  * @param {number} minScore
  * @returns {Face[]}
+ * @throws {FaceliteError} where a logit is NaN, or such an anchor has numbers that are not finite
  */
 export function decode(logits, regressors, minScore) {
   const found = [];
@@ -59,7 +61,9 @@ export function decode(logits, regressors, minScore) {
     const at = NUMBERS * i;
     const width = regressors[at + 2] / SIDE;
     const height = regressors[at + 3] / SIDE;
+    if (Number.isNaN(score)) throw broken();
     if (!(score >= minScore && width > 0 && height > 0)) continue;
+    if (!Number.isFinite(logits[i]) || !regressors.subarray(at, at + NUMBERS).every(Number.isFinite)) throw broken();
     const x = CENTRES[2 * i];
     const y = CENTRES[2 * i + 1];
     const box = {
@@ -76,6 +80,11 @@ export function decode(logits, regressors, minScore) {
     found.push(new Face(box, keypoints, score));
   }
   return found;
+}
+
+function broken() {
+  const remedy = "this browser computes something else: update it, or use another one";
+  return new FaceliteError("finite numbers of the detector", "others", remedy);
 }
 
 /**

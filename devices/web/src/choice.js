@@ -9,11 +9,20 @@ import { FaceliteError } from "./errors.js";
 /** @import { Box } from "./face.js" */
 
 /**
+ * @param {Rule} rule
+ * @throws {FaceliteError} where it is none
+ */
+export function checkRule(rule) {
+  if (["only", "centre", "largest"].includes(rule)) return;
+  throw new FaceliteError('a rule "only", "centre" or "largest"', JSON.stringify(rule), "give one of them");
+}
+
+/**
  * The face that is meant; null where `only` finds several.
  *
  * @template {{ box: Box }} F
  * @param {readonly F[]} faces one or more
- * @param {Rule} rule
+ * @param {Rule} rule a known one
  * @param {number} height of the frame
  * @param {number} width
  * @returns {F | null}
@@ -28,8 +37,6 @@ export function choose(faces, rule, height, width) {
       );
     case "largest":
       return least(faces, ({ box }) => -Math.max(box.width, box.height));
-    default:
-      throw new FaceliteError('a rule "only", "centre" or "largest"', JSON.stringify(rule), "give one of them");
   }
 }
 

@@ -4,7 +4,7 @@
  * @typedef {{ x: number, y: number, width: number, height: number }} Box
  */
 
-/** A face that the detector found. */
+/** A face that the detector found. Posted by a worker it keeps all of its properties. */
 export class Face {
   /**
    * @param {Box} box
@@ -15,16 +15,10 @@ export class Face {
     this.box = box;
     this.keypoints = keypoints;
     this.score = score;
-  }
-
-  /** The longer side of the box. */
-  get size() {
-    return Math.max(this.box.width, this.box.height);
-  }
-
-  /** Eyes, nose tip and mouth centre (8,), by which a face is aligned. */
-  get landmarks() {
-    return this.keypoints.subarray(0, 8);
+    /** The longer side of the box. */
+    this.size = Math.max(box.width, box.height);
+    /** Eyes, nose tip and mouth centre (8,), by which a face is aligned. */
+    this.landmarks = keypoints.subarray(0, 8);
   }
 }
 

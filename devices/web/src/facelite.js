@@ -6,11 +6,13 @@ import { Detector } from "./detector.js";
 import { checkHead, distance } from "./distance.js";
 import { Embedder } from "./embedder.js";
 import { FaceliteError } from "./errors.js";
-import { checkGallery, checkSubject } from "./gallery.js";
+import { checkGallery } from "./gallery.js";
 import { lookAt } from "./look.js";
 import { checkManifest } from "./manifest.js";
 import { compared, Decision } from "./outcome.js";
+import { checkSecure } from "./place.js";
 import { parseGoldens, selfTest } from "./selftest.js";
+import { checkSubject } from "./template.js";
 import { plan, strictest, thresholdForPictures, thresholdForSubject } from "./thresholds.js";
 
 /** @import { Assets } from "./assets.js" */
@@ -35,8 +37,9 @@ import { plan, strictest, thresholdForPictures, thresholdForSubject } from "./th
 export class Facelite {
   #parts;
   #head;
-  /** @type {Promise<unknown>} */
   #last = Promise.resolve();
+  /** @type {Promise<void> | null} */
+  #closed = null;
 
   /**
    * Read and check the assets, open both models, and run the self-test.
@@ -44,9 +47,10 @@ export class Facelite {
    * @param {Assets} assets
    * @param {Models} models
    * @returns {Promise<Facelite>}
-   * @throws {FaceliteError} where a file is missing or changed, or the self-test fails
+   * @throws {FaceliteError} where a file is missing or changed, the self-test fails, or the page is not secure
    */
   static async open(assets, models) {
+    checkSecure();
     const manifest = checkManifest(parseJson(await assets.read("facelite.json"), "facelite.json"));
     const files = await readAll(assets, manifest);
     const goldens = parseGoldens(parseJson(files["golden.json"], "golden.json"), files["golden.bin"]);
@@ -94,10 +98,12 @@ export class Facelite {
    * @param {Frame} frame
    * @param {Rule} [rule]
    * @returns {Promise<Look>}
+   * @throws {FaceliteError} where the rule is none, and after `close`
    */
-  look(frame, rule = "only") {
+  async look(frame, rule = "only") {
+    if (this.#closed) throw new FaceliteError("an open Facelite", "one that was closed", "open another");
     const look = this.#last.then(() => lookAt(this.#parts, frame, rule));
-    this.#last = look.catch(() => {});
+    this.#last = look.then(forget, forget);
     return look;
   }
 
@@ -114,9 +120,8 @@ export class Facelite {
    */
   async verify(first, second, { fmr = null, rule = "only" } = {}) {
     const threshold = thresholdForPictures(this.manifest, fmr);
-    const a = await this.#seen(first, rule);
+    const [a, b] = await Promise.all([this.#seen(first, rule), this.#seen(second, rule)]);
     if (!a.embedding) return new Decision(a.outcome, null, null, threshold, `first picture: ${a.detail}`);
-    const b = await this.#seen(second, rule);
     if (!b.embedding) return new Decision(b.outcome, null, null, threshold, `second picture: ${b.detail}`);
     const apart = distance(this.#head, a.embedding.vector, b.embedding.vector);
     return new Decision(compared(apart, threshold), null, apart, threshold);
@@ -131,19 +136,18 @@ export class Facelite {
    * @param {object} [options]
    * @param {number | null} [options.fmr] as for `verify`, for all of the subject's templates together
    * @param {Rule} [options.rule]
-   * @returns {Promise<Decision>}
+   * @returns {Promise<Decision>} its `subject` is null unless it was accepted
    * @throws {FaceliteError} where nobody of that name is enrolled, or no rate as small as that was measured
    */
   async verifySubject(frame, subject, gallery, { fmr = null, rule = "only" } = {}) {
     checkGallery(gallery, this.manifest);
-    if (!gallery.subjects.includes(subject)) {
+    if (!gallery.of(subject).length) {
       throw new FaceliteError("somebody who is enrolled", JSON.stringify(subject), "enrol the person first");
     }
-    const wanted = plan(this.manifest, gallery.templates, subject, (comparisons, kinds) =>
+    const wanted = plan(this.manifest, gallery, subject, (comparisons, kinds) =>
       thresholdForSubject(this.manifest, comparisons, fmr, kinds),
     );
-    const { outcome, apart, detail } = await this.#nearest(frame, wanted, rule);
-    return new Decision(outcome, subject, apart, wanted.threshold, detail);
+    return this.#nearest(frame, wanted, rule);
   }
 
   /**
@@ -152,7 +156,7 @@ export class Facelite {
    * @param {Frame | Look} frame
    * @param {Gallery} gallery of one subject or more
    * @param {object} [options]
-   * @param {number} [options.fpir] how often a stranger may be taken for anybody
+   * @param {number} [options.fpir] how often a stranger may be taken for anybody, above 0 and below 1
    * @param {Rule} [options.rule]
    * @returns {Promise<Decision>} its `subject` is null unless it was accepted
    * @throws {FaceliteError} where nobody is enrolled, or no rate as small as the gallery needs was measured
@@ -160,15 +164,15 @@ export class Facelite {
   async identify(frame, gallery, { fpir = 0.01, rule = "only" } = {}) {
     checkGallery(gallery, this.manifest);
     if (!gallery.size) throw new FaceliteError("somebody who is enrolled", "an empty gallery", "enrol somebody first");
-    const wanted = plan(this.manifest, gallery.templates, null, (comparisons, kinds) =>
+    const wanted = plan(this.manifest, gallery, null, (comparisons, kinds) =>
       strictest(this.manifest, comparisons, fpir, kinds),
     );
-    const { outcome, subject, apart, detail } = await this.#nearest(frame, wanted, rule);
-    return new Decision(outcome, outcome === "accepted" ? subject : null, apart, wanted.threshold, detail);
+    return this.#nearest(frame, wanted, rule);
   }
 
   /**
-   * Add one template a frame to a gallery, all or none.
+   * Add one template a frame to a gallery, all or none. Whether the frames show one person, and nobody who is enrolled under another name, is not
+   * looked at: ask `verify` and `identify` before.
    *
    * @param {string} subject
    * @param {readonly (Frame | Look)[]} frames one or more
@@ -180,20 +184,21 @@ export class Facelite {
     checkGallery(gallery, this.manifest);
     checkSubject(subject);
     if (!frames.length) throw new FaceliteError("a frame or more", "none", "take a picture of the person");
-    const looks = [];
-    for (const frame of frames) looks.push(await this.#seen(frame, rule));
+    const looks = await Promise.all(frames.map((frame) => this.#seen(frame, rule)));
     const vectors = looks.flatMap(({ embedding }) => (embedding ? [embedding.vector] : []));
     if (vectors.length < looks.length) return { looks, added: 0 };
-    const enrolled_at = new Date().toISOString();
+    const enrolled_at = new Date().toISOString().replace(/\.\d+/, "");
     const added = vectors.filter((vector) => gallery.add({ subject, artefact: this.artefact, enrolled_at, vector }));
     return { looks, added: added.length };
   }
 
-  /** Free the models' memory when the last frame was looked at. Nothing can be asked afterwards. */
-  async close() {
-    await this.#last;
-    this.#parts.detector.model.close();
-    this.#parts.embedder.model.close();
+  /** Free the models' memory when all questions asked before are answered. No frame is looked at afterwards. */
+  close() {
+    this.#closed ??= this.#last.then(() => {
+      this.#parts.detector.model.close();
+      this.#parts.embedder.model.close();
+    });
+    return this.#closed;
   }
 
   /**
@@ -221,13 +226,17 @@ export class Facelite {
    */
   async #nearest(frame, { compared: vectors, threshold }, rule) {
     const look = await this.#seen(frame, rule);
-    if (!look.embedding) return { outcome: look.outcome, subject: null, apart: null, detail: look.detail };
+    if (!look.embedding) return new Decision(look.outcome, null, null, threshold, look.detail);
     let { subject } = vectors[0];
     let apart = Infinity;
     for (const one of vectors) {
       const found = distance(this.#head, look.embedding.vector, one.vector);
       if (found < apart) [subject, apart] = [one.subject, found];
     }
-    return { outcome: compared(apart, threshold), subject, apart, detail: "" };
+    const outcome = compared(apart, threshold);
+    return new Decision(outcome, outcome === "accepted" ? subject : null, apart, threshold);
   }
 }
+
+/** Keeps neither what was seen nor what went wrong. */
+function forget() {}

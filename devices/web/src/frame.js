@@ -150,5 +150,7 @@ function drawn(source, width, height) {
   if (context.canvas.height !== height) context.canvas.height = height;
   context.globalCompositeOperation = "copy"; // nothing of the picture before shines through
   context.drawImage(source, 0, 0, width, height);
-  return Frame.ofImageData(context.getImageData(0, 0, width, height, { colorSpace: "srgb" }));
+  const pixels = context.getImageData(0, 0, width, height, { colorSpace: "srgb" });
+  context.clearRect(0, 0, width, height); // no picture of a person is kept here
+  return Frame.ofImageData(pixels);
 }

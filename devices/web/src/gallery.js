@@ -1,23 +1,17 @@
 /** The people who are enrolled: templates in memory, saved and loaded through a vault. */
 
 import { squaredL2 } from "./distance.js";
-import { lengthOf } from "./embedder.js";
 import { FaceliteError } from "./errors.js";
+import { checkSubject, checkTemplate } from "./template.js";
+import { fuse } from "./thresholds.js";
 
 /** @import { Manifest } from "./manifest.js" */
+/** @import { Template } from "./template.js" */
+/** @import { Compared } from "./thresholds.js" */
 
 const FORMAT = 1;
 const EQUAL = 1e-4; // squared L2 below which a template is one that the subject has already
-
-/**
- * One stored embedding of a subject.
- *
- * @typedef {object} Template
- * @property {string} subject
- * @property {string} artefact sha256 of the embedder that made it
- * @property {string} enrolled_at ISO 8601, UTC
- * @property {Float32Array} vector (d,) of unit length
- */
+const SHA256 = /^[0-9a-f]{64}$/;
 
 /**
  * What keeps a gallery's bytes from other eyes. `open` gives what was sealed, or throws.
@@ -31,6 +25,10 @@ const EQUAL = 1e-4; // squared L2 below which a template is one that the subject
 export class Gallery {
   /** @type {Template[]} */
   #templates = [];
+  /** @type {Map<string, Template[]>} */
+  #of = new Map();
+  /** @type {Map<string, { compared: Compared[], kinds: Set<string> }>} what `fused` gave about everybody */
+  #fused = new Map();
 
   /** @param {string} space of the embedder: `facelite.manifest.space` */
   constructor(space) {
@@ -44,12 +42,43 @@ export class Gallery {
 
   /** Who is enrolled, in the order of the first template. */
   get subjects() {
-    return [...new Set(this.#templates.map(({ subject }) => subject))];
+    return [...this.#of.keys()];
   }
 
   /** @returns {readonly Template[]} */
   get templates() {
     return this.#templates;
+  }
+
+  /** Which embedders made the templates. */
+  get artefacts() {
+    return new Set(this.#templates.map(({ artefact }) => artefact));
+  }
+
+  /**
+   * A subject's templates; none where nobody of that name is enrolled.
+   *
+   * @param {string} subject
+   * @returns {readonly Template[]}
+   */
+  of(subject) {
+    return this.#of.get(subject) ?? [];
+  }
+
+  /**
+   * What subjects are compared by where templates may be compared as one (section 13). It is kept until the gallery changes.
+   *
+   * @param {readonly number[]} measured numbers of templates that may be, rising
+   * @param {string | null} subject null: everybody
+   * @returns {{ compared: readonly Compared[], kinds: ReadonlySet<string> }}
+   * @throws {FaceliteError} where a group's mean has no direction
+   */
+  fused(measured, subject) {
+    if (subject !== null) return fusedOf(measured, [[subject, this.of(subject)]]);
+    const key = measured.join();
+    let found = this.#fused.get(key);
+    if (!found) this.#fused.set(key, (found = fusedOf(measured, this.#of)));
+    return found;
   }
 
   /**
@@ -59,18 +88,11 @@ export class Gallery {
    * @returns {boolean} whether it was added
    * @throws {FaceliteError} where it is none
    */
-  add({ subject, artefact, enrolled_at, vector }) {
-    checkSubject(subject);
-    const length = lengthOf(vector);
-    if (!(Math.abs(length - 1) < 1e-3)) {
-      throw new FaceliteError("a vector of unit length", `one of length ${length}`, "enrol the person again");
-    }
-    const size = this.#templates[0]?.vector.length ?? vector.length;
-    if (vector.length !== size) {
-      throw new FaceliteError(`a vector of ${size} numbers`, `${vector.length}`, "begin a new gallery");
-    }
-    if (this.#templates.some((one) => one.subject === subject && squaredL2(one.vector, vector) < EQUAL)) return false;
-    this.#templates.push(Object.freeze({ subject, artefact, enrolled_at, vector: Float32Array.from(vector) }));
+  add(template) {
+    checkSubject(template.subject);
+    checkTemplate(template);
+    if (this.of(template.subject).some((one) => squaredL2(one.vector, template.vector) < EQUAL)) return false;
+    this.#keep(template);
     return true;
   }
 
@@ -83,6 +105,8 @@ export class Gallery {
   remove(subject) {
     const before = this.#templates.length;
     this.#templates = this.#templates.filter((one) => one.subject !== subject);
+    this.#of.delete(subject);
+    this.#fused.clear();
     return before - this.#templates.length;
   }
 
@@ -113,25 +137,46 @@ export class Gallery {
     }
     const gallery = new Gallery(table.space);
     for (const one of table.templates) {
-      if (!Array.isArray(one?.vector) || Number.isNaN(Date.parse(one.enrolled_at))) {
-        throw new FaceliteError("a template", JSON.stringify(one)?.slice(0, 80) ?? "none", "enrol again");
-      }
-      gallery.add({ ...one, vector: Float32Array.from(one.vector) });
+      checkTemplate(one);
+      gallery.#keep(one);
     }
     checkGallery(gallery, manifest);
     return gallery;
   }
+
+  /** @param {Template} template */
+  #keep({ subject, artefact, enrolled_at, vector }) {
+    const size = this.#templates[0]?.vector.length ?? vector.length;
+    if (vector.length !== size) {
+      throw new FaceliteError(`a vector of ${size} numbers`, `${vector.length}`, "begin a new gallery");
+    }
+    const kept = Object.freeze({ subject, artefact, enrolled_at, vector: Float32Array.from(vector) });
+    const own = this.#of.get(subject);
+    if (own) own.push(kept);
+    else this.#of.set(subject, [kept]);
+    this.#templates.push(kept);
+    this.#fused.clear();
+  }
 }
 
 /**
- * Refuse a name that is blank, or has characters that cannot be seen.
- *
- * @param {string} subject
+ * @param {readonly number[]} measured
+ * @param {Iterable<[string, readonly Template[]]>} people
  */
-export function checkSubject(subject) {
-  if (typeof subject !== "string" || !subject.trim() || /[^ \P{Z}]|\p{C}/u.test(subject)) {
-    throw new FaceliteError("a subject's name in printable letters", JSON.stringify(subject), "name the person");
+function fusedOf(measured, people) {
+  /** @type {Compared[]} */
+  const compared = [];
+  /** @type {Set<string>} */
+  const kinds = new Set();
+  for (const [subject, templates] of people) {
+    const groups = fuse(
+      measured,
+      templates.map(({ vector }) => vector),
+    );
+    for (const vector of groups.vectors) compared.push({ subject, vector });
+    for (const kind of groups.kinds) kinds.add(kind);
   }
+  return { compared, kinds };
 }
 
 /**
@@ -140,7 +185,7 @@ export function checkSubject(subject) {
  * @param {Gallery} gallery
  * @param {Manifest} manifest
  */
-export function checkGallery({ space, templates }, { space: own, embedding, files, template_thresholds }) {
+export function checkGallery({ space, templates, artefacts }, { space: own, embedding, files, template_thresholds }) {
   if (space !== own) {
     throw new FaceliteError(
       `templates of the space ${own}`,
@@ -148,11 +193,11 @@ export function checkGallery({ space, templates }, { space: own, embedding, file
       "use the bundle that they were made with, or enrol again",
     );
   }
-  const foreign = templates.find(
-    ({ artefact }) => artefact !== files["embedder.tflite"] && !Object.hasOwn(template_thresholds, artefact),
+  const foreign = [...artefacts].find(
+    (maker) => maker !== files["embedder.tflite"] && !(SHA256.test(maker) && Object.hasOwn(template_thresholds, maker)),
   );
-  if (foreign) {
-    const got = `some of ${String(foreign.artefact).slice(0, 12)}...`;
+  if (foreign !== undefined) {
+    const got = `some of ${foreign.slice(0, 12)}...`;
     throw new FaceliteError(
       `templates of the embedder ${files["embedder.tflite"].slice(0, 12)}...`,
       got,

@@ -12,7 +12,7 @@ export { Decision } from "./outcome.js";
 /** @typedef {import("./choice.js").Rule} Rule */
 /** @typedef {import("./face.js").Box} Box */
 /** @typedef {import("./facelite.js").Enrolment} Enrolment */
-/** @typedef {import("./gallery.js").Template} Template */
+/** @typedef {import("./template.js").Template} Template */
 /** @typedef {import("./gallery.js").Vault} Vault */
 /** @typedef {import("./look.js").Embedding} Embedding */
 /** @typedef {import("./look.js").Look} Look */

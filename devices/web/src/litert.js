@@ -2,32 +2,34 @@
 
 import { getGlobalLiteRtPromise, loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
 import { FaceliteError } from "./errors.js";
+import { checkSecure, folderAt } from "./place.js";
 
 /** @import { Model, Models } from "./model.js" */
 
 /**
  * Load LiteRT.js, once for a page or worker: where it was loaded already, that one is used and the options do not count.
  *
- * @param {string | URL} folder where the files of `@litertjs/core/wasm/` are served, ends with "/"; a relative one counts from the page, or from the
- *   worker's script
+ * @param {string | URL} folder where the files of `@litertjs/core/wasm/` are served; a relative one counts from the page, or from the worker's script
  * @param {object} [options]
  * @param {boolean} [options.threads] the build with threads; needs a page that is isolated (`crossOriginIsolated`)
  * @param {boolean} [options.compat] the build for browsers without relaxed SIMD, which is chosen by itself where it must
  * @returns {Promise<Models>}
- * @throws {FaceliteError} where it does not load
+ * @throws {FaceliteError} where it does not load, or the page is not secure
  */
 export async function loadModels(folder, { threads = false, compat = false } = {}) {
-  const base = new URL(folder, globalThis.document?.baseURI ?? globalThis.location.href);
+  checkSecure(); // before 10 MB are loaded in vain
+  const base = folderAt(folder);
   const locate = (/** @type {string} */ file) => new URL(file, base).href;
   try {
     await (getGlobalLiteRtPromise() ??
       load(compat ? locate("litert_wasm_compat_internal.js") : base.href, threads, locate));
   } catch (error) {
     const got = error instanceof Error ? error.message : "a file that did not load";
+    const worker = globalThis.document ? "" : ", and make the worker a classic one";
     throw new FaceliteError(
       `LiteRT.js at ${base}`,
       got,
-      "serve the folder wasm of @litertjs/core 2.5.3 there; a worker must be a classic one",
+      `serve the folder wasm of @litertjs/core 2.5.3 there${worker}`,
     );
   }
   return { open };

@@ -1,6 +1,6 @@
 /** A frame -> the embedding of the face that is meant, or why there is none (sections 5 to 11). */
 
-import { choose } from "./choice.js";
+import { checkRule, choose } from "./choice.js";
 import { lengthOf, unit } from "./embedder.js";
 import { judge, measure } from "./quality.js";
 
@@ -40,8 +40,10 @@ import { judge, measure } from "./quality.js";
  * @param {Frame} frame
  * @param {Rule} rule
  * @returns {Promise<Look>}
+ * @throws {FaceliteError} for another rule
  */
 export async function lookAt({ manifest, detector, aligner, embedder }, frame, rule) {
+  checkRule(rule);
   const faces = await detector.detect(frame);
   if (!faces.length)
     return poor("no face", "expected a face, found none; face the camera, nearer and in good light", null);

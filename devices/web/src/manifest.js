@@ -44,7 +44,7 @@ const least0 = (value) => number(value) && value >= 0;
 /** @type {Check} */
 const rate = (value) => number(value) && value > 0 && value < 1;
 /** @type {Check} */
-const fileName = (value) => /^\w[\w.-]*$/.test(value);
+const fileName = (value) => /^\w[\w.-]*$/.test(value) && value !== "facelite.json";
 /** @type {Check} */
 const sha256 = (value) => text(value) && /^[0-9a-f]{64}$/.test(value);
 /** @type {Check} */

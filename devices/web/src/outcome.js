@@ -23,11 +23,19 @@
  * @property {number} people_pairs
  */
 
-/** The answer to a question, with what it rests on. */
+/** The answer to a question, with what it rests on. Posted by a worker it keeps all of its properties. */
 export class Decision {
   /**
+   * Whether it is the person. False too where nothing was decided: see `outcome`.
+   *
+   * @readonly
+   * @type {boolean}
+   */
+  accepted;
+
+  /**
    * @param {Outcome} outcome
-   * @param {string | null} subject who was found, or was asked about; null where there is nobody
+   * @param {string | null} subject who was found, or was asked about and accepted; else null
    * @param {number | null} distance from 0 to 4, small is alike; null where nothing was compared
    * @param {Threshold} threshold
    * @param {string} detail of a frame that gave no embedding: what was expected, what came, what to do
@@ -38,12 +46,8 @@ export class Decision {
     this.distance = distance;
     this.threshold = threshold;
     this.detail = detail;
+    this.accepted = outcome === "accepted"; // no getter, which a worker would not post
     Object.freeze(this);
-  }
-
-  /** Whether it is the person. False too where nothing was decided: see `outcome`. */
-  get accepted() {
-    return this.outcome === "accepted";
   }
 }
 

@@ -3,7 +3,7 @@
 import { unit } from "./embedder.js";
 import { FaceliteError } from "./errors.js";
 
-/** @import { Template } from "./gallery.js" */
+/** @import { Gallery } from "./gallery.js" */
 /** @import { Manifest } from "./manifest.js" */
 /** @import { Threshold } from "./outcome.js" */
 
@@ -12,10 +12,12 @@ import { FaceliteError } from "./errors.js";
 /** How many templates of a subject may be compared as one, where that was measured. */
 const FUSED = [2, 3, 5, 8];
 
+/** @typedef {{ subject: string, vector: Float32Array }} Compared */
+
 /**
  * What a probe is compared with, vector by vector, and the threshold for all of it.
  *
- * @typedef {{ threshold: Threshold, compared: { subject: string, vector: Float32Array }[] }} Plan
+ * @typedef {{ threshold: Threshold, compared: readonly Compared[] }} Plan
  */
 
 /**
@@ -53,9 +55,10 @@ export function thresholdForSubject(manifest, comparisons, fmr, kinds) {
  * @param {number} rate
  * @param {Iterable<string>} kinds of the vectors; none: one template of this embedder
  * @returns {Threshold}
- * @throws {FaceliteError} where no FMR as small was measured
+ * @throws {FaceliteError} where no FMR as small was measured, or it is no rate
  */
 export function strictest(manifest, comparisons, rate, kinds) {
+  if (!(rate > 0 && rate < 1)) throw new FaceliteError("a rate above 0 and below 1", String(rate), "ask for 0.01");
   const wanted = 1 - (1 - rate) ** (1 / Math.max(comparisons, 1));
   const tables = Array.from(kinds, (kind) => manifest.template_thresholds[kind] ?? manifest.thresholds);
   let strict = null;
@@ -79,34 +82,28 @@ export function strictest(manifest, comparisons, rate, kinds) {
  * another embedder has made some.
  *
  * @param {Manifest} manifest
- * @param {readonly Template[]} gallery all templates
+ * @param {Gallery} gallery
  * @param {string | null} subject null: everybody
  * @param {(comparisons: number, kinds: Iterable<string>) => Threshold} threshold
  * @returns {Plan}
  * @throws {FaceliteError} what `threshold` throws for the least
  */
 export function plan(manifest, gallery, subject, threshold) {
-  const templates = subject === null ? gallery : gallery.filter((one) => one.subject === subject);
-  const makers = new Set(gallery.map((one) => one.artefact));
+  const { artefacts } = gallery;
   const measured =
-    makers.size === 1 && makers.has(manifest.files["embedder.tflite"])
+    artefacts.size === 1 && artefacts.has(manifest.files["embedder.tflite"])
       ? FUSED.filter((number) => manifest.template_thresholds[`fused ${number}`])
       : [];
   for (; measured.length; measured.pop()) {
-    const compared = [];
-    const kinds = new Set();
-    for (const [name, vectors] of bySubject(templates)) {
-      const groups = fuse(measured, vectors);
-      for (const vector of groups.vectors) compared.push({ subject: name, vector });
-      for (const kind of groups.kinds) kinds.add(kind);
-    }
+    const { compared, kinds } = gallery.fused(measured, subject);
     try {
       return { compared, threshold: threshold(compared.length, kinds) };
     } catch (error) {
       if (!(error instanceof FaceliteError)) throw error; // else smaller groups, which may have been measured at smaller rates
     }
   }
-  return { compared: [...templates], threshold: threshold(templates.length, makers) };
+  const compared = [...(subject === null ? gallery.templates : gallery.of(subject))]; // as many as the threshold is for, whoever is added meanwhile
+  return { compared, threshold: threshold(compared.length, artefacts) };
 }
 
 /**
@@ -115,6 +112,7 @@ export function plan(manifest, gallery, subject, threshold) {
  * @param {readonly number[]} measured numbers of templates that may be compared as one, rising
  * @param {readonly ArrayLike<number>[]} templates (d,) each, in the order of enrolment
  * @returns {{ vectors: Float32Array[], kinds: string[] }}
+ * @throws {FaceliteError} where a group's mean has no direction
  */
 export function fuse(measured, templates) {
   const groups = Math.ceil(templates.length / (measured[measured.length - 1] ?? 1));
@@ -139,19 +137,6 @@ function mean(vectors, from, size) {
   for (let i = from; i < from + size; i++) {
     const vector = vectors[i];
     for (let k = 0; k < found.length; k++) found[k] += vector[k] / size;
-  }
-  return found;
-}
-
-/**
- * @param {readonly Template[]} templates
- * @returns {Map<string, Float32Array[]>}
- */
-function bySubject(templates) {
-  const found = new Map();
-  for (const { subject, vector } of templates) {
-    if (!found.has(subject)) found.set(subject, []);
-    found.get(subject).push(vector);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** A vault of the browser: AES-GCM by a key that no script can read, kept in IndexedDB. */
 
 import { FaceliteError } from "./errors.js";
+import { checkSecure } from "./place.js";
 
 const STORE = "keys";
 const NONCE = 12; // bytes, as AES-GCM wants them
@@ -18,9 +19,10 @@ export class BrowserVault {
    *
    * @param {string} [name]
    * @returns {Promise<BrowserVault>}
-   * @throws {FaceliteError} where the browser has no such storage
+   * @throws {FaceliteError} where the browser has no such storage, or the page is not secure
    */
   static async open(name = "facelite") {
+    checkSecure();
     const database = await opened();
     try {
       let key = await asked(database.transaction(STORE).objectStore(STORE).get(name));

@@ -11,7 +11,7 @@ export type Assets = {
 /**
  * The folder at an address.
  *
- * @param {string | URL} folder ends with "/"; a relative one counts from the page, or from the worker's script
+ * @param {string | URL} folder a relative one counts from the page, or from the worker's script
  * @returns {Assets}
  */
 export declare function assetsAt(folder: string | URL): Assets;

@@ -36,5 +36,6 @@ export declare function facesOf(logits: Float32Array, regressors: Float32Array, 
  * @param {Float32Array} regressors (896, 16)
  * @param {number} minScore
  * @returns {Face[]}
+ * @throws {FaceliteError} where a logit is NaN, or such an anchor has numbers that are not finite
  */
 export declare function decode(logits: Float32Array, regressors: Float32Array, minScore: number): Face[];

@@ -7,11 +7,16 @@ export type Rule = "only" | "centre" | "largest";
 import type { Box } from "./face.js";
 /** @import { Box } from "./face.js" */
 /**
+ * @param {Rule} rule
+ * @throws {FaceliteError} where it is none
+ */
+export declare function checkRule(rule: Rule): void;
+/**
  * The face that is meant; null where `only` finds several.
  *
  * @template {{ box: Box }} F
  * @param {readonly F[]} faces one or more
- * @param {Rule} rule
+ * @param {Rule} rule a known one
  * @param {number} height of the frame
  * @param {number} width
  * @returns {F | null}

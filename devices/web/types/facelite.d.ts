@@ -43,7 +43,7 @@ export declare class Facelite {
      * @param {Assets} assets
      * @param {Models} models
      * @returns {Promise<Facelite>}
-     * @throws {FaceliteError} where a file is missing or changed, or the self-test fails
+     * @throws {FaceliteError} where a file is missing or changed, the self-test fails, or the page is not secure
      */
     static open(assets: Assets, models: Models): Promise<Facelite>;
     /**
@@ -61,6 +61,7 @@ export declare class Facelite {
      * @param {Frame} frame
      * @param {Rule} [rule]
      * @returns {Promise<Look>}
+     * @throws {FaceliteError} where the rule is none, and after `close`
      */
     look(frame: Frame, rule?: Rule): Promise<Look>;
     /**
@@ -87,7 +88,7 @@ export declare class Facelite {
      * @param {object} [options]
      * @param {number | null} [options.fmr] as for `verify`, for all of the subject's templates together
      * @param {Rule} [options.rule]
-     * @returns {Promise<Decision>}
+     * @returns {Promise<Decision>} its `subject` is null unless it was accepted
      * @throws {FaceliteError} where nobody of that name is enrolled, or no rate as small as that was measured
      */
     verifySubject(frame: Frame | Look, subject: string, gallery: Gallery, { fmr, rule }?: {
@@ -100,7 +101,7 @@ export declare class Facelite {
      * @param {Frame | Look} frame
      * @param {Gallery} gallery of one subject or more
      * @param {object} [options]
-     * @param {number} [options.fpir] how often a stranger may be taken for anybody
+     * @param {number} [options.fpir] how often a stranger may be taken for anybody, above 0 and below 1
      * @param {Rule} [options.rule]
      * @returns {Promise<Decision>} its `subject` is null unless it was accepted
      * @throws {FaceliteError} where nobody is enrolled, or no rate as small as the gallery needs was measured
@@ -110,7 +111,8 @@ export declare class Facelite {
         rule?: Rule;
     }): Promise<Decision>;
     /**
-     * Add one template a frame to a gallery, all or none.
+     * Add one template a frame to a gallery, all or none. Whether the frames show one person, and nobody who is enrolled under another name, is not
+     * looked at: ask `verify` and `identify` before.
      *
      * @param {string} subject
      * @param {readonly (Frame | Look)[]} frames one or more
@@ -119,6 +121,6 @@ export declare class Facelite {
      * @returns {Promise<Enrolment>}
      */
     enrol(subject: string, frames: readonly (Frame | Look)[], gallery: Gallery, rule?: Rule): Promise<Enrolment>;
-    /** Free the models' memory when the last frame was looked at. Nothing can be asked afterwards. */
+    /** Free the models' memory when all questions asked before are answered. No frame is looked at afterwards. */
     close(): Promise<void>;
 }

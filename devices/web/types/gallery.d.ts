@@ -1,33 +1,11 @@
 /** The people who are enrolled: templates in memory, saved and loaded through a vault. */
 import type { Manifest } from "./manifest.js";
-export type Template = {
-    subject: string;
-    /**
-     * sha256 of the embedder that made it
-     */
-    artefact: string;
-    /**
-     * ISO 8601, UTC
-     */
-    enrolled_at: string;
-    /**
-     * (d,) of unit length
-     */
-    vector: Float32Array;
-};
+import type { Template } from "./template.js";
+import type { Compared } from "./thresholds.js";
 export type Vault = {
     seal: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
     open: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
 };
-/**
- * One stored embedding of a subject.
- *
- * @typedef {object} Template
- * @property {string} subject
- * @property {string} artefact sha256 of the embedder that made it
- * @property {string} enrolled_at ISO 8601, UTC
- * @property {Float32Array} vector (d,) of unit length
- */
 /**
  * What keeps a gallery's bytes from other eyes. `open` gives what was sealed, or throws.
  *
@@ -47,6 +25,27 @@ export declare class Gallery {
     get subjects(): string[];
     /** @returns {readonly Template[]} */
     get templates(): readonly Template[];
+    /** Which embedders made the templates. */
+    get artefacts(): Set<string>;
+    /**
+     * A subject's templates; none where nobody of that name is enrolled.
+     *
+     * @param {string} subject
+     * @returns {readonly Template[]}
+     */
+    of(subject: string): readonly Template[];
+    /**
+     * What subjects are compared by where templates may be compared as one (section 13). It is kept until the gallery changes.
+     *
+     * @param {readonly number[]} measured numbers of templates that may be, rising
+     * @param {string | null} subject null: everybody
+     * @returns {{ compared: readonly Compared[], kinds: ReadonlySet<string> }}
+     * @throws {FaceliteError} where a group's mean has no direction
+     */
+    fused(measured: readonly number[], subject: string | null): {
+        compared: readonly Compared[];
+        kinds: ReadonlySet<string>;
+    };
     /**
      * Add a template, unless the subject has one that equals it.
      *
@@ -54,7 +53,7 @@ export declare class Gallery {
      * @returns {boolean} whether it was added
      * @throws {FaceliteError} where it is none
      */
-    add({ subject, artefact, enrolled_at, vector }: Template): boolean;
+    add(template: Template): boolean;
     /**
      * Remove all templates of a subject. What was saved before still has them: save again.
      *
@@ -77,15 +76,9 @@ export declare class Gallery {
     static load(bytes: Uint8Array<ArrayBuffer>, vault: Vault, manifest: Manifest): Promise<Gallery>;
 }
 /**
- * Refuse a name that is blank, or has characters that cannot be seen.
- *
- * @param {string} subject
- */
-export declare function checkSubject(subject: string): void;
-/**
  * Refuse templates that the manifest's embedder cannot be compared with.
  *
  * @param {Gallery} gallery
  * @param {Manifest} manifest
  */
-export declare function checkGallery({ space, templates }: Gallery, { space: own, embedding, files, template_thresholds }: Manifest): void;
+export declare function checkGallery({ space, templates, artefacts }: Gallery, { space: own, embedding, files, template_thresholds }: Manifest): void;

@@ -10,7 +10,7 @@ export type Assets = import("./assets.js").Assets;
 export type Rule = import("./choice.js").Rule;
 export type Box = import("./face.js").Box;
 export type Enrolment = import("./facelite.js").Enrolment;
-export type Template = import("./gallery.js").Template;
+export type Template = import("./template.js").Template;
 export type Vault = import("./gallery.js").Vault;
 export type Embedding = import("./look.js").Embedding;
 export type Look = import("./look.js").Look;
@@ -23,7 +23,7 @@ export type Threshold = import("./outcome.js").Threshold;
 /** @typedef {import("./choice.js").Rule} Rule */
 /** @typedef {import("./face.js").Box} Box */
 /** @typedef {import("./facelite.js").Enrolment} Enrolment */
-/** @typedef {import("./gallery.js").Template} Template */
+/** @typedef {import("./template.js").Template} Template */
 /** @typedef {import("./gallery.js").Vault} Vault */
 /** @typedef {import("./look.js").Embedding} Embedding */
 /** @typedef {import("./look.js").Look} Look */

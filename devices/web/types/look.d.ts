@@ -66,5 +66,6 @@ export type Parts = {
  * @param {Frame} frame
  * @param {Rule} rule
  * @returns {Promise<Look>}
+ * @throws {FaceliteError} for another rule
  */
 export declare function lookAt({ manifest, detector, aligner, embedder }: Parts, frame: Frame, rule: Rule): Promise<Look>;

@@ -43,7 +43,7 @@ export type Threshold = {
  * @property {number} impostor_pairs
  * @property {number} people_pairs
  */
-/** The answer to a question, with what it rests on. */
+/** The answer to a question, with what it rests on. Posted by a worker it keeps all of its properties. */
 export declare class Decision {
     outcome: Outcome;
     subject: string | null;
@@ -51,15 +51,20 @@ export declare class Decision {
     threshold: Threshold;
     detail: string;
     /**
+     * Whether it is the person. False too where nothing was decided: see `outcome`.
+     *
+     * @readonly
+     * @type {boolean}
+     */
+    readonly accepted: boolean;
+    /**
      * @param {Outcome} outcome
-     * @param {string | null} subject who was found, or was asked about; null where there is nobody
+     * @param {string | null} subject who was found, or was asked about and accepted; else null
      * @param {number | null} distance from 0 to 4, small is alike; null where nothing was compared
      * @param {Threshold} threshold
      * @param {string} detail of a frame that gave no embedding: what was expected, what came, what to do
      */
     constructor(outcome: Outcome, subject: string | null, distance: number | null, threshold: Threshold, detail?: string);
-    /** Whether it is the person. False too where nothing was decided: see `outcome`. */
-    get accepted(): boolean;
 }
 /**
  * The outcome of a comparison (section 14).

@@ -10,7 +10,7 @@ export declare class BrowserVault {
      *
      * @param {string} [name]
      * @returns {Promise<BrowserVault>}
-     * @throws {FaceliteError} where the browser has no such storage
+     * @throws {FaceliteError} where the browser has no such storage, or the page is not secure
      */
     static open(name?: string): Promise<BrowserVault>;
     /**

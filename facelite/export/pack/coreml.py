@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from facelite.errors import ExportError
 from facelite.export.host import quiet
 from facelite.runtime.float_kernels import place
-from facelite.runtime.model import Model, Operator, Tensor, read_model
+from facelite.runtime.model import ForeignModel, Model, Operator, Tensor, read_model
 
 Weights = Literal["float32", "float16", "int8"]
 """float32: weights and sums; float16: both; int8: as float16, but the weights are stored in int8, with a scale and a zero point for each channel."""
@@ -39,6 +39,11 @@ _NOTES = "com.github.apple.coremltools."
 
 _COLOURS_FIRST, _COLOURS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
+_NO_PROGRAM = (
+    "expected convolutions, dense layers, pooling in windows, sums, products, padding and ReLU for Core ML; "
+    "put them in the place of other layers, or pack for Android or the web"
+)
+
 _AXES = (0, 2, 3, 1)
 """Where each axis of (1, height, width, channels) is in (1, channels, height, width)."""
 
@@ -48,8 +53,10 @@ def import_coremltools() -> Any:
     try:
         with quiet():
             import coremltools
+            import coremltools.libmilstoragepython
     except ImportError as error:
-        raise ExportError(f"expected {error.name} for Core ML, found none; install it: pip install 'facelite[mobile]'") from None
+        where = "on Linux (x86-64) or a Mac with Apple silicon: pip install 'facelite[mobile]'"
+        raise ExportError(f"expected {error.name} for Core ML, found none; install it {where}") from None
     return coremltools
 
 
@@ -61,13 +68,16 @@ def to_coreml(model: bytes, /, *, weights: Weights, outputs: Mapping[str, str]) 
     """
     if weights not in get_args(Weights):
         raise ValueError(f"expected weights out of {', '.join(get_args(Weights))}, got {weights}")
-    graph = read_model(model)
+    try:
+        graph = read_model(model)
+    except ForeignModel as error:
+        raise ExportError(f"{_NO_PROGRAM}: {error}") from None
     if any(len(tensor.scales) for tensor in graph.tensors):
         raise ExportError("expected a float model for Core ML, got one of integers; give a float32 bundle too, or the recipe that names the weights")
     ct = import_coremltools()
     with quiet(), tempfile.TemporaryDirectory() as folder:
         made = ct.convert(
-            _program(graph, outputs),
+            _program(ct, graph, outputs),
             convert_to="mlprogram",
             minimum_deployment_target=ct.target.iOS15,
             compute_precision=ct.precision.FLOAT32 if weights == "float32" else ct.precision.FLOAT16,
@@ -94,9 +104,8 @@ def _settled(ct: Any, files: dict[str, bytes]) -> dict[str, bytes]:
     return files | {SPEC: spec.SerializeToString(deterministic=True), "Manifest.json": json.dumps(manifest, indent=1, sort_keys=True).encode()}
 
 
-def _program(model: Model, outputs: Mapping[str, str]) -> Any:
+def _program(ct: Any, model: Model, outputs: Mapping[str, str]) -> Any:
     """The MIL program."""
-    import coremltools as ct
     from coremltools.converters.mil import Builder as mb  # noqa: N813 - its name in all of coremltools' documents
 
     if len(model.inputs) != 1:
@@ -135,7 +144,7 @@ class _Builder:
 
     def add(self, operator: Operator) -> None:
         if operator.name not in self.methods:
-            raise ExportError(f"expected operators out of {', '.join(self.methods)} for Core ML, got {operator.name}; export a float32 bundle")
+            raise ExportError(f"{_NO_PROGRAM}: {operator.name}")
         made = self.methods[operator.name](operator)
         self.values[operator.output] = self.activated(made, operator.options.get("fused_activation_function", 0))
 
@@ -176,7 +185,7 @@ class _Builder:
         return self.mb.conv(
             x=self.values[operator.inputs[0]],
             weight=np.ascontiguousarray(kernel.transpose(3, 0, 1, 2) if deep else kernel.transpose(0, 3, 1, 2)),
-            groups=picture.shape[3] if deep else 1,
+            groups=picture.shape[3] if deep else picture.shape[3] // weights.shape[3],
             dilations=[operator.options["dilation_h_factor"], operator.options["dilation_w_factor"]],
             **bias,
             **_window(operator, picture, *weights.shape[1:3]),
@@ -185,7 +194,9 @@ class _Builder:
     def connect(self, operator: Operator) -> Any:
         x, kernel, *bias = (self.values[at] for at in operator.inputs)
         given = {"bias": bias[0].astype(np.float32)} if bias else {}
-        return self.mb.linear(x=x, weight=kernel.astype(np.float32), **given)
+        rows = self.mb.reshape(x=self.last(x), shape=[-1, kernel.shape[1]]) if len(self.tensors[operator.inputs[0]].shape) != 2 else x
+        made, shape = self.mb.linear(x=rows, weight=kernel.astype(np.float32), **given), self.tensors[operator.output].shape
+        return made if len(shape) == 2 else self.first(self.mb.reshape(x=made, shape=list(shape)))
 
     def pool(self, operator: Operator, make: Any, **options: Any) -> Any:
         taps = operator.options["filter_height"], operator.options["filter_width"]

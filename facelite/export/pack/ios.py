@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, Bundle, Manifest
+from facelite.calibration import check_supported, supported_fmrs
 from facelite.errors import ExportError
 from facelite.evaluation.embed import embed_pictures
 from facelite.evaluation.people import open_people
@@ -17,9 +18,9 @@ from facelite.export.pack.assets import MANIFEST, PIXELS, assets, described
 from facelite.export.pack.coreml import Weights, to_coreml
 from facelite.export.pack.mil import CoreMlEmbedder, package_hash
 from facelite.export.parity import Parity
-from facelite.export.rebuild import measure
+from facelite.export.rebuild import check_found, measure, people_pairs
 from facelite.export.synthetic import draw_face
-from facelite.face import FaceCrop
+from facelite.face import FaceCrop, Threshold
 from facelite.preprocess import align
 from facelite.runtime.detector import Detector
 from facelite.runtime.embedder import Embedder
@@ -38,15 +39,18 @@ TOLERANCE: Mapping[Weights, float] = {"float32": 1e-6, "float16": 1e-4, "int8": 
 
 @dataclass(frozen=True, slots=True)
 class CoreMl:
-    """An embedder in Core ML: ``squared_l2`` is how far its embeddings are at most from those of the float TFLite file, on ``crops`` drawn faces.
+    """An embedder in Core ML, made from the float bundle of this ``digest``: ``squared_l2`` is how far its embeddings are at most from that bundle's,
+    on ``crops`` drawn faces, to one figure: LiteRT's own last digits differ from machine to machine.
 
-    ``thresholds`` says how the thresholds came about, ``parity`` what was measured where they were measured.
+    ``threshold`` is the default one, ``thresholds`` says how they came about, ``parity`` what was measured where they were measured.
     """
 
     weights: Weights
     artefact: str
+    digest: str
     crops: int
     squared_l2: float
+    threshold: Threshold
     thresholds: str
     parity: Parity | None
 
@@ -74,21 +78,27 @@ def coreml_files(
         outputs={"classificators": "classificators", "regressors": "regressors"},
     )
     embedder = CoreMlEmbedder(files, preprocessing=bundle.manifest.preprocessing)
-    farthest = _farthest(bundle, embedder)
+    crops = _drawn(bundle)
+    farthest = _farthest(crops, bundle, embedder)
     if farthest > TOLERANCE[weights]:
         raise ExportError(
             f"expected embeddings of Core ML's program within {TOLERANCE[weights]:g} of the bundle's, got {farthest:.2g}; "
             "choose other weights, or report it with the bundle"
         )
-    manifest, parity, how = replace(bundle.manifest, precision=weights), None, f"those of the {bundle.manifest.precision} network, taken over"
+    progress("Core ML", 2, 2)
+    precision = f"float16, {weights} weights" if weights == "int8" else weights
+    name = f"{bundle.manifest.network}-coreml-{weights}"
+    manifest = replace(bundle.manifest, name=name, precision=precision, fmr=bundle.manifest.threshold(fmr).fmr)
+    parity, how = None, f"those of the {bundle.manifest.precision} network, taken over"
     if faces is not None:
         manifest, parity = _measured(bundle, manifest, embedder, faces, sets, progress)
         how = "measured by running its program"
     hashes = dict(zip(PACKAGES, (package_hash(files), package_hash(detector)), strict=True))
-    resources = described(manifest, _others(bundle, embedder), fmr=fmr, hashes=hashes)
+    resources = described(manifest, _others(bundle, embedder), hashes=hashes)
     for package, content in zip(PACKAGES, (files, detector), strict=True):
         resources |= {f"{package}/{name}": data for name, data in content.items()}
-    return CoreMl(weights, embedder.artefact, DRAWN, farthest, how, parity), resources
+    made = CoreMl(weights, embedder.artefact, bundle.digest, len(crops), float(f"{farthest:.0e}"), manifest.threshold(), how, parity)
+    return made, resources
 
 
 def _output(model: bytes) -> str:
@@ -96,14 +106,21 @@ def _output(model: bytes) -> str:
     return graph.tensors[graph.outputs[0]].name
 
 
-def _farthest(bundle: Bundle, embedder: CoreMlEmbedder) -> float:
-    """The largest squared distance between what both make of a drawn face."""
+def _drawn(bundle: Bundle) -> list[FaceCrop]:
+    """DRAWN drawn faces."""
     detector, size = Detector(bundle.files[DETECTOR]), bundle.manifest.preprocessing
     crops: list[FaceCrop] = []
     for seed in range(10 * DRAWN):
         frame = draw_face(seed)
-        if len(crops) < DRAWN and len(found := detector.detect(frame)) == 1:
+        if len(found := detector.detect(frame)) == 1:
             crops.append(align(frame, found[0].landmarks, size.height, size.width))
+        if len(crops) == DRAWN:
+            return crops
+    raise ExportError(f"expected the detector to find {DRAWN} drawn faces, got {len(crops)}; take the bundle's detector from its package again")
+
+
+def _farthest(crops: list[FaceCrop], bundle: Bundle, embedder: CoreMlEmbedder) -> float:
+    """The largest squared distance between what both make of a crop."""
     ours, theirs = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (embedder.vectors(crops), Embedder.of(bundle).vectors(crops)))
     return float(((ours - theirs) ** 2).sum(axis=1).max())
 
@@ -128,9 +145,10 @@ def _measured(
     sets: tuple[Set, ...],
     progress: Callable[[str, int, int], None],
 ) -> tuple[Manifest, Parity]:
-    """``manifest`` with the thresholds and the least clarity of ``embedder`` on held-out people."""
+    """``manifest`` with the thresholds and the least clarity of ``embedder`` on held-out people, for those of its rates that they support."""
     with open_people(faces, sets) as people:
         held_out = people(True)
+        check_supported(manifest.fmr, people_pairs(held_out))
         float32, embedded = embed_pictures(
             held_out.names,
             held_out.read,
@@ -138,7 +156,9 @@ def _measured(
             embedders=[lambda: Embedder.of(bundle), lambda: embedder],
             progress=lambda done, total: progress("calibrate", done, total),
         )
-    rates = [threshold.fmr for threshold in manifest.thresholds]
+    check_found(float32)
+    supported = min(supported_fmrs(people_pairs(held_out)))
+    rates = [threshold.fmr for threshold in manifest.thresholds if threshold.fmr >= min(supported, manifest.fmr)]
     found = measure(held_out, float32, embedded, fmr=manifest.fmr, fmrs=rates, distance=bundle.distance)
     limits = replace(manifest.limits, clarity=found.clarity)
     return replace(manifest, thresholds=found.thresholds, template_thresholds=found.fused, limits=limits), found.parity

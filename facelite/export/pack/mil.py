@@ -109,10 +109,12 @@ def _dequantise(*, quantized_data: Array, zero_point: Array, scale: Array, axis:
 
 def _conv(*, x: Array, weight: Array, strides: Array, pad: Array, dilations: Array, groups: Any, bias: Any = 0.0, pad_type: str) -> Array:
     window = _window(pad_type, x, weight.shape[2:], strides, pad, dilations)
-    if int(groups) == 1:
-        made: Array = convolve(_last(x), weight.transpose(0, 2, 3, 1), window=window)
+    pixels, kernel = _last(x), weight.transpose(0, 2, 3, 1)
+    if kernel.shape[3] == 1 and int(groups) > 1:  # each channel by itself
+        made: Array = convolve_depthwise(pixels, weight.transpose(1, 2, 3, 0), window=window)
     else:
-        made = convolve_depthwise(_last(x), weight.transpose(1, 2, 3, 0), window=window)
+        parts = zip(np.split(pixels, int(groups), axis=3), np.split(kernel, int(groups)), strict=True)
+        made = np.concatenate([convolve(part, own, window=window) for part, own in parts], axis=3)
     biased: Array = made + bias
     return biased.transpose(0, 3, 1, 2)
 

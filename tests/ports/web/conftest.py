@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,9 @@ BROKEN_LOCK = ("EINTEGRITY", "EUSAGE")
 
 BELOW = "some/where"
 """The path below which everything is served: no address may begin at the root."""
+
+INSECURE = "insecure.test"
+"""A name for this machine that browsers do not trust as they do localhost."""
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +89,16 @@ def packed(released, modules, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def programs(source):
+    """The blocks of README.md in a language, in its order."""
+
+    def found(language):
+        return re.findall(rf"^```{language}\n(.*?)^```", (source / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+
+    return found
+
+
 @pytest.fixture
 def app(packed, modules, tmp_path):
     """An npm project that has the port installed."""
@@ -106,7 +120,7 @@ def new_site():
 
 @pytest.fixture(scope="session")
 def site(new_site, packed, vectors, tmp_path_factory):
-    """A server of the port, the tests' page and the vectors: ``folder`` is what it serves at ``address``."""
+    """A server of the port, the tests' page and the vectors: ``folder`` is what it serves at ``address``, and at ``insecure``."""
     folder = tmp_path_factory.mktemp("site") / BELOW
     (folder / "tests").mkdir(parents=True)
     for file in HERE.iterdir():
@@ -115,6 +129,7 @@ def site(new_site, packed, vectors, tmp_path_factory):
     (folder / "vectors").symlink_to(vectors)
     with new_site(folder.parent.parent) as server:
         server.folder, server.address = folder, f"{server.origin}/{BELOW}"
+        server.insecure = server.address.replace("127.0.0.1", INSECURE)
         yield server
 
 
@@ -131,6 +146,8 @@ def browser(astronaut, tmp_path_factory):
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"):
         options.add_argument(argument)
     for argument in ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"):
+        options.add_argument(argument)
+    for argument in (f"--host-resolver-rules=MAP {INSECURE} 127.0.0.1", "--no-proxy-server"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
@@ -154,10 +171,10 @@ def until():
 
 @pytest.fixture
 def ask(browser, site, until):
-    """ask(question, *given): what a function of questions.js answers on a page of its own. ``ask.again``: on a new page."""
+    """ask(question, *given): what a function of questions.js answers on a page of its own. ``ask.again()``: on a new page."""
 
-    def opened():
-        browser.get(f"{site.address}/tests/page.html")
+    def opened(address=site.address):
+        browser.get(f"{address}/tests/page.html")
         until(lambda: browser.execute_script("return 'questions' in window"), lambda: browser.get_log("browser"))
 
     def asked(question, *given):

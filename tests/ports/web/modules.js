@@ -16,8 +16,10 @@ const NAMES = [
   "input",
   "manifest",
   "outcome",
+  "place",
   "quality",
   "sampling",
+  "template",
   "thresholds",
 ];
 

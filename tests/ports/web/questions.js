@@ -7,9 +7,9 @@ import { modulesOf } from "./modules.js";
 
 const modules = await modulesOf(new URL("../web/src/", location.href));
 const { Facelite, Frame, Gallery } = modules;
-const assets = modules.assetsAt("../web/assets/");
+const assets = modules.assetsAt("../web/assets"); // as the next one: without the last "/"
 
-export const models = (options) => loadModels("../web/node_modules/@litertjs/core/wasm/", options);
+export const models = (options) => loadModels("../web/node_modules/@litertjs/core/wasm", options);
 const open = async (options) => Facelite.open(assets, await models(options));
 const bytesAt = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 const pictureOf = async (name) => new Blob([await bytesAt(`../people/${name}.png`)]);
@@ -58,12 +58,16 @@ export async function refusals() {
   return {
     model: await said((await models()).open("embedder.tflite", new Uint8Array(100))),
     asset: await said(modules.assetsAt("../none/").read("facelite.json")),
+    page: await said(modules.assetsAt("../tests/").read("page.html")),
     video: await said((async () => Frame.ofVideo(document.createElement("video")))()),
     file: await said(Frame.ofBlob(new Blob(["no picture"]))),
   };
 }
 
 export const noLiteRt = () => said(loadModels("../none/"));
+
+/** What everything that needs a secure page says. */
+export const insecure = () => Promise.all([Facelite.open(assets), models(), BrowserVault.open()].map(said));
 
 /** The answers about each of `probes`, for each subject of `enrolled` (subject -> pictures) and for the whole gallery. */
 export async function people(enrolled, probes) {
@@ -160,31 +164,9 @@ export function camera(format, base64, codedWidth, codedHeight, layout) {
   }
 }
 
-/** What a worker answers about two pictures, and what the page does. */
-export async function worker(path, name, names) {
-  const asked = new Worker(path, { name });
-  const pictures = await Promise.all(names.map(async (one) => createImageBitmap(await pictureOf(one))));
-  const { outcome, distance } = await (await open()).verify(...pictures.map((picture) => Frame.ofImage(picture)));
-  const answer = new Promise((resolve, reject) => {
-    asked.onmessage = ({ data }) => resolve(data);
-    asked.onerror = ({ message }) => reject(message);
-  });
-  asked.postMessage(pictures, pictures);
-  return [await answer, { outcome, distance }];
-}
-
-/** What the program in README.md, as a module, writes to the console, with the camera on. */
-export async function readme(path) {
-  const video = document.querySelector("video");
-  const written = [];
-  const { log } = console;
-  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
-  await video.play();
-  console.log = (...words) => written.push(words.join(" "));
-  try {
-    await import(path);
-  } finally {
-    console.log = log;
-  }
-  return written;
+/** What README.md's worker answers its page about two pictures, and what this page does. */
+export async function worker(path, names) {
+  const { verify } = await import(path);
+  const answer = await verify(...(await Promise.all(names.map(pictureOf))));
+  return [answer, await (await open()).verify(...(await Promise.all(names.map(frameOf))))];
 }

@@ -171,6 +171,38 @@ def luminance(colour):
     return float(np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
 
 
+def test_a_file_that_is_no_picture_takes_the_place_of_the_one_before(demo, photographs, tmp_path):
+    (tmp_path / "notes.png").write_text("no picture")
+    demo.open()
+    for which in (0, 1):
+        demo.choose(which, photographs["obama/1"])
+    assert demo.state == "accepted"
+    demo.choose(1, tmp_path / "notes.png")
+    assert demo.text("#second .said") == "No picture: choose a JPEG or PNG file"
+    assert not demo.all("#second canvas")[0].is_displayed() and demo.all("#second .hint")[0].is_displayed()
+    assert demo.state == "ready" and demo.text("#detail") == "One more picture."
+    assert not demo.all("#numbers")[0].is_displayed()
+    demo.choose(0, tmp_path / "notes.png")
+    assert demo.text("#detail") == "Give two pictures of a face."
+    demo.choose(0, photographs["obama/1"])
+    demo.choose(1, photographs["obama/2"])
+    assert demo.state == "accepted" and demo.all("#second canvas")[0].is_displayed()
+
+
+def test_a_page_whose_script_does_not_run_says_how_to_start_it(demo, packed, site):
+    shutil.copytree(packed, site.folder / "not-installed", ignore=shutil.ignore_patterns("node_modules"))
+    demo.address = f"{site.address}/not-installed/demo/"
+    demo.open(ends=("loading",))
+    assert "npm install && npm start" in demo.text("#detail")
+    demo.keep("not installed")
+
+
+def test_a_page_without_https_is_out_of_service(demo, site):
+    demo.address = f"{site.insecure}/web/demo/"
+    demo.open(ends=("broken",))
+    assert demo.text("#detail").startswith("Expected https or localhost, got http://") and demo.text("#detail").endswith("; serve by https")
+
+
 def test_the_camera_takes_a_picture_and_is_off_afterwards(demo, photographs):
     """By the keyboard alone."""
     demo.open(390, 844)

@@ -1,7 +1,7 @@
-// PACKED=folder node --test units.test.mjs: what needs neither a browser nor a model, against plain loops and by the specification's words.
+// PACKED=folder GALLERIES=folder node --test units.test.mjs: what needs neither a browser nor a model, against plain loops and by the specification's words.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -20,6 +20,7 @@ const {
   Sampler,
   checkHead,
   checkManifest,
+  decode,
 } = await modulesOf(pathToFileURL(`${resolve(PACKED, "src")}/`));
 const MANIFEST = JSON.parse(await readFile(join(PACKED, "assets/facelite.json"), "utf-8"));
 const OWN = MANIFEST.files["embedder.tflite"];
@@ -118,6 +119,7 @@ test("a manifest is as the specification has it, or refused", () => {
     "in each list": (m) => (m.fmr = 0.5),
     "files as": (m) => (m.files["embedder.tflite"] = "abc"),
     files: (m) => (m.files["//elsewhere/head.json"] = OWN),
+    "files as the": (m) => (m.files["facelite.json"] = OWN),
   };
   for (const [words, edit] of Object.entries(edits)) {
     const edited = clone(MANIFEST);
@@ -188,10 +190,16 @@ test("a gallery comes back as it was", async () => {
 
 test("a gallery refuses what it cannot compare", async () => {
   const gallery = new Gallery(MANIFEST.space);
-  for (const name of ["", " ", "Ada\n", "A\u200bda", "Ada\u00a0L", 7, "\ud800"]) {
+  for (const name of ["", " ", "\u3000", "Ada\n", "A\u200bda", "Ada\u00a0L", 7, "\ud800"]) {
     assert.throws(() => gallery.add(template(name, leaning(0))), refused("a subject's name"), JSON.stringify(name));
   }
-  assert.ok(new Gallery("any").add(template("Zoë 李 Ó Briain-Şahin 1", leaning(0))));
+  for (const name of ["Zoë 李 Ó Briain-Şahin 1", "علی\u200cرضا", "山田\u3000太郎"]) {
+    assert.ok(new Gallery("any").add(template(name, leaning(0))));
+  }
+  const times = ["2026-11-29", "2026-11-29T08:52:20", "2026-11-29T08:52:20+02:00", "2026-11-29T08:52:20Z!", 7];
+  for (const enrolled_at of times) {
+    assert.throws(() => gallery.add(template("Ada", leaning(0), { enrolled_at })), refused("a template"));
+  }
   assert.throws(
     () =>
       gallery.add(
@@ -223,7 +231,8 @@ test("a gallery refuses what it cannot compare", async () => {
       "templates of the embedder",
     ],
     [await sealed({ ...whole, templates: [{ ...whole.templates[0], vector: [1, 0] }] }), "vectors of"],
-    [await sealed({ ...whole, templates: [{ ...whole.templates[0], vector: [NaN] }] }), "unit length"],
+    [await sealed({ ...whole, templates: [{ ...whole.templates[0], vector: [NaN] }] }), "a template"],
+    [await sealed({ ...whole, templates: [{ ...whole.templates[0], vector: [0.5] }] }), "unit length"],
     [await sealed({ ...whole, templates: [{ ...whole.templates[0], enrolled_at: "yesterday" }] }), "a template"],
     [await sealed({ ...whole, templates: [null] }), "a template"],
   ];
@@ -244,7 +253,9 @@ function machine({ limits = {}, manifest = MANIFEST } = {}) {
     limits: { size: 0, inside: 0, dark: 0, bright: 255, sharpness: 0, turn: 9, clarity: 0, ...limits },
   });
   const { height, width } = ours.preprocessing;
-  const detector = new Detector({ inputShape: [1, 128, 128, 3] });
+  const models = { closed: 0 };
+  const close = () => models.closed++;
+  const detector = new Detector({ inputShape: [1, 128, 128, 3], close });
   detector.detect = async (frame) => {
     await null;
     return frame.data[0]
@@ -260,18 +271,18 @@ function machine({ limits = {}, manifest = MANIFEST } = {}) {
   let busy = 0;
   const model = {
     inputShape: [1, height, width, 3],
+    close,
     async run(input) {
       assert.equal(++busy, 1, "one at a time");
+      assert.equal(models.closed, 0, "open");
       const angle = (input[3 * (width * (height >> 1) + (width >> 1)) + 2] * 128 + 127.5) / 100;
       await new Promise((resolve) => setTimeout(resolve));
       busy--;
       return { output: leaning(angle).map((value) => 8 * value) };
     },
   };
-  return new Facelite(
-    { manifest: ours, detector, aligner: new Aligner(height, width), embedder: new Embedder(model, ours) },
-    null,
-  );
+  const parts = { manifest: ours, detector, aligner: new Aligner(height, width), embedder: new Embedder(model, ours) };
+  return Object.assign(new Facelite(parts, null), { models });
 }
 
 function plain(blue, red = 1) {
@@ -289,7 +300,11 @@ test("two frames, looks in their place, and frames without an embedding", async 
   assert.deepEqual([same.outcome, same.accepted, other.outcome, other.accepted], ["accepted", true, "rejected", false]);
   assert.ok(Math.abs(same.distance - (2 - 2 * Math.cos(0.02))) < 1e-6);
   assert.equal(same.threshold.fmr, MANIFEST.fmr);
+  assert.deepEqual(structuredClone(same), { ...same }, "a worker posts all of it");
+  assert.deepEqual([structuredClone(same).accepted, structuredClone(other).accepted], [true, false]);
   const looks = [await facelite.look(near), await facelite.look(far)];
+  assert.deepEqual(structuredClone(looks[0].face), { ...looks[0].face });
+  assert.equal(structuredClone(looks[0].face).size, 40);
   assert.equal((await facelite.verify(...looks)).distance, other.distance);
   const none = await facelite.verify(near, nobody);
   assert.deepEqual([none.outcome, none.accepted, none.distance], ["no face", false, null]);
@@ -298,6 +313,7 @@ test("two frames, looks in their place, and frames without an embedding", async 
   const foreign = { ...looks[0], embedding: { ...looks[0].embedding, artefact: "0".repeat(64) } };
   await assert.rejects(facelite.verify(near, foreign), refused("an embedding of this bundle"));
   await assert.rejects(facelite.look(near, "nearest"), refused("a rule"));
+  await assert.rejects(facelite.look(nobody, "nearest"), refused("a rule"));
   assert.equal((await facelite.look(near)).outcome, null, "a refusal does not stop the next question");
   assert.equal((await machine({ limits: { clarity: 9 } }).look(near)).outcome, "unclear");
   assert.equal((await machine({ limits: { size: 41 } }).look(near)).outcome, "too small");
@@ -319,7 +335,11 @@ test("people are enrolled all or none, verified and identified", async () => {
     her.threshold.distance,
     MANIFEST.template_thresholds["fused 2"].find(({ fmr }) => fmr === MANIFEST.fmr).distance,
   );
-  assert.deepEqual([(await facelite.verifySubject(plain(150), "Ada", gallery)).outcome], ["rejected"]);
+  const him = await facelite.verifySubject(plain(150), "Ada", gallery);
+  assert.deepEqual([him.outcome, him.subject], ["rejected", null]);
+  assert.equal((await facelite.verifySubject(plain(0, 0), "Ada", gallery)).subject, null);
+  await assert.rejects(facelite.verifySubject(plain(10), null, gallery), refused("null"));
+  assert.match(gallery.templates[0].enrolled_at, /T\d\d:\d\d:\d\dZ$/);
   await assert.rejects(facelite.verifySubject(plain(10), "Eve", gallery), refused('"Eve"'));
   const found = await facelite.identify(plain(149), gallery);
   assert.deepEqual([found.outcome, found.subject], ["accepted", "Bob"]);
@@ -327,7 +347,77 @@ test("people are enrolled all or none, verified and identified", async () => {
   assert.deepEqual([stranger.outcome, stranger.subject], ["rejected", null]);
   assert.equal((await facelite.identify(plain(0, 0), gallery)).outcome, "no face");
   await assert.rejects(facelite.identify(plain(10), gallery, { fpir: 1e-9 }), refused("ask for a larger rate"));
+  for (const fpir of [0, 1, 2, 3, -0.01, NaN]) {
+    await assert.rejects(facelite.identify(plain(10), gallery, { fpir }), refused("a rate above 0 and below 1"));
+  }
   await assert.rejects(facelite.identify(plain(10), new Gallery("another")), refused("templates of the space"));
+});
+
+test("what is fused is kept until templates change", () => {
+  const gallery = new Gallery(MANIFEST.space);
+  for (const angle of [0.1, 0.3]) gallery.add(template("Ada", leaning(angle)));
+  const first = gallery.fused([2, 3], null);
+  assert.equal(gallery.fused([2, 3], null), first);
+  assert.deepEqual([first.compared.length, [...first.kinds]], [1, ["fused 2"]]);
+  assert.deepEqual(gallery.fused([2, 3], "Ada"), first);
+  gallery.add(template("Bob", leaning(1)));
+  assert.equal(gallery.fused([2, 3], null).compared.length, 2);
+  assert.equal(first.compared.length, 1, "who was asked before is not answered by others");
+  gallery.remove("Ada");
+  assert.deepEqual(
+    gallery.fused([2, 3], null).compared.map(({ subject }) => subject),
+    ["Bob"],
+  );
+  gallery.add(template("Ada", leaning(0)));
+  gallery.add(template("Ada", leaning(Math.PI)));
+  assert.throws(() => gallery.fused([2], null), refused("finite, positive length"), "a mean without direction");
+});
+
+test("questions asked before close are answered, and later ones refused", async () => {
+  const facelite = machine();
+  const gallery = new Gallery(MANIFEST.space);
+  const asked = Promise.all([
+    facelite.verify(plain(10), plain(12)),
+    facelite.enrol("Ada", [plain(10), plain(30)], gallery),
+  ]);
+  const closed = facelite.close();
+  await assert.rejects(facelite.look(plain(10)), refused("an open Facelite"));
+  const [{ accepted }, { added }] = await asked;
+  await Promise.all([closed, facelite.close()]);
+  assert.deepEqual([accepted, added, facelite.models], [true, 2, { closed: 2 }]);
+  await assert.rejects(facelite.verify(plain(10), plain(12)), refused("an open Facelite"));
+});
+
+test("a detector that gives no numbers is refused", () => {
+  const numbers = () => [new Float32Array(896).fill(-9), new Float32Array(896 * 16).fill(8)];
+  assert.deepEqual(decode(...numbers(), 0.5), []);
+  const cases = [
+    (logits) => (logits[5] = NaN),
+    (logits) => (logits[5] = Infinity),
+    (logits, regressors) => ([logits[5], regressors[5 * 16 + 9]] = [3, NaN]),
+  ];
+  for (const spoil of cases) {
+    const [logits, regressors] = numbers();
+    spoil(logits, regressors);
+    assert.throws(() => decode(logits, regressors, 0.5), refused("finite numbers"));
+  }
+});
+
+test("galleries of the specification are read, and others refused", async () => {
+  const vault = { seal: async (bytes) => bytes, open: async (bytes) => bytes };
+  const names = await readdir(process.env.GALLERIES);
+  assert.ok(names.some((name) => name.startsWith("good-")) && names.some((name) => name.startsWith("bad-")));
+  for (const name of names) {
+    const bytes = new Uint8Array(await readFile(join(process.env.GALLERIES, name)));
+    const loaded = Gallery.load(bytes, vault, checkManifest(clone(MANIFEST)));
+    if (name.startsWith("bad-")) {
+      await assert.rejects(loaded, FaceliteError, name);
+    } else {
+      const table = JSON.parse(new TextDecoder().decode(bytes));
+      assert.equal((await loaded).size, table.templates.length, name);
+      assert.deepEqual(JSON.parse(new TextDecoder().decode(await (await loaded).save(vault))), table, name);
+    }
+  }
 });
 
 test("a group is made smaller where its threshold was not measured at a rate that small", async () => {

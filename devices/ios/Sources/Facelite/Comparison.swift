@@ -14,7 +14,7 @@ struct Comparison: Sendable {
     /// With the templates of `subject`, for whom another person is taken at a rate of at most `fmr`, a measured one. Throws `FaceliteError`.
     init(subject: String, gallery: Gallery, fmr: Double?, manifest: Manifest) throws {
         let rate = try manifest.rates.pictures(fmr: fmr).fmr
-        let templates = gallery.templates.filter { $0.subject == subject }
+        let templates = gallery.templates.filter { isSame($0.subject, subject) }
         try require(!templates.isEmpty, "expected the name of somebody enrolled, got \(subject); enrol them first")
         try self.init(templates, of: gallery, rate: rate, manifest)
     }
@@ -54,12 +54,13 @@ struct Comparison: Sendable {
 
 /// The vectors of each subject in the order of enrolment.
 private func grouped(_ templates: [Template]) -> [(subject: String, vectors: [[Float]])] {
-    var (people, places): ([(subject: String, vectors: [[Float]])], [String: Int]) = ([], [:])
+    var (people, places): ([(subject: String, vectors: [[Float]])], [[UInt8]: Int]) = ([], [:])
     for template in templates {
-        if let place = places[template.subject] {
+        let name = Array(template.subject.utf8)
+        if let place = places[name] {
             people[place].vectors.append(template.vector)
         } else {
-            places[template.subject] = people.count
+            places[name] = people.count
             people.append((template.subject, [template.vector]))
         }
     }

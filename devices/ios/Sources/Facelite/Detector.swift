@@ -39,7 +39,7 @@ final class Detector: Looking {
             }
         }
         try model.run(input, into: &outputs)
-        decode(outputs[Self.logits] ?? [], outputs[Self.regressors] ?? [], minScore: minScore, into: &kept)
+        try decode(outputs[Self.logits] ?? [], outputs[Self.regressors] ?? [], minScore: minScore, into: &kept)
         return merge(kept, view: view, turns: turns)
     }
 }
@@ -66,12 +66,21 @@ private func anchor(_ number: Int) -> (x: Double, y: Double) {
 }
 
 /// Replaces `faces` by those of the anchors whose score is `minScore` or more, in the order of anchors, in shares of the input's side.
-func decode(_ logits: [Float], _ regressors: [Float], minScore: Double, into faces: inout [Face]) {
+///
+/// Throws `FaceliteError` for outputs of another size, and for what is no number.
+func decode(_ logits: [Float], _ regressors: [Float], minScore: Double, into faces: inout [Face]) throws {
     faces.removeAll(keepingCapacity: true)
+    try require(
+        logits.count == anchorCount && regressors.count == regressorCount * anchorCount,
+        "expected outputs of the detector of 896 and 14336 numbers, got \(logits.count) and \(regressors.count); use another interpreter")
     for number in 0..<anchorCount {
         let score = 1 / (1 + exp(-min(max(Double(logits[number]), -80), 80)))
         let first = number * regressorCount
-        guard score >= minScore, regressors[first + 2] > 0, regressors[first + 3] > 0 else { continue }
+        let isKept = score >= minScore && regressors[first + 2] > 0 && regressors[first + 3] > 0
+        try require(
+            !logits[number].isNaN && !(isKept && regressors[first..<first + regressorCount].contains { !$0.isFinite }),
+            "expected finite numbers of the detector, got others; run the models on the CPU, or with another interpreter")
+        guard isKept else { continue }
         var numbers = SIMD16<Double>()
         for i in 0..<regressorCount {
             numbers[i] = Double(regressors[first + i]) / Double(Detector.side)

@@ -2,12 +2,15 @@
 public struct Embedding: Sendable, Equatable {
     public let vector: [Float]
     public let space: String
+    /// The sha256 of the embedder that made it.
+    public let artefact: String
 }
 
 /// The network that embeds face crops.
 final class Embedder {
     private let model: any Model
     private let preprocessing: Preprocessing
+    private let size: Int
     private var input: [Float]
     private var outputs: [String: [Float]]
 
@@ -17,7 +20,7 @@ final class Embedder {
         try require(
             model.inputSize == numbers && Array(model.outputSizes.values) == [size],
             "expected an embedder of \(numbers) numbers to \(size), got \(model.inputSize) to \(model.outputSizes); pack the app's files again")
-        (self.model, self.preprocessing) = (model, preprocessing)
+        (self.model, self.preprocessing, self.size) = (model, preprocessing, size)
         input = [Float](repeating: 0, count: numbers)
         outputs = model.outputSizes.mapValues { [Float](repeating: 0, count: $0) }
     }
@@ -26,7 +29,10 @@ final class Embedder {
     func output(of crop: Frame) throws -> [Float] {
         preprocessing.fill(&input, with: crop.pixels)
         try model.run(input, into: &outputs)
-        return outputs.values.first ?? []
+        let output = outputs.values.first ?? []
+        try require(
+            outputs.count == 1 && output.count == size, "expected an embedding of \(size) numbers, got \(output.count); use another interpreter")
+        return output
     }
 }
 
@@ -47,9 +53,9 @@ func length(_ values: [Float]) -> Double {
     values.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
 }
 
-/// `values` scaled to unit length. Throws `FaceliteError` where they have no direction.
-func unit(_ values: [Float]) throws -> [Float] {
+/// `values` scaled to unit length. Throws `FaceliteError` where they have no direction: are shorter than `least`.
+func unit(_ values: [Float], least: Double = 1e-6) throws -> [Float] {
     let length = length(values)
-    try require(length.isFinite && length >= 1e-6, "expected a vector of finite, positive length, got length \(length); take another frame")
+    try require(length.isFinite && length >= least, "expected a vector of finite, positive length, got length \(length); take another frame")
     return values.map { Float(Double($0) / length) }
 }

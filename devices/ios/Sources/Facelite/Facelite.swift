@@ -8,11 +8,13 @@ import Foundation
 ///     let decision = try facelite.identify(frame, in: gallery)
 ///
 /// **Threads.** Everything may be called from any thread. Calls wait for each other while a frame is looked at, since models and memory serve one frame at a
-/// time: call it on the queue of the camera, let that drop late frames, and never call it on the main thread. Nothing is retained of a frame.
+/// time: call it on the queue of the camera, let that drop late frames, and never call it on the main thread. Nothing is retained of a frame;
+/// the gallery that `identify` had last is.
 public final class Facelite: Sendable {
     public let manifest: Manifest
     private let distance: Distance
     private let looker: Locked<Looker>
+    private let latest = Locked(Latest())
 
     /// Opens the files of the folder `assets`: checks their hashes, opens both models and runs the self-test. It takes a while.
     ///
@@ -37,7 +39,7 @@ public final class Facelite: Sendable {
         return try decide(look(first, rule: rule), look(second, rule: rule), threshold)
     }
 
-    /// Whether two looks show one person. Throws `FaceliteError` for a rate that was not measured, and for looks of another space.
+    /// Whether two looks show one person. Throws `FaceliteError` for a rate that was not measured, and for looks of another embedder.
     public func verify(_ first: Look, _ second: Look, fmr: Double? = nil) throws -> Decision {
         try decide(first, second, manifest.rates.pictures(fmr: fmr))
     }
@@ -48,42 +50,45 @@ public final class Facelite: Sendable {
     /// gallery of another space or embedder.
     public func verify(_ frame: Frame, as subject: String, in gallery: Gallery, fmr: Double? = nil, rule: Rule = .only) throws -> Decision {
         let comparison = try Comparison(subject: subject, gallery: gallery, fmr: fmr, manifest: manifest)
-        return try decide(look(frame, rule: rule), comparison, subject: subject)
+        return try decide(look(frame, rule: rule), comparison)
     }
 
     /// As above, of what a frame gave.
     public func verify(_ look: Look, as subject: String, in gallery: Gallery, fmr: Double? = nil) throws -> Decision {
-        try decide(look, Comparison(subject: subject, gallery: gallery, fmr: fmr, manifest: manifest), subject: subject)
+        try decide(look, Comparison(subject: subject, gallery: gallery, fmr: fmr, manifest: manifest))
     }
 
     /// Who of the gallery the frame shows, a stranger being taken for somebody at a rate of at most `fpir`.
     ///
     /// Throws `FaceliteError` where nobody is enrolled, for a rate too small for as many templates, and for a gallery of another space or embedder.
     public func identify(_ frame: Frame, in gallery: Gallery, fpir: Double = 0.01, rule: Rule = .only) throws -> Decision {
-        let comparison = try Comparison(gallery: gallery, fpir: fpir, manifest: manifest)
-        return try decide(look(frame, rule: rule), comparison, subject: nil)
+        let comparison = try comparison(gallery, fpir)
+        return try decide(look(frame, rule: rule), comparison)
     }
 
     /// As above, of what a frame gave.
     public func identify(_ look: Look, in gallery: Gallery, fpir: Double = 0.01) throws -> Decision {
-        try decide(look, Comparison(gallery: gallery, fpir: fpir, manifest: manifest), subject: nil)
+        try decide(look, comparison(gallery, fpir))
     }
 
     /// Adds a template of each frame to the gallery, all or none: none where a look has an outcome.
     ///
+    /// Faces are not compared: `verify` each look with the first, and `identify` each, to find another person's, and people enrolled under another name.
     /// Throws `FaceliteError` without frames, for a name that is blank or cannot be printed, and for a gallery of another space or embedder.
     public func enrol(_ subject: String, from frames: [Frame], into gallery: inout Gallery, rule: Rule = .only) throws -> Enrolment {
-        try enrol(subject, from: frames.map { try look($0, rule: rule) }, into: &gallery)
+        try check(subject, gallery)
+        return try enrol(subject, from: frames.map { try look($0, rule: rule) }, into: &gallery)
     }
 
-    /// As above, of what frames gave: of a camera, keep the looks that are good, not the frames.
+    /// As above, of what frames gave: of a camera, keep the looks that are good, not the frames. Throws `FaceliteError` for looks of another embedder, too.
     public func enrol(_ subject: String, from looks: [Look], into gallery: inout Gallery) throws -> Enrolment {
-        try gallery.check(manifest)
+        try check(subject, gallery)
         try require(!looks.isEmpty, "expected frames to enrol \(subject) from, got none; take three or more")
         let embeddings = looks.compactMap(\.embedding)
         guard embeddings.count == looks.count else { return Enrolment(looks: looks, added: 0) }
+        try embeddings.forEach(check)
         var changed = gallery
-        let added = try embeddings.filter { try changed.add($0, of: subject, artefact: manifest.artefact) }.count
+        let added = try embeddings.filter { try changed.add($0, of: subject) }.count
         gallery = changed
         return Enrolment(looks: looks, added: added)
     }
@@ -96,18 +101,43 @@ public final class Facelite: Sendable {
         return decided(distance(a.vector, b.vector), subject: nil, threshold)
     }
 
-    private func decide(_ look: Look, _ comparison: Comparison, subject: String?) throws -> Decision {
-        guard let embedding = look.embedding else { return undecided(look, comparison.threshold, subject: subject) }
+    private func decide(_ look: Look, _ comparison: Comparison) throws -> Decision {
+        guard let embedding = look.embedding else { return undecided(look, comparison.threshold) }
         try check(embedding)
         let nearest = comparison.nearest(to: embedding.vector, by: distance)
         let accepted = nearest.distance <= comparison.threshold.distance
-        return decided(nearest.distance, subject: subject ?? (accepted ? nearest.subject : nil), comparison.threshold)
+        return decided(nearest.distance, subject: accepted ? nearest.subject : nil, comparison.threshold)
     }
 
-    private func check(_ embedding: Embedding) throws {
-        let space = manifest.space
-        try require(embedding.space == space, "expected a look of the space \(space), got one of \(embedding.space); look again")
+    /// With everybody of the gallery; made once for one gallery, since that takes longer than a frame where it is large.
+    private func comparison(_ gallery: Gallery, _ fpir: Double) throws -> Comparison {
+        try latest.with { latest in
+            if let asked = latest.asked, asked.fpir == fpir, asked.gallery == gallery {
+                return asked.comparison
+            }
+            let comparison = try Comparison(gallery: gallery, fpir: fpir, manifest: manifest)
+            latest.asked = (gallery, fpir, comparison)
+            return comparison
+        }
     }
+
+    /// Throws `FaceliteError` for what another embedder saw.
+    private func check(_ embedding: Embedding) throws {
+        let (space, artefact) = (manifest.space, manifest.artefact)
+        try require(embedding.space == space, "expected a look of the space \(space), got one of \(embedding.space); look again")
+        try require(embedding.artefact == artefact, "expected a look of the embedder \(artefact), got one of \(embedding.artefact); look again")
+    }
+
+    /// Throws `FaceliteError` where nobody can be enrolled by that name, or into that gallery.
+    private func check(_ subject: String, _ gallery: Gallery) throws {
+        try checkName(subject)
+        try gallery.check(manifest)
+    }
+}
+
+/// The question to a whole gallery that was asked last. It serves one thread at a time.
+private final class Latest {
+    var asked: (gallery: Gallery, fpir: Double, comparison: Comparison)?
 }
 
 /// Of a distance, which is accepted at the threshold too.
@@ -116,6 +146,6 @@ func decided(_ distance: Double, subject: String?, _ threshold: Threshold) -> De
     return Decision(outcome: outcome, subject: subject, distance: distance, threshold: threshold, detail: "")
 }
 
-private func undecided(_ look: Look, _ threshold: Threshold, subject: String? = nil) -> Decision {
-    Decision(outcome: look.outcome ?? .noFace, subject: subject, distance: nil, threshold: threshold, detail: look.detail)
+private func undecided(_ look: Look, _ threshold: Threshold) -> Decision {
+    Decision(outcome: look.outcome ?? .noFace, subject: nil, distance: nil, threshold: threshold, detail: look.detail)
 }

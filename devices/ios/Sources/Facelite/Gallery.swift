@@ -9,6 +9,10 @@ public struct Template: Sendable, Equatable {
     public let artefact: String
     /// In whole seconds.
     public let enrolledAt: Date
+
+    public static func == (one: Template, other: Template) -> Bool {
+        isSame(one.subject, other.subject) && one.vector == other.vector && one.artefact == other.artefact && one.enrolledAt == other.enrolledAt
+    }
 }
 
 /// The enrolled people, in memory: a value, so that a copy of it can be asked while another one is changed.
@@ -24,8 +28,8 @@ public struct Gallery: Sendable, Equatable {
 
     /// Each once, in the order of enrolment.
     public var subjects: [String] {
-        var known: Set<String> = []
-        return templates.map(\.subject).filter { known.insert($0).inserted }
+        var known: Set<[UInt8]> = []
+        return templates.map(\.subject).filter { known.insert(Array($0.utf8)).inserted }
     }
 
     /// Templates of all subjects.
@@ -33,16 +37,16 @@ public struct Gallery: Sendable, Equatable {
 
     /// Adds a template; false where it equals one of the subject's, and nothing is added.
     ///
-    /// `artefact` is the sha256 of the embedder that made it. Throws `FaceliteError` for another space, and for a name that is blank or cannot be printed.
+    /// Throws `FaceliteError` for another space, and for a name that is blank or cannot be printed.
     @discardableResult
-    public mutating func add(_ embedding: Embedding, of subject: String, artefact: String, at time: Date = Date()) throws -> Bool {
+    public mutating func add(_ embedding: Embedding, of subject: String, at time: Date = Date()) throws -> Bool {
         let other = embedding.space
         try require(other == space, "expected an embedding of the space \(space), got one of \(other); use one app's files for both")
         try checkName(subject)
-        let equal = templates.contains { $0.subject == subject && Distance.squaredL2($0.vector, embedding.vector) < 1e-4 }
+        let equal = templates.contains { isSame($0.subject, subject) && Distance.squaredL2($0.vector, embedding.vector) < 1e-4 }
         if !equal {
             let time = Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down))
-            templates.append(Template(subject: subject, vector: embedding.vector, artefact: artefact, enrolledAt: time))
+            templates.append(Template(subject: subject, vector: embedding.vector, artefact: embedding.artefact, enrolledAt: time))
         }
         return !equal
     }
@@ -51,7 +55,7 @@ public struct Gallery: Sendable, Equatable {
     @discardableResult
     public mutating func remove(_ subject: String) -> Int {
         let before = count
-        templates.removeAll { $0.subject == subject }
+        templates.removeAll { isSame($0.subject, subject) }
         return before - count
     }
 
@@ -61,7 +65,7 @@ public struct Gallery: Sendable, Equatable {
         for template in templates {
             let (artefact, count) = (template.artefact, template.vector.count)
             try require(
-                artefact == manifest.artefact || manifest.templateThresholds[artefact] != nil,
+                manifest.knows(artefact),
                 "expected templates of the embedder \(manifest.artefact), got one of \(artefact); enrol \(template.subject) anew")
             try require(
                 count == manifest.embedding, "expected templates of \(manifest.embedding) numbers, got \(count); enrol \(template.subject) anew")
@@ -69,10 +73,16 @@ public struct Gallery: Sendable, Equatable {
     }
 }
 
-/// Throws `FaceliteError` for a name that is blank or has characters that cannot be printed: two names that look alike are one.
-private func checkName(_ name: String) throws {
+/// Whether two names have the same code points. `==` takes two spellings of a letter for one.
+func isSame(_ name: String, _ other: String) -> Bool {
+    name.utf8.elementsEqual(other.utf8)
+}
+
+/// Throws `FaceliteError` for a name that is blank or has characters that cannot be printed, other than the joiners of Persian and Sinhala names.
+func checkName(_ name: String) throws {
     try require(!name.allSatisfy(\.isWhitespace), "expected a subject's name, got a blank one; give the person a name")
     let hidden = name.unicodeScalars.first { scalar in
+        if ["\u{200C}", "\u{200D}", "\u{3000}"].contains(scalar) { return false }
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: return true
         case .spaceSeparator: return scalar != " "
@@ -94,11 +104,12 @@ public protocol Vault {
 extension Gallery {
     /// The gallery as bytes to store.
     public func save(sealedBy vault: any Vault) throws -> Data {
+        let times = ISO8601DateFormatter()
         let stored = templates.map {
-            Stored.Template(subject: $0.subject, artefact: $0.artefact, enrolledAt: $0.enrolledAt, vector: $0.vector.map(Double.init))
+            Stored.Template(
+                subject: $0.subject, artefact: $0.artefact, enrolledAt: times.string(from: $0.enrolledAt), vector: $0.vector.map(Double.init))
         }
         let encoder = JSONEncoder()
-        encoder.dateEncodingStrategy = .iso8601
         encoder.keyEncodingStrategy = .convertToSnakeCase
         return try vault.seal(encoder.encode(Stored(format: 1, space: space, templates: stored)))
     }
@@ -108,7 +119,6 @@ extension Gallery {
         let stored: Stored
         do {
             let decoder = JSONDecoder()
-            decoder.dateDecodingStrategy = .iso8601
             decoder.keyDecodingStrategy = .convertFromSnakeCase
             stored = try decoder.decode(Stored.self, from: vault.open(data))
         } catch let error as DecodingError {
@@ -116,9 +126,8 @@ extension Gallery {
         }
         try require(stored.format == 1, "expected a gallery of format 1, got \(stored.format); use a newer facelite")
         var gallery = Gallery(space: stored.space)
-        gallery.templates = stored.templates.map {
-            Template(subject: $0.subject, vector: $0.vector.map(Float.init), artefact: $0.artefact, enrolledAt: $0.enrolledAt)
-        }
+        let times = ISO8601DateFormatter()
+        gallery.templates = try stored.templates.map { try Template($0, times: times) }
         try gallery.check(manifest)
         return gallery
     }
@@ -127,12 +136,27 @@ extension Gallery {
 /// The JSON that is sealed. A vector's numbers are written as 64-bit floats, which keeps 32-bit ones exactly.
 private struct Stored: Codable {
     struct Template: Codable {
-        let subject, artefact: String
-        let enrolledAt: Date
+        let subject, artefact, enrolledAt: String
         let vector: [Double]
     }
 
     let format: Int
     let space: String
     let templates: [Template]
+}
+
+extension Template {
+    /// Names are read more freely than they are enrolled: Unicode grows. Throws `FaceliteError` for what cannot have been stored.
+    fileprivate init(_ stored: Stored.Template, times: ISO8601DateFormatter) throws {
+        let (name, time, vector) = (stored.subject, stored.enrolledAt, stored.vector.map(Float.init))
+        let isControl = name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        try require(!isControl && !name.allSatisfy(\.isWhitespace), "expected a stored name, got \(name.debugDescription); enrol into a new gallery")
+        let pattern = #"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|\+00:00)\z"#
+        guard time.range(of: pattern, options: .regularExpression) != nil, let date = times.date(from: "\(time.prefix(19))Z") else {
+            throw FaceliteError("expected a time such as 2026-01-02T03:04:05Z, got \(time); enrol \(name) anew")
+        }
+        let length = length(vector)
+        try require(abs(length - 1) <= 1e-3, "expected a vector of unit length, got length \(length); enrol \(name) anew")
+        self.init(subject: name, vector: vector, artefact: stored.artefact, enrolledAt: date)
+    }
 }

@@ -41,7 +41,7 @@ final class Looker {
         if let reason = judge.reason(length: length(output)) {
             return Look(reason, face: face)
         }
-        return Look(Embedding(vector: try unit(output), space: manifest.space), of: face)
+        return Look(Embedding(vector: try unit(output), space: manifest.space, artefact: manifest.artefact), of: face)
     }
 
     /// The face with these landmarks, out of the frame that the sampler has. Let go of it before the next one, which then takes its memory.

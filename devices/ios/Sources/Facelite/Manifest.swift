@@ -41,6 +41,8 @@ public struct Manifest: Sendable {
             table.format.count == 2 && table.format[0] == ["squared-l2": 1, "siamese": 2][decide],
             "expected a manifest of format 1 for squared-l2 or 2 for siamese, got \(table.format) for \(decide); use a newer facelite")
         siamese = decide == "siamese"
+        let foreign = table.files.keys.filter { $0.contains("/") || $0 == manifestFile }
+        try require(foreign.isEmpty, "expected files of one folder beside the manifest, got \(foreign); pack the app's files again")
         let suffix = table.files["embedder.tflite"] == nil ? "mlpackage" : "tflite"
         (embedderFile, detectorFile) = ("embedder.\(suffix)", "detector.\(suffix)")
         let needed = [embedderFile, detectorFile, goldenFile, pixelsFile] + (siamese ? [headFile] : [])
@@ -56,6 +58,13 @@ public struct Manifest: Sendable {
             try check(one, fmr)
         }
         try require(embedding > 0, "expected embeddings of 1 number or more, got \(embedding); pack the app's files again")
+    }
+}
+
+extension Manifest {
+    /// Whether templates of this embedder can be compared with what this one makes. A key such as `fused 3` is no embedder's.
+    func knows(_ artefact: String) -> Bool {
+        artefact == self.artefact || (artefact.count == 64 && artefact.allSatisfy(\.isHexDigit) && templateThresholds[artefact] != nil)
     }
 }
 

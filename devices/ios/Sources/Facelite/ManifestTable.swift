@@ -17,6 +17,19 @@ struct ManifestTable: Decodable {
         case format, name, network, precision, space, embedding, preprocessing, thresholds, fmr, limits, decide, files
         case templateThresholds = "template_thresholds"
     }
+
+    init(from decoder: any Decoder) throws {
+        let table = try decoder.container(keyedBy: CodingKeys.self)
+        format = try table.decode([Int].self, forKey: .format)
+        (name, network) = (try table.decode(String.self, forKey: .name), try table.decode(String.self, forKey: .network))
+        (precision, space) = (try table.decode(String.self, forKey: .precision), try table.decode(String.self, forKey: .space))
+        embedding = try table.decode(Int.self, forKey: .embedding)
+        preprocessing = try table.decode(Preprocessing.self, forKey: .preprocessing)
+        (thresholds, fmr) = (try table.decode([Threshold].self, forKey: .thresholds), try table.decode(Double.self, forKey: .fmr))
+        templateThresholds = try table.decode([String: [Threshold]].self, ifThere: .templateThresholds)
+        (limits, decide) = (try table.decode(Limits.self, ifThere: .limits), try table.decode(String.self, ifThere: .decide))
+        files = try table.decode([String: String].self, forKey: .files)
+    }
 }
 
 extension Preprocessing: Decodable {
@@ -27,9 +40,9 @@ extension Preprocessing: Decodable {
     public init(from decoder: any Decoder) throws {
         let table = try decoder.table(CodingKeys.self)
         (height, width) = (try table.decode(Int.self, forKey: .height), try table.decode(Int.self, forKey: .width))
-        mean = try table.decodeIfPresent(Double.self, forKey: .mean) ?? 127.5
-        std = try table.decodeIfPresent(Double.self, forKey: .std) ?? 128
-        colours = try table.decodeIfPresent(Colours.self, forKey: .colours) ?? .rgb
+        mean = try table.decode(Double.self, ifThere: .mean) ?? 127.5
+        std = try table.decode(Double.self, ifThere: .std) ?? 128
+        colours = try table.decode(Colours.self, ifThere: .colours) ?? .rgb
         try require(
             min(height, width) >= 32 && std > 0,
             "expected crops of 32 x 32 or more and a deviation above 0, got \(width) x \(height) and \(std); pack the app's files again")
@@ -44,7 +57,7 @@ extension Limits: Decodable {
     public init(from decoder: any Decoder) throws {
         let table = try decoder.table(CodingKeys.self)
         func limit(_ key: CodingKeys, _ standard: Double) throws -> Double {
-            let value = try table.decodeIfPresent(Double.self, forKey: key) ?? standard
+            let value = try table.decode(Double.self, ifThere: key) ?? standard
             try require(value >= 0, "expected a limit of quality of 0 or more, got \(key.rawValue) \(value); pack the app's files again")
             return value
         }
@@ -89,6 +102,13 @@ extension Decoder {
         let others = try container(keyedBy: AnyKey.self).allKeys.map(\.stringValue).filter { !known.contains($0) }
         try require(others.isEmpty, "expected the keys \(known.sorted()), got also \(others.sorted()); use a newer facelite")
         return try container(keyedBy: Keys.self)
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// nil where there is no such key; `decodeIfPresent` takes null for none.
+    fileprivate func decode<Value: Decodable>(_ type: Value.Type, ifThere key: Key) throws -> Value? {
+        contains(key) ? try decode(type, forKey: key) : nil
     }
 }
 

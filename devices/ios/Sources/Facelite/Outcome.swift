@@ -20,7 +20,7 @@ public enum Outcome: String, Sendable, CaseIterable {
 public struct Look: Sendable {
     /// nil: the face is good enough, and `embedding` is there. Else why it is not.
     public let outcome: Outcome?
-    /// For people, where `outcome` is not nil: what was expected, what came, what to do.
+    /// Where `outcome` is not nil: what was expected, what came, what to do. In English: translate by `outcome`.
     public let detail: String
     /// The face that was meant; nil where there was none, or several.
     public let face: Face?
@@ -45,13 +45,13 @@ struct Reason {
 public struct Decision: Sendable {
     /// Other than `accepted` and `rejected`: undecided, which is not a rejection.
     public let outcome: Outcome
-    /// The one who was asked for; of `identify` the one who was accepted; else nil.
+    /// Who was accepted, of a gallery's people; else nil.
     public let subject: String?
     /// Squared L2, 0 to 4 (or the bundle's own distance); nil where nothing was compared.
     public let distance: Double?
     /// What `distance` was held against: it is accepted up to and with `threshold.distance`.
     public let threshold: Threshold
-    /// For people, where it is undecided: what was expected, what came, what to do.
+    /// Where it is undecided: what was expected, what came, what to do. In English: translate by `outcome`.
     public let detail: String
 
     /// False also where nothing was decided: see `outcome`.

@@ -55,6 +55,6 @@ func fuse(_ vectors: [[Float]], sizes: [Int]) throws -> [[Float]] {
                 sum[i] += vector[i]
             }
         }
-        return try unit(sum)
+        return try unit(sum, least: 1e-6 * Double(size))
     }
 }

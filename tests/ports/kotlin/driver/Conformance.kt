@@ -69,6 +69,8 @@ class Conformance(private val vectors: Vectors, assets: File) {
                     answer(given)
                 } catch (refused: FaceliteException) {
                     null
+                } catch (misused: IllegalArgumentException) {
+                    null
                 }
                 answers.put(stage, case.getString("name"), fields)
             }

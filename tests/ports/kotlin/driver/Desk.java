@@ -177,6 +177,8 @@ public final class Desk {
                 .put("unknown subject", refusal(() -> facelite.verifySubject(frame, "Nobody", foreign)))
                 .put("unmeasured rate", refusal(() -> facelite.verify(frame, frame, 0.0123)))
                 .put("rate too small", refusal(() -> facelite.identify(frame, gallery, 1e-9)))
+                .put("rate of nothing", refusal(() -> facelite.verify(frame, frame, 0.0)))
+                .put("rate of all", refusal(() -> facelite.identify(frame, gallery, 1.0)))
                 .put("blank name", refusal(() -> facelite.enrol(" ", List.of(frame), gallery)))
                 .put("name of two lines", refusal(() -> facelite.enrol("A\nB", List.of(frame), gallery)))
                 .put("no picture", refusal(() -> facelite.enrol("Ada", List.of(), gallery)))

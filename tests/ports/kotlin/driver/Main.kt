@@ -1,20 +1,32 @@
 package driver
 
 import facelite.JnaModels
+import org.facelite.BlazeFace
 import org.facelite.Facelite
 import org.facelite.FaceliteException
 import org.facelite.Frame
+import org.facelite.Gallery
+import org.facelite.Manifest
 import org.facelite.Model
 import org.facelite.Models
 import org.facelite.Plane
+import org.facelite.Vault
+import org.facelite.fuse
+import org.facelite.isName
+import org.json.JSONArray
 import org.json.JSONObject
 import java.io.File
+import java.lang.ref.WeakReference
 import java.nio.ByteBuffer
 
 private const val USAGE = """
 conformance VECTORS ASSETS OUT   every stage -> OUT/answers.json, OUT/answers.bin
 frames FOLDER                    FOLDER/cases.json and planes -> FOLDER/NUMBER.rgb
 open CONSTANT ASSETS...          a line for each: why it is refused, or nothing; the model of the file CONSTANT gives the same for everything
+galleries ASSETS FILE...         a line for each gallery that is not sealed: how many templates are loaded, or why it is refused
+names                            a JSON list on standard input -> a JSON list of whether somebody may be enrolled so
+broken                           a line for each case of numbers that a broken runtime gives: why they are refused, or nothing
+kept ASSETS                      whether a frame is in memory after the look at it
 speed ASSETS WIDTH HEIGHT        milliseconds of a look at the frame on standard input
 """
 
@@ -24,18 +36,62 @@ fun main(words: Array<String>) {
         "conformance" -> Conformance(Vectors(File(words[1])), File(words[2])).answer(File(words[3]))
         "frames" -> frames(File(words[1]))
         "open" -> words.drop(2).forEach { println(refusal(it, words[1])) }
+        "galleries" -> Manifest.read(File(words[1], Manifest.FILE).readBytes()).let { known -> words.drop(2).forEach { println(loaded(it, known)) } }
+        "names" -> println(JSONArray(JSONArray(System.`in`.readBytes().decodeToString()).let { List(it.length(), it::getString) }.map(::isName)))
+        "broken" -> broken()
+        "kept" -> kept(words[1])
         "speed" -> speed(words[1], words[2].toInt(), words[3].toInt())
         else -> error("expected$USAGE")
     }
 }
 
-private fun refusal(assets: String, constant: String): String =
+private fun refusal(assets: String, constant: String): String = refusal {
+    open(assets) { name, content -> JnaModels().open(name, content).let { if (name == constant) Constant(it) else it } }.close()
+}
+
+/** Why [act] is refused, "" where it is not. */
+private fun refusal(act: () -> Unit): String =
     try {
-        open(assets) { name, content -> JnaModels().open(name, content).let { if (name == constant) Constant(it) else it } }.close()
+        act()
         ""
     } catch (error: FaceliteException) {
         error.message.orEmpty()
     }
+
+private fun loaded(file: String, manifest: Manifest): String {
+    var size = -1
+    val reason = refusal { size = Gallery.load(File(file).readBytes(), Unsealed, manifest).size }
+    return reason.ifEmpty { size.toString() }
+}
+
+private object Unsealed : Vault {
+    override fun seal(plain: ByteArray): ByteArray = plain
+
+    override fun open(sealed: ByteArray): ByteArray = sealed
+}
+
+private fun broken() {
+    val anchors = BlazeFace.ANCHORS
+    fun decoded(score: Float, regressor: Float, change: (FloatArray, FloatArray) -> Unit) {
+        val logits = FloatArray(anchors) { score }
+        val regressors = FloatArray(BlazeFace.NUMBERS * anchors) { regressor }
+        change(logits, regressors)
+        println(refusal { BlazeFace.decode(logits, regressors, 0.5) })
+    }
+    decoded(1f, 9f) { logits, _ -> logits[7] = Float.NaN }
+    decoded(1f, 9f) { _, regressors -> regressors[0] = Float.NaN }
+    decoded(1f, 9f) { _, regressors -> regressors[2] = Float.POSITIVE_INFINITY }
+    decoded(1f, 9f) { _, regressors -> regressors[15] = Float.NEGATIVE_INFINITY }
+    decoded(-1f, 9f) { _, regressors -> regressors[0] = Float.NaN } // of an anchor that is not kept
+    println(refusal { fuse(listOf(floatArrayOf(1f, 0f), floatArrayOf(-1f, 0f)), 2) })
+}
+
+private fun kept(assets: String) = open(assets) { name, content -> JnaModels().open(name, content) }.use { facelite ->
+    fun seen() = WeakReference(ByteArray(3 * 512 * 512).also { facelite.look(Frame(512, 512, it)) })
+    val pixels = seen()
+    System.gc()
+    println(pixels.get() != null)
+}
 
 private fun open(assets: String, models: Models): Facelite = Facelite.open({ File(assets, it).readBytes() }, models)
 

@@ -15,7 +15,9 @@ import org.facelite.FaceliteException
 import org.facelite.Frame
 import org.facelite.Model
 import org.facelite.Rule
+import org.facelite.Vault
 import org.facelite.android.AssetFolder
+import org.facelite.android.KeystoreVault
 import org.facelite.android.LiteRtModels
 import org.facelite.android.toFrame
 import org.json.JSONObject
@@ -25,11 +27,15 @@ import org.tensorflow.lite.Tensor
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.FloatBuffer
+import java.security.Security
+import java.util.Collections
 import java.util.function.Function
+import kotlin.concurrent.thread
 
 private const val USAGE = """
 verify VECTORS APP OUT   the stage verify -> OUT/answers.json; APP has the assets in the folder facelite
 frames FOLDER            FOLDER/cases.json and planes -> FOLDER/NUMBER.rgb
+vaults                   whether what one of two vaults seals that are made at the same time is opened by the other, and by a later one
 unlinked                 what is said where LiteRT has no native library
 """
 
@@ -39,6 +45,7 @@ fun main(words: Array<String>) {
     when (words.firstOrNull()) {
         "verify" -> verify(Vectors(File(words[1])), File(words[2]), File(words[3]))
         "frames" -> frames(File(words[1]))
+        "vaults" -> vaults()
         "unlinked" -> unlinked()
         else -> error("expected$USAGE")
     }
@@ -77,6 +84,16 @@ private fun frames(folder: File) {
         }
         folder.resolve("$number.rgb").writeBytes(frame.pixels)
         reuse = frame
+    }
+}
+
+private fun vaults() {
+    Security.addProvider(Keys())
+    val two = Collections.synchronizedList(ArrayList<Vault>())
+    List(2) { thread { two += KeystoreVault() } }.forEach(Thread::join)
+    val content = byteArrayOf(1, 2, 3)
+    for (other in listOf(two[1], KeystoreVault())) {
+        println(two[0].open(other.seal(content)).contentEquals(content) && other.open(two[0].seal(content)).contentEquals(content))
     }
 }
 

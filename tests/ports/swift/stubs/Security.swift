@@ -7,6 +7,7 @@ public typealias CFDictionary = [String: Any]  // likewise
 public typealias CFTypeRef = AnyObject
 
 public let errSecSuccess: OSStatus = 0
+public let errSecDuplicateItem: OSStatus = -25299
 public let errSecItemNotFound: OSStatus = -25300
 public let kSecClass: CFString = ""
 public let kSecClassGenericPassword: CFString = ""

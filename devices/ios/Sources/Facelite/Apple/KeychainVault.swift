@@ -66,6 +66,9 @@ public struct KeychainVault: Vault, Sendable {
         item[kSecAttrAccessible as String] = kSecAttrAccessibleWhenUnlockedThisDeviceOnly
         item[kSecValueData as String] = key.withUnsafeBytes { Data($0) }
         let status = SecItemAdd(item as CFDictionary, nil)
+        if status == errSecDuplicateItem, let made = try storedKey() {  // meanwhile, by somebody else
+            return made
+        }
         try require(status == errSecSuccess, "expected the Keychain to keep a key, got status \(status); unlock the device")
         return key
     }

@@ -63,6 +63,18 @@ func ask(_ folder: URL, gallery file: String, frame name: String) throws {
     }
 }
 
+/// Prints of each gallery how many templates were read, or why it is refused.
+func load(_ folder: URL, galleries: ArraySlice<String>) throws {
+    let manifest = try Assets(folder: folder).checked()
+    for name in galleries {
+        do {
+            try report(["templates": Gallery.load(Data(contentsOf: URL(fileURLWithPath: name)), openedBy: Open(), for: manifest).count])
+        } catch let error as FaceliteError {
+            try report(["refused": error.description])
+        }
+    }
+}
+
 /// Leaves a gallery as it is.
 private struct Open: Vault {
     func seal(_ data: Data) -> Data { data }

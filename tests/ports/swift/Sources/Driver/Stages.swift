@@ -59,7 +59,7 @@ struct Stages {
 
     private func decoded(_ given: Fields) throws -> [Face] {
         var faces: [Face] = []
-        decode(try given.floats("logits"), try given.floats("regressors"), minScore: try given.number("min_score"), into: &faces)
+        try decode(try given.floats("logits"), try given.floats("regressors"), minScore: try given.number("min_score"), into: &faces)
         return faces
     }
 

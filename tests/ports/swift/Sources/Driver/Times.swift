@@ -43,7 +43,7 @@ private func galleryTime(_ manifest: Manifest, _ distance: Distance) throws -> D
     var gallery = Gallery(space: manifest.space)
     for number in 0..<1000 {
         let vector = try unit((0..<manifest.embedding).map { Float(sin(Double(number * 37 + $0 * $0))) })
-        try gallery.add(Embedding(vector: vector, space: manifest.space), of: "\(number)", artefact: manifest.artefact)
+        try gallery.add(Embedding(vector: vector, space: manifest.space, artefact: manifest.artefact), of: "\(number)")
     }
     let probe = gallery.templates[0].vector
     return try least { _ = try Comparison(gallery: gallery, fpir: 0.5, manifest: manifest).nearest(to: probe, by: distance) }

@@ -29,6 +29,9 @@ final class FaceliteTests: XCTestCase {
         assertRefused(
             Packed.folder, "expected landmarks within 0.02",
             Changed("detector") { name, output in name == "regressors" ? output.map { 1.1 * $0 } : output })
+        assertRefused(Packed.folder, "expected finite numbers", Changed("detector") { _, output in output.map { _ in .nan } })
+        assertRefused(Packed.folder, "expected an embedding of", Changed("embedder") { _, output in output.dropLast() })
+        assertRefused(Packed.folder, "expected outputs of the detector", Changed("detector") { _, output in output.dropLast() })
         assertRefused(Packed.folder, "finite, positive length", Changed("embedder") { _, output in output.map { _ in .nan } })
     }
 
@@ -61,6 +64,50 @@ final class FaceliteTests: XCTestCase {
         XCTAssertEqual([manifest.embedderFile, manifest.detectorFile], ["embedder.mlpackage", "detector.mlpackage"])
     }
 
+    func testAManifestIsReadStrictly() throws {
+        XCTAssertEqual(try Packed.manifest { _ in }.artefact, Packed.manifest.artefact)
+        for key in ["limits", "decide", "template_thresholds", "preprocessing", "space"] {
+            XCTAssertThrowsError(try Packed.manifest { $0[key] = NSNull() }, key)
+        }
+        for name in ["../facelite.json", "facelite.json", "a/b"] {
+            XCTAssertThrowsError(try Packed.manifest { $0["files"] = Packed.manifest.files.merging([name: ""]) { $1 } }, name)
+        }
+    }
+
+    func testWhatAnotherEmbedderSawIsRefused() throws {
+        let look = try facelite.look(frames[0])
+        let (seen, face) = (try XCTUnwrap(look.embedding), try XCTUnwrap(look.face))
+        let other = Look(Embedding(vector: seen.vector, space: seen.space, artefact: String(repeating: "0", count: 64)), of: face)
+        var gallery = Gallery(space: facelite.manifest.space)
+        XCTAssertThrowsError(try facelite.enrol("Bo", from: [look, other], into: &gallery))
+        XCTAssertEqual(gallery.count, 0)
+        _ = try facelite.enrol("Bo", from: [look], into: &gallery)
+        XCTAssertThrowsError(try facelite.verify(look, other))
+        XCTAssertThrowsError(try facelite.verify(other, as: "Bo", in: gallery))
+        XCTAssertThrowsError(try facelite.identify(other, in: gallery))
+    }
+
+    func testAGalleryThatChangesIsAskedAnew() throws {
+        let (manifest, face) = (facelite.manifest, try XCTUnwrap(facelite.look(frames[0]).face))
+        let looks = (0...1).map { place in
+            let vector = (0..<manifest.embedding).map { Float($0 == place ? 1 : 0) }
+            return Look(Embedding(vector: vector, space: manifest.space, artefact: manifest.artefact), of: face)
+        }
+        var gallery = Gallery(space: manifest.space)
+        _ = try facelite.enrol("0", from: [looks[0]], into: &gallery)
+        XCTAssertEqual(try facelite.identify(looks[0], in: gallery).subject, "0")
+        let rejected = try facelite.verify(looks[1], as: "0", in: gallery)
+        XCTAssertEqual(rejected.outcome, .rejected)
+        XCTAssertNil(rejected.subject)
+        _ = try facelite.enrol("1", from: [looks[1]], into: &gallery)
+        XCTAssertEqual(try facelite.identify(looks[1], in: gallery).subject, "1")
+        gallery.remove("1")
+        XCTAssertNil(try facelite.identify(looks[1], in: gallery).subject)
+        for rate in [0, 1, 1.5, -0.1, .nan] {
+            XCTAssertThrowsError(try facelite.identify(looks[0], in: gallery, fpir: rate))
+        }
+    }
+
     func testEnrolledPeopleAreFound() throws {
         var gallery = Gallery(space: facelite.manifest.space)
         XCTAssertThrowsError(try facelite.identify(frames[0], in: gallery))
@@ -89,7 +136,7 @@ final class FaceliteTests: XCTestCase {
         let enrolment = try facelite.enrol("Bo", from: [frames[0], nobody], into: &gallery)
         XCTAssertEqual(enrolment.looks.map(\.outcome), [nil, .noFace])
         XCTAssertEqual([enrolment.added, gallery.count], [0, 0])
-        XCTAssertThrowsError(try facelite.enrol(" ", from: [frames[0]], into: &gallery))
+        XCTAssertThrowsError(try facelite.enrol(" ", from: [Frame()], into: &gallery)) { XCTAssertTrue("\($0)".contains("name"), "\($0)") }
         XCTAssertThrowsError(try facelite.enrol("Bo", from: [Frame](), into: &gallery))
     }
 

@@ -5,14 +5,15 @@ import XCTest
 final class GalleryTests: XCTestCase {
     private let manifest = Packed.manifest
 
-    private func embedding(_ seed: Int) throws -> Embedding {
-        Embedding(vector: try unit((0..<manifest.embedding).map { Float(sin(Double(seed * 131 + $0 * $0))) }), space: manifest.space)
+    private func embedding(_ seed: Int, space: String? = nil, artefact: String? = nil) throws -> Embedding {
+        let vector = try unit((0..<manifest.embedding).map { Float(sin(Double(seed * 131 + $0 * $0))) })
+        return Embedding(vector: vector, space: space ?? manifest.space, artefact: artefact ?? manifest.artefact)
     }
 
     private func gallery() throws -> Gallery {
         var gallery = Gallery(space: manifest.space)
         for (seed, subject) in ["Zoë", "Bo", "Zoë"].enumerated() {
-            try gallery.add(embedding(seed), of: subject, artefact: manifest.artefact)
+            try gallery.add(embedding(seed), of: subject)
         }
         return gallery
     }
@@ -57,15 +58,17 @@ final class GalleryTests: XCTestCase {
 
     func testTemplatesOfAnEmbedderThatThresholdsAreKnownForAreLoaded() throws {
         var gallery = Gallery(space: manifest.space)
-        let known = try XCTUnwrap(manifest.templateThresholds.keys.first)
-        try gallery.add(embedding(1), of: "Bo", artefact: known)
+        let other = String(repeating: "0", count: 64)
+        try gallery.add(embedding(1, artefact: other), of: "Bo")
+        let manifest = try Packed.manifest { $0["template_thresholds"] = [other: $0["thresholds"]] }
         XCTAssertEqual(try Gallery.load(gallery.save(sealedBy: Seal()), openedBy: Seal(), for: manifest), gallery)
+        XCTAssertThrowsError(try Gallery.load(gallery.save(sealedBy: Seal()), openedBy: Seal(), for: self.manifest))
     }
 
     func testEqualTemplatesOfASubjectAreAddedOnce() throws {
         var gallery = try gallery()
-        XCTAssertFalse(try gallery.add(embedding(1), of: "Bo", artefact: manifest.artefact))
-        XCTAssertTrue(try gallery.add(embedding(1), of: "Cy", artefact: manifest.artefact))
+        XCTAssertFalse(try gallery.add(embedding(1), of: "Bo"))
+        XCTAssertTrue(try gallery.add(embedding(1), of: "Cy"))
         XCTAssertEqual(gallery.count, 4)
         XCTAssertEqual(gallery.remove("Zoë"), 2)
         XCTAssertEqual(gallery.remove("Zoë"), 0)
@@ -75,10 +78,23 @@ final class GalleryTests: XCTestCase {
     func testABlankNameOneThatCannotBePrintedAndAnotherSpaceAreRefused() throws {
         var gallery = try gallery()
         for name in ["", " \t", "B\u{200B}o", "Bo\n", "B\u{A0}o", "\u{E000}"] {
-            XCTAssertThrowsError(try gallery.add(embedding(9), of: name, artefact: manifest.artefact), name)
+            XCTAssertThrowsError(try gallery.add(embedding(9), of: name), name)
         }
-        XCTAssertThrowsError(try gallery.add(Embedding(vector: embedding(9).vector, space: "another"), of: "Bo", artefact: manifest.artefact))
+        XCTAssertThrowsError(try gallery.add(embedding(9, space: "another"), of: "Bo"))
         XCTAssertEqual(gallery.count, 3)
+    }
+
+    func testTwoSpellingsAreTwoNames() throws {
+        var gallery = Gallery(space: manifest.space)
+        let names = ["Jos\u{E9}", "Jose\u{301}", "\u{639}\u{644}\u{6CC}\u{200C}\u{631}\u{636}\u{627}", "\u{5C71}\u{7530}\u{3000}\u{592A}\u{90CE}"]
+        for name in names {
+            XCTAssertTrue(try gallery.add(embedding(1), of: name))
+        }
+        XCTAssertEqual(gallery.subjects.map { Array($0.utf8) }, names.map { Array($0.utf8) })
+        XCTAssertEqual(try Comparison(gallery: gallery, fpir: 0.5, manifest: manifest).subjects.count, 4)
+        XCTAssertEqual(try Comparison(subject: names[0], gallery: gallery, fmr: nil, manifest: manifest).subjects.count, 1)
+        XCTAssertEqual(gallery.remove(names[0]), 1)
+        XCTAssertEqual(Array(gallery.subjects[0].utf8), Array(names[1].utf8))
     }
 }
 

@@ -17,6 +17,14 @@ enum Packed {
         return copy
     }
 
+    /// The manifest with a change in it.
+    static func manifest(_ change: (inout [String: Any]) -> Void) throws -> Manifest {
+        let json = try Data(contentsOf: folder.appendingPathComponent("facelite.json"))
+        var table = try JSONSerialization.jsonObject(with: json) as? [String: Any] ?? [:]
+        change(&table)
+        return try Manifest(json: JSONSerialization.data(withJSONObject: table))
+    }
+
     private static func opened<Value>(_ open: () throws -> Value) -> Value {
         do {
             return try open()

@@ -3,18 +3,43 @@ package android.security.keystore;
 
 import java.security.spec.AlgorithmParameterSpec;
 
+/** Knows its name; the rest is Android's. */
 public final class KeyGenParameterSpec implements AlgorithmParameterSpec {
+    private final String alias;
+
+    private KeyGenParameterSpec(String alias) {
+        this.alias = alias;
+    }
+
+    public String getKeystoreAlias() {
+        return alias;
+    }
+
     public static final class Builder {
-        public Builder(String keystoreAlias, int purposes) {}
+        private final String alias;
 
-        public native Builder setBlockModes(String... blockModes);
+        public Builder(String keystoreAlias, int purposes) {
+            alias = keystoreAlias;
+        }
 
-        public native Builder setEncryptionPaddings(String... paddings);
+        public Builder setBlockModes(String... blockModes) {
+            return this;
+        }
 
-        public native Builder setKeySize(int keySize);
+        public Builder setEncryptionPaddings(String... paddings) {
+            return this;
+        }
 
-        public native Builder setIsStrongBoxBacked(boolean isStrongBoxBacked);
+        public Builder setKeySize(int keySize) {
+            return this;
+        }
 
-        public native KeyGenParameterSpec build();
+        public Builder setIsStrongBoxBacked(boolean isStrongBoxBacked) {
+            return this;
+        }
+
+        public KeyGenParameterSpec build() {
+            return new KeyGenParameterSpec(alias);
+        }
     }
 }

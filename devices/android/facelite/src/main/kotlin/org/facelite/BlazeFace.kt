@@ -69,13 +69,23 @@ internal class BlazeFace(private val model: Model) : Eye {
         fun decode(logits: FloatArray, regressors: FloatArray, minScore: Double): List<Face> {
             val kept = ArrayList<Face>()
             for (anchor in 0 until ANCHORS) {
+                expectFinite(logits, anchor, 1)
                 val score = 1 / (1 + exp(-logits[anchor].toDouble().coerceIn(-80.0, 80.0)))
                 val at = NUMBERS * anchor
                 if (score >= minScore && regressors[at + 2] > 0 && regressors[at + 3] > 0) {
+                    expectFinite(regressors, at, NUMBERS)
                     kept.add(decode(regressors, at, CENTRES[2 * anchor], CENTRES[2 * anchor + 1], score))
                 }
             }
             return kept
+        }
+
+        private fun expectFinite(values: FloatArray, from: Int, size: Int) {
+            for (at in from until from + size) {
+                if (!values[at].isFinite()) {
+                    throw FaceliteException("expected finite numbers of the detector, got ${values[at]}; use another runtime, or the CPU")
+                }
+            }
         }
 
         private fun decode(r: FloatArray, at: Int, centreX: Double, centreY: Double, score: Double): Face {

@@ -33,10 +33,10 @@ internal class Embedder(private val model: Model, private val preprocessing: Pre
 
     internal companion object {
         /** A copy of [values] of length 1. */
-        fun unit(values: FloatArray): FloatArray {
+        fun unit(values: FloatArray, remedy: String = "use another runtime, or the CPU"): FloatArray {
             val length = length(values)
             if (!(length >= 1e-6 && length < Double.POSITIVE_INFINITY)) { // also where it is not a number
-                throw FaceliteException("expected a vector with a direction, got one of length $length; use another runtime, or the CPU")
+                throw FaceliteException("expected a vector with a direction, got one of length $length; $remedy")
             }
             return FloatArray(values.size) { (values[it] / length).toFloat() }
         }

@@ -12,23 +12,26 @@ import java.security.MessageDigest
 public class Facelite private constructor(
     /** What the bundle is. */
     public val manifest: Manifest,
-    private val pipeline: Pipeline,
+    private var pipeline: Pipeline?, // null: closed
     private val distance: Distance,
 ) : AutoCloseable {
     private val lock = Any()
-    private var closed = false
 
-    /** Finds, aligns, judges and embeds the face of [frame] that [rule] means. */
+    /**
+     * Finds, aligns, judges and embeds the face of [frame] that [rule] means.
+     *
+     * @throws FaceliteException where a model gives what are no numbers: the runtime is broken.
+     */
     @JvmOverloads
     public fun look(frame: Frame, rule: Rule = Rule.ONLY): Look = synchronized(lock) {
-        check(!closed) { "expected an open Facelite, got one that was closed" }
-        pipeline.look(frame, rule)
+        checkNotNull(pipeline) { "expected an open Facelite, got one that was closed" }.look(frame, rule)
     }
 
     /**
      * Whether two pictures show one person.
      *
      * @param fmr false match rate, one of [Manifest.rates]; null: the manifest's.
+     * @throws IllegalArgumentException for a rate that is not above 0 and below 1.
      * @throws FaceliteException where that rate was not measured.
      */
     @JvmOverloads
@@ -45,6 +48,7 @@ public class Facelite private constructor(
      * Whether [picture] shows the enrolled [subject]. The threshold tightens with the number of comparisons.
      *
      * @param fmr rate at which another person is taken for the subject, one of [Manifest.rates]; null: the manifest's.
+     * @throws IllegalArgumentException for a rate that is not above 0 and below 1.
      * @throws FaceliteException where nobody of that name is enrolled, the rate was not measured, or the templates are of another embedder.
      */
     @JvmOverloads
@@ -58,6 +62,7 @@ public class Facelite private constructor(
      * Who of [gallery] the picture shows. The threshold tightens with the number of comparisons.
      *
      * @param fpir rate at which a stranger is taken for anybody of the gallery.
+     * @throws IllegalArgumentException for a rate that is not above 0 and below 1.
      * @throws FaceliteException where nobody is enrolled, no rate that small was measured, or templates are of another embedder.
      */
     @JvmOverloads
@@ -88,10 +93,8 @@ public class Facelite private constructor(
 
     /** Frees both models. Looks afterwards are refused; again does nothing. */
     override fun close(): Unit = synchronized(lock) {
-        if (!closed) {
-            closed = true
-            pipeline.close()
-        }
+        pipeline?.close()
+        pipeline = null
     }
 
     private fun seen(picture: Picture, rule: Rule): Look = when (picture) {

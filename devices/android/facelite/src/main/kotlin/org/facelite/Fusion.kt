@@ -26,5 +26,5 @@ private fun mean(vectors: List<FloatArray>): FloatArray {
             sums[i] += vector[i].toDouble()
         }
     }
-    return Embedder.unit(FloatArray(sums.size) { (sums[it] / vectors.size).toFloat() })
+    return Embedder.unit(FloatArray(sums.size) { (sums[it] / vectors.size).toFloat() }, "the templates are of different people: enrol again")
 }

@@ -100,18 +100,23 @@ public class Gallery private constructor(public val space: String, @Volatile pri
     }
 }
 
-/** Whether [subject] is not blank and has printable characters only; of those that separate words, the space alone. */
+/** Whether somebody may be enrolled as [subject]: not blank, printable characters only, and those that names need besides. */
 internal fun isName(subject: String): Boolean {
     var at = 0
     while (at < subject.length) {
         val character = subject.codePointAt(at)
-        if (Character.getType(character).toByte() in UNPRINTABLE && character != ' '.code) {
+        if (Character.getType(character).toByte() in UNPRINTABLE && character !in IN_NAMES) {
             return false
         }
         at += Character.charCount(character)
     }
     return subject.isNotBlank()
 }
+
+/** Whether a stored gallery may have [subject]: what is printable grows with Unicode, and whoever enrolled may know more of it. */
+internal fun isStoredName(subject: String): Boolean = subject.isNotBlank() && subject.none { it.isISOControl() }
+
+private val IN_NAMES = intArrayOf(' '.code, 0x200C, 0x200D, 0x3000) // joiners of Persian and Sinhala, the wide space of Japanese
 
 private val UNPRINTABLE = byteArrayOf(
     Character.CONTROL,

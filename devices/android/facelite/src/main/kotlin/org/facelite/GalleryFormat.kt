@@ -8,9 +8,10 @@ import java.util.Date
 import java.util.Locale
 import java.util.TimeZone
 import kotlin.math.abs
+import kotlin.math.sqrt
 
 private const val FORMAT = 1
-private val END = Regex("(\\.\\d+)?(Z|\\+00:00)$") // of a time: parts of a second, UTC
+private val TIME = Regex("([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\\.[0-9]+)?(Z|\\+00:00)") // parts of a second, UTC
 
 /** `{"format": 1, "space", "templates": [{"subject", "artefact", "enrolled_at", "vector"}]}` in UTF-8. */
 internal fun writeGallery(space: String, templates: List<Template>): ByteArray {
@@ -38,9 +39,9 @@ internal fun readGallery(content: ByteArray, size: Int): Pair<String, List<Templ
     json.text("space") to json.list("templates").tables().map { one ->
         val subject = one.text("subject")
         val values = one.list("vector").numbers()
-        expect(isName(subject), "a subject's name", "characters that cannot be printed")
+        expect(isStoredName(subject), "a subject's name", "a blank one or control characters")
         expect(values.size == size, "vectors of $size numbers", values.size)
-        expect(abs(values.sumOf { it * it } - 1) < 1e-3, "vectors of length 1", "another")
+        expect(abs(sqrt(values.sumOf { it * it }) - 1) <= 1e-3, "vectors of length 1", "another")
         Template(subject, one.text("artefact"), time(one.text("enrolled_at"), times), FloatArray(size) { values[it].toFloat() })
     }
 }
@@ -48,7 +49,8 @@ internal fun readGallery(content: ByteArray, size: Int): Pair<String, List<Templ
 /** ISO 8601, UTC; parts of a second are left out. */
 private fun time(text: String, times: SimpleDateFormat): Long =
     try {
-        checkNotNull(times.parse(text.replace(END, "Z"))).time
+        val (seconds) = TIME.matchEntire(text)?.destructured ?: throw ParseException(text, 0)
+        checkNotNull(times.parse("${seconds}Z")).time
     } catch (_: ParseException) {
         unexpected("a time in UTC (ISO 8601)", text)
     }

@@ -60,9 +60,16 @@ internal fun <T> parsing(file: String, remedy: String = "pack the assets again",
     }
 }
 
+private const val SPACE = " \t\r\n"
+
 private fun parsed(content: ByteArray): Any? =
     try {
-        JSONTokener(String(content, Charsets.UTF_8)).nextValue()
+        val text = JSONTokener(String(content, Charsets.UTF_8))
+        val value = text.nextValue()
+        while (text.more()) {
+            expect(text.next() in SPACE, "nothing behind the JSON value", "more")
+        }
+        value
     } catch (error: JSONException) {
         unexpected("JSON", error.message)
     }

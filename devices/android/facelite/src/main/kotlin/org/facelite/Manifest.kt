@@ -32,6 +32,7 @@ public class Manifest private constructor(json: Table) {
     init {
         val major = json.list("format").ints().firstOrNull()
         expect(major == if (siamese) 2 else 1, "a format that this library knows", major)
+        expect(files.keys.none { '/' in it || it == FILE }, "names of the other files of this folder", files.keys)
         expect(embedding > 0, "an embedding with numbers", embedding)
         for (key in FOR_PEOPLE) {
             expect(key in json, "the key $key", null)
@@ -42,7 +43,7 @@ public class Manifest private constructor(json: Table) {
     }
 
     /** Whether templates of this embedder may be compared with embeddings of the bundle's. */
-    internal fun knows(artefact: String): Boolean = artefact == this.artefact || artefact in byKind
+    internal fun knows(artefact: String): Boolean = artefact == this.artefact || artefact in byKind && SHA256.matches(artefact)
 
     private fun decide(json: Table): String {
         val decide = if ("decide" in json) json.text("decide") else "squared-l2"
@@ -67,6 +68,7 @@ public class Manifest private constructor(json: Table) {
     internal companion object {
         const val FILE = "facelite.json"
         private val FOR_PEOPLE = listOf("network", "precision", "parameters", "multiply_adds", "training_data", "licences")
+        private val SHA256 = Regex("[0-9a-f]{64}") // other kinds name no embedder
         private val THRESHOLD = setOf("distance", "fmr", "fmr_upper", "fnmr", "genuine_pairs", "impostor_pairs", "people_pairs")
 
         fun read(content: ByteArray): Manifest = parsing(FILE) { Manifest(table(content)) }

@@ -9,8 +9,7 @@ internal class Pipeline(private val manifest: Manifest, private val detectorMode
     private val embedder = Embedder(embedderModel, manifest.preprocessing, manifest.embedding)
     private val crop = ByteArray(3 * alignment.width * alignment.height)
 
-    fun look(frame: Frame, rule: Rule): Look {
-        picture.show(frame)
+    fun look(frame: Frame, rule: Rule): Look = showing(frame) {
         val faces = detector.detect(picture)
         if (faces.isEmpty()) {
             return Look(Outcome.NO_FACE, "expected a face, got none; face the camera, nearer and in good light", null, null)
@@ -28,18 +27,14 @@ internal class Pipeline(private val manifest: Manifest, private val detectorMode
         if (unclear != null) {
             return Look(unclear.outcome, unclear.detail, face, null)
         }
-        return Look(null, "", face, Embedding(manifest.space, manifest.artefact, Embedder.unit(output)))
+        Look(null, "", face, Embedding(manifest.space, manifest.artefact, Embedder.unit(output)))
     }
 
-    fun detect(frame: Frame): List<Face> {
-        picture.show(frame)
-        return detector.detect(picture)
-    }
+    fun detect(frame: Frame): List<Face> = showing(frame) { detector.detect(picture) }
 
     /** The face of [frame] with these [landmarks], aligned; overwritten by the next one. */
     fun crop(frame: Frame, landmarks: DoubleArray): ByteArray {
-        picture.show(frame)
-        align(landmarks)
+        showing(frame) { align(landmarks) }
         return crop
     }
 
@@ -48,6 +43,16 @@ internal class Pipeline(private val manifest: Manifest, private val detectorMode
     override fun close() {
         detectorModel.close()
         embedderModel.close()
+    }
+
+    /** The frame is a person's picture: it is not kept. */
+    private inline fun <T> showing(frame: Frame, act: () -> T): T {
+        picture.show(frame)
+        try {
+            return act()
+        } finally {
+            picture.clear()
+        }
     }
 
     private fun align(landmarks: DoubleArray): Affine {

@@ -20,6 +20,9 @@ internal class Pyramid {
         levels.add(Pixels(frame.width, frame.height, frame.pixels))
     }
 
+    /** Lets go of the frame. */
+    fun clear() = levels.clear()
+
     /** The frame halved [times] times, which it must be large enough for. */
     fun level(times: Int): Pixels {
         while (levels.size <= times) {

@@ -31,6 +31,7 @@ internal class Thresholds(private val default: Double, private val own: List<Thr
     /** For two pictures; null: at the default rate. */
     fun forPictures(fmr: Double?): Threshold {
         val wanted = fmr ?: default
+        expectRate(wanted)
         return own.firstOrNull { abs(it.fmr - wanted) <= 1e-9 + 1e-6 * wanted }
             ?: throw FaceliteException("expected a false match rate out of ${rates.joinToString()}, got $wanted; ask for one of these")
     }
@@ -40,9 +41,11 @@ internal class Thresholds(private val default: Double, private val own: List<Thr
 
     /** For all of a gallery: strangers are taken for somebody at a rate of at most [fpir]; null where no rate that small was measured. */
     fun forGallery(vectors: Int, fpir: Double, kinds: Set<String>): Threshold? {
-        require(fpir > 0 && fpir < 1) { "expected a rate between 0 and 1, got $fpir" }
+        expectRate(fpir)
         return strictest(vectors, fpir, kinds)
     }
+
+    private fun expectRate(rate: Double) = require(rate > 0 && rate < 1) { "expected a rate above 0 and below 1, got $rate" }
 
     private fun strictest(vectors: Int, rate: Double, kinds: Set<String>): Threshold? {
         val wanted = wanted(vectors, rate) * (1 + 1e-6)

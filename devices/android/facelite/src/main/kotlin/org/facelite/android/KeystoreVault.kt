@@ -26,6 +26,8 @@ constructor(alias: String = "facelite") : Vault by AesVault(key(alias)) {
     private companion object {
         const val PROVIDER = "AndroidKeyStore"
 
+        /** By one thread at a time: making a key replaces another of its name, and what that one sealed is lost. */
+        @Synchronized
         fun key(alias: String): SecretKey {
             val store = KeyStore.getInstance(PROVIDER).apply { load(null) }
             return store.getKey(alias, null) as SecretKey? ?: newKey(alias)

@@ -13,8 +13,12 @@ import org.facelite.android.KeystoreVault
 import org.facelite.android.LiteRtModels
 import java.io.File
 import java.io.FileNotFoundException
+import java.io.IOException
 
-/** Facelite with the gallery of this app, which is stored after every change. Opening and all functions take time: not for the main thread. */
+/**
+ * Facelite with the gallery of this app, which is stored after every change; throws [NotStored] where it cannot be. Opening and all functions take
+ * time: not for the main thread.
+ */
 class Desk(context: Context) : AutoCloseable {
     private val vault = KeystoreVault()
     private val file = AtomicFile(File(context.noBackupFilesDir, "gallery"))
@@ -34,7 +38,7 @@ class Desk(context: Context) : AutoCloseable {
 
     fun identify(look: Look): Decision = facelite.identify(look, gallery)
 
-    fun enrol(name: String, look: Look): Enrolment = facelite.enrol(name, listOf(look), gallery).also { if (it.added > 0) save() }
+    fun enrol(name: String, look: Look): Enrolment = facelite.enrol(name, listOf(look), gallery).also { save() }
 
     fun forget(name: String) {
         gallery.remove(name)
@@ -44,13 +48,21 @@ class Desk(context: Context) : AutoCloseable {
     override fun close() = facelite.close()
 
     private fun save() {
-        val stream = file.startWrite()
         try {
-            stream.write(gallery.save(vault))
-            file.finishWrite(stream)
-        } catch (error: Throwable) {
-            file.failWrite(stream)
-            throw error
+            val sealed = gallery.save(vault)
+            val stream = file.startWrite()
+            try {
+                stream.write(sealed)
+                file.finishWrite(stream)
+            } catch (error: IOException) {
+                file.failWrite(stream)
+                throw error
+            }
+        } catch (error: Exception) { // a full disk, a Keystore that does not work
+            throw NotStored(error)
         }
     }
 }
+
+/** A change of the gallery was made, and could not be stored: it holds until the app is closed. */
+class NotStored(override val cause: Exception) : Exception(cause)

@@ -91,13 +91,13 @@ class MainActivity : ComponentActivity() {
         val seen = image.use { it.toFrame(reuse = frame) }
         frame = seen
         val desk = desk ?: return
-        val look = desk.look(seen)
-        val newcomer = enrolling
-        if (newcomer != null && look.outcome == null) {
-            enrolling = null
-            attempt(R.string.enrolled, newcomer) { desk.enrol(newcomer, look) }
-        }
         try {
+            val look = desk.look(seen)
+            val newcomer = enrolling
+            if (newcomer != null && look.outcome == null) {
+                enrolling = null
+                attempt(R.string.enrolled, newcomer) { desk.enrol(newcomer, look) }
+            }
             show(answer(desk, look))
         } catch (error: FaceliteException) {
             show(reason(error))
@@ -123,7 +123,9 @@ class MainActivity : ComponentActivity() {
         val said = try {
             act()
             getString(done, name)
-        } catch (error: Exception) { // a name with hidden characters, a gallery that cannot be stored
+        } catch (error: NotStored) {
+            getString(R.string.not_stored, reason(error.cause))
+        } catch (error: Exception) { // a name with hidden characters
             reason(error)
         }
         runOnUiThread { Toast.makeText(this, said, Toast.LENGTH_LONG).show() }
