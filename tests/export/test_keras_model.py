@@ -102,7 +102,7 @@ def test_a_released_one_needs_neither_keras_nor_faces_again(tmp_path, folder, pe
     assert again.artefact == made.artefact  # the same bytes: thresholds are found by their hash
     with pytest.raises(RecipeError, match=r"expected weights to be a \.h5 where they are released, got mine\.keras"):
         export_bundle(recipe, tmp_path / "out", faces=people, release=True, weights=folder / "tf_keras.h5")
-    monkeypatch.setattr("facelite.export.assemble.keras_model", None)
+    monkeypatch.setattr("facelite.export.assemble.open_master", None)
     assert export_bundle(recipe, tmp_path / "second").digest == made.digest
 
 
