@@ -11,7 +11,9 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from facelite.errors import ExportError
 from facelite.export.convert import convert
+from facelite.export.pack.coreml import import_coremltools
 from facelite.export.synthetic import draw_face
 from facelite.networks import NETWORKS, build, get_weights
 from facelite.networks.weights import read_weights
@@ -35,6 +37,15 @@ min_cosine = {min_cosine}
 [licences]
 code = "Apache-2.0"
 """
+
+
+@pytest.fixture(scope="session")
+def coreml():
+    """Skips where Core ML packages cannot be written."""
+    try:
+        import_coremltools()
+    except ExportError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

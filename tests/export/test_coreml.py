@@ -14,6 +14,8 @@ from facelite.runtime.interpreter import Interpreter
 from facelite.runtime.model import read_model
 from facelite.runtime.reference import run
 
+pytestmark = pytest.mark.usefixtures("coreml")
+
 DETECTOR = {"classificators": "classificators", "regressors": "regressors"}
 
 

@@ -45,7 +45,9 @@ def float_file(tmp_path_factory, detector_file):
 
 
 @pytest.mark.parametrize("platform", ["android", "ios", "web"])
-def test_packing_twice_gives_the_same_bytes_and_lists_every_file(tmp_path, bundle_file, float_file, platform):
+def test_packing_twice_gives_the_same_bytes_and_lists_every_file(tmp_path, request, bundle_file, float_file, platform):
+    if platform == "ios":
+        request.getfixturevalue("coreml")
     report = write_pack(platform, [bundle_file, float_file], tmp_path / "one")
     command = [sys.executable, "-m", "facelite", "pack", platform, bundle_file, float_file, tmp_path / "other"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONHASHSEED": "7"})
@@ -61,6 +63,7 @@ def test_packing_twice_gives_the_same_bytes_and_lists_every_file(tmp_path, bundl
     assert not any(part.startswith(".") for name in files for part in Path(name).parts)
 
 
+@pytest.mark.usefixtures("coreml")
 def test_models_have_their_licences_and_sources_theirs(tmp_path, bundle_file, float_file):
     write_pack("ios", [bundle_file, float_file], tmp_path / "ios")
     write_pack("web", [bundle_file], tmp_path / "web")
@@ -156,6 +159,7 @@ def test_a_bundle_s_other_files_are_not_the_pack_s(tmp_path, bundle):
 # Core ML
 
 
+@pytest.mark.usefixtures("coreml")
 def test_core_ml_is_made_from_the_float_bundle_with_golden_vectors_of_its_own(tmp_path, bundle, bundle_file, float_file):
     report = write_pack("ios", [bundle_file, float_file], tmp_path / "out")
     found = contents(tmp_path / "out" / COREML)
@@ -172,6 +176,7 @@ def test_core_ml_is_made_from_the_float_bundle_with_golden_vectors_of_its_own(tm
     np.testing.assert_allclose(golden["embedding"], vector / np.linalg.norm(vector), atol=1e-6)
 
 
+@pytest.mark.usefixtures("coreml")
 def test_core_ml_needs_a_float_bundle_of_the_same_network_or_its_recipe(tmp_path, bundle, bundle_file, float_file):
     with pytest.raises(InputError, match="expected a float bundle of nns2 for Core ML, got none; name its float32 bundle too"):
         write_pack("ios", [bundle_file], tmp_path / "out")
@@ -185,6 +190,7 @@ def test_core_ml_needs_a_float_bundle_of_the_same_network_or_its_recipe(tmp_path
     assert report.models[f"{COREML}/embedder.mlpackage"] < 1.6e6
 
 
+@pytest.mark.usefixtures("coreml")
 def test_thresholds_of_core_ml_are_measured_by_running_its_program(tmp_path, recipe, people, detector_file, quick):
     report = write_pack("ios", [recipe("float32")], tmp_path / "out", faces=people, coreml="int8")
     manifest = json.loads((tmp_path / "out" / COREML / "facelite.json").read_text())
@@ -195,6 +201,7 @@ def test_thresholds_of_core_ml_are_measured_by_running_its_program(tmp_path, rec
     assert manifest["precision"] == "float16, int8 weights"
 
 
+@pytest.mark.usefixtures("coreml")
 def test_rates_that_few_people_cannot_support_are_left_out(tmp_path, float_file, people):
     """Nine held-out people are 36 pairs: an FMR of 0.1 is their least, and the released bundle's largest is 0.01."""
     with pytest.raises(UnsupportedRate):
@@ -209,6 +216,7 @@ def test_rates_that_few_people_cannot_support_are_left_out(tmp_path, float_file,
     assert [one["fmr"] for one in manifest["thresholds"]] == [0.2]
 
 
+@pytest.mark.usefixtures("coreml")
 def test_a_program_that_computes_something_else_is_not_packed(tmp_path, bundle_file, float_file, monkeypatch):
     class Spoilt(CoreMlEmbedder):
         def vectors(self, crops):
@@ -256,6 +264,7 @@ def test_a_file_added_removed_or_linked_is_a_change(tmp_path, bundle_file, chang
         write_pack("web", [bundle_file], out)
 
 
+@pytest.mark.usefixtures("coreml")
 def test_what_is_done_there_while_packing_is_kept(tmp_path, bundle_file, float_file):
     out = tmp_path / "out"
     write_pack("ios", [bundle_file, float_file], out)
