@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facelite.face import Detection, FaceCrop, Floats, Outcome
 from facelite.preprocess import similarity
@@ -21,9 +22,10 @@ class Quality:
     """What is measured of a face.
 
     ``size``: longer side of its box, in pixels of the picture. ``inside``: share of the box that lies in the picture. ``light``: mean luma of
-    the crop, of 255. ``sharpness``: standard deviation of the Laplacian of that luma. ``turn``: root mean square distance of the four landmarks
-    from the template's after alignment, as a share of the crop's height; a face that looks past the camera, up or down has more of it.
-    ``clarity``: length of the embedder's output, which is shorter the less a network is sure of; None before the face is embedded.
+    the crop, of 255. ``sharpness``: standard deviation of the Laplacian of that luma; of both, only where the crop shows the picture.
+    ``turn``: root mean square distance of the four landmarks from the template's after alignment, as a share of the crop's height; a face
+    that looks past the camera, up or down has more of it. ``clarity``: length of the embedder's output, which is shorter the less a network is
+    sure of; None before the face is embedded.
     """
 
     size: float
@@ -64,17 +66,24 @@ class Limits:
 
 LIMITS = Limits()
 
+EDGE = 3
+"""Pixels of a crop from the picture's edge inwards that do not count: black is in none of the others, nor in their neighbours, however much was
+halved before they were sampled.
+"""
+
 
 def measure_quality(face: Detection, crop: FaceCrop, size: tuple[int, int], /) -> Quality:
     """The quality of ``face`` in a picture of ``size`` (width, height) and of its aligned ``crop``."""
     luma = cv2.cvtColor(crop.pixels, cv2.COLOR_RGB2GRAY)
-    deviation = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1]
+    matrix = similarity(face.landmarks, crop.landmarks)
+    seen = _seen(matrix, luma.shape, size)
+    deviation = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S), mask=seen)[1]
     return Quality(
         size=face.size,
         inside=_inside(face.box, size),
-        light=cv2.mean(luma)[0],
+        light=cv2.mean(luma, seen)[0],
         sharpness=float(deviation[0, 0]),
-        turn=_turn(face.landmarks, crop),
+        turn=_turn(matrix, face.landmarks, crop),
     )
 
 
@@ -106,7 +115,24 @@ def _inside(box: Floats, size: tuple[int, int]) -> float:
     return min(float(np.prod(np.maximum(high - low, 0))) / max(float(np.prod(box[2:])), 1e-9), 1.0)
 
 
-def _turn(landmarks: Floats, crop: FaceCrop) -> float:
-    matrix = similarity(landmarks, crop.landmarks)
+def _seen(matrix: NDArray[np.float64], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.uint8] | None:
+    """The pixels of a crop of ``shape`` that lie EDGE of them or more inside the picture of ``size`` (width, height); None: all.
+
+    Beyond the picture a crop is black, which is neither dark nor, by its border, sharp.
+    """
+    (height, width), inverse = shape, cv2.invertAffineTransform(matrix)
+    edge = EDGE * math.hypot(inverse[0, 0], inverse[1, 0])
+    ends = [(edge, side - 1 - edge) for side in size]
+    steps = inverse.tolist()
+    corners = [(x, y) for x in (0, width - 1) for y in (0, height - 1)]
+    if all(low <= a * x + b * y + c <= high for (a, b, c), (low, high) in zip(steps, ends, strict=True) for x, y in corners):
+        return None
+    y, x = np.ogrid[:height, :width]
+    across, down = ((low <= at) & (at <= high) for at, (low, high) in zip((a * x + b * y + c for a, b, c in steps), ends, strict=True))
+    seen: NDArray[np.uint8] = (across & down).view(np.uint8)
+    return seen
+
+
+def _turn(matrix: NDArray[np.float64], landmarks: Floats, crop: FaceCrop) -> float:
     apart = landmarks @ matrix[:, :2].T + matrix[:, 2] - crop.landmarks
     return float(np.sqrt((apart**2).sum(1).mean()) / crop.pixels.shape[0])

@@ -318,6 +318,15 @@ def luma(pixels):
     return (9798 * r + 19235 * g + 3735 * b + 16384) >> 15
 
 
+def seen_pixels(matrix, shape, width, height):
+    """Which pixels of the crop lie three of them or more inside the frame."""
+    (a, b, c), (d, e, f) = matrix
+    y, x = np.indices(shape)
+    u, v = (e * (x - c) - b * (y - f)) / (a * e - b * d), (-d * (x - c) + a * (y - f)) / (a * e - b * d)
+    edge = 3 / math.sqrt(a * e - b * d)
+    return (edge <= u) & (u <= width - 1 - edge) & (edge <= v) & (v <= height - 1 - edge)
+
+
 def quality(width, height, box, landmarks, length, limits, pixels):
     """None for a face that is good enough; ``length`` is that of the embedder's output."""
     if max(box[2], box[3]) < limits["size"]:
@@ -325,15 +334,16 @@ def quality(width, height, box, landmarks, length, limits, pixels):
     seen = [max(0, min(at + side, end - 0.5) - max(at, -0.5)) for at, side, end in ((box[0], box[2], width), (box[1], box[3], height))]
     if seen[0] * seen[1] < limits["inside"] * box[2] * box[3]:
         return "cut off"
-    grey = luma(pixels)
-    if not limits["dark"] <= grey.mean() <= limits["bright"]:
-        return "too dark" if grey.mean() < limits["dark"] else "too bright"
+    grey, points = luma(pixels), template(*pixels.shape[:2])
+    matrix = similarity(landmarks, points)
+    counted = seen_pixels(matrix, grey.shape, width, height)
+    light = grey[counted].mean() if counted.any() else 0
+    if not limits["dark"] <= light <= limits["bright"]:
+        return "too dark" if light < limits["dark"] else "too bright"
     framed = np.pad(grey, 1, mode="reflect")
     laplacian = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:] - 4 * grey
-    if laplacian.std() < limits["sharpness"]:
+    if (laplacian[counted].std() if counted.any() else 0) < limits["sharpness"]:
         return "blurred"
-    points = template(*pixels.shape[:2])
-    matrix = similarity(landmarks, points)
     apart = np.asarray(landmarks) @ matrix[:, :2].T + matrix[:, 2] - points
     if math.sqrt((apart**2).sum() / 4) > limits["turn"] * pixels.shape[0]:
         return "turned away"

@@ -423,6 +423,17 @@ def transposed(port, old):
     return similarity
 
 
+def without_edge(port, old):
+    """The pixels that are seen of a frame three pixels of the crop larger on every side."""
+
+    def seen(matrix, shape, width, height):
+        edge = 3 / np.hypot(matrix[0, 0], matrix[1, 0])
+        moved = np.column_stack([matrix[:, :2], matrix[:, 2] - matrix[:, :2] @ (edge, edge)])
+        return old(moved, shape, width + 2 * edge, height + 2 * edge)
+
+    return seen
+
+
 SAMPLING = (
     ("half a pixel on", "interpolate", lambda port, old: lambda image, u, v: old(image, u + 0.5, v + 0.5)),
     ("the nearest pixel", "interpolate", nearest),
@@ -474,7 +485,9 @@ FAULTS = (
     ("quality", "small is the last", "quality", lambda port, old: lambda box, **given: old(box=GOOD_BOX, **given) or old(box=box, **given)),
     ("quality", "at the limit", "quality", lambda port, old: lambda box, **given: old(box=[one - 1e-6 for one in box], **given)),
     ("quality", "corners for centres", "quality", lambda port, old: lambda box, **given: old(box=[box[0] + 0.5, *box[1:]], **given)),
-    ("quality", "no turn", "quality", lambda port, old: lambda landmarks, **given: old(landmarks=2 * port.TEMPLATE, **given)),
+    ("quality", "no turn", "quality", lambda port, old: lambda landmarks, **given: old(landmarks=0.6 * port.TEMPLATE + [60, 15], **given)),
+    ("quality", "black is seen", "seen_pixels", lambda port, old: lambda matrix, shape, *given: np.ones(shape, bool)),
+    ("quality", "black as a neighbour", "seen_pixels", without_edge),
     ("quality", "no length", "quality", lambda port, old: lambda length, **given: old(length=9.0, **given)),
     ("quality", "own limits", "quality", lambda port, old: lambda limits, **given: old(limits=port.LIMITS | {"clarity": 6.5}, **given)),
     ("input", "always RGB", "network_input", lambda port, old: lambda pixels, mean, std, colours: old(pixels, mean, std, "RGB")),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facelite.face import Detection, FaceCrop, Outcome
-from facelite.preprocess import template
+from facelite.preprocess import align, template
 from facelite.quality import Limits, Quality, judge_quality, measure_quality
 
 GOOD = Quality(size=80, inside=1, light=110, sharpness=12, turn=0.02, clarity=8)
@@ -16,7 +16,7 @@ LIMITS = Limits(clarity=6.5)
 TEMPLATE = template(112, 96)
 
 
-def face(box=(40, 30, 80, 60), landmarks=TEMPLATE):
+def face(box=(40, 30, 80, 60), landmarks=TEMPLATE + 20):
     return Detection(np.float32(box), np.concatenate([landmarks, np.zeros((2, 2))]), 0.9)
 
 
@@ -131,6 +131,24 @@ def plain_sharpness(grey):
         for x in range(1, grey.shape[1] + 1)
     ]
     return np.std(values)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -100])
+@pytest.mark.parametrize("scale", [0.9, 0.3, 0.11])
+def test_light_and_sharpness_are_those_of_the_picture_not_of_the_black_beyond_it(scale, degrees):
+    """A flat picture is flat, and as light as it is, over whichever edge the crop reaches and however much is halved for it."""
+    c, s = np.cos(np.radians(degrees)) / scale, np.sin(np.radians(degrees)) / scale
+    for size, middle in ((457, 311), (0, 0)), ((457, 311), (456, 310)), ((200, 150), (100, 0)), ((200, 150), (199, 70)):
+        landmarks = (TEMPLATE - (47.5, 55.5)) @ np.array([(c, s), (-s, c)]) + middle
+        seen = align(np.full((*size[::-1], 3), 120, np.uint8), landmarks.astype(np.float32), 112, 96)
+        assert (seen.pixels == 0).any()  # it does reach beyond
+        quality = measure_quality(face(landmarks=landmarks), seen, size)
+        assert (quality.light, quality.sharpness) == (pytest.approx(120), 0)
+
+
+def test_of_a_crop_that_shows_nothing_of_the_picture_light_and_sharpness_are_zero():
+    quality = measured(face(landmarks=TEMPLATE - 500))
+    assert (quality.light, quality.sharpness) == (0, 0)
 
 
 @pytest.mark.parametrize("contrast", [0, 0.5, 2, 8])

@@ -4,6 +4,7 @@ import { moved, similarity } from "./alignment.js";
 
 /** @import { Box } from "./face.js" */
 /** @import { Poor } from "./outcome.js" */
+/** @import { Matrix } from "./sampling.js" */
 
 /**
  * Least size, inside, light (`dark`), sharpness and clarity; largest light (`bright`) and turn.
@@ -29,6 +30,9 @@ export const LIMITS = Object.freeze({
   clarity: 0,
 });
 
+/** Pixels of the crop from the frame's edge inwards that do not count: black is in none of the others, nor in their neighbours. */
+const EDGE = 3;
+
 /** @typedef {{ size: number, inside: number, light: number, sharpness: number, turn: number, clarity: number }} Quality */
 
 /**
@@ -43,14 +47,16 @@ export const LIMITS = Object.freeze({
  */
 export function measure(frame, box, landmarks, crop, { height, width, points }) {
   const luma = lumaOf(crop);
-  const apart = moved(similarity(landmarks, points), landmarks).map((value, k) => (value - points[k]) ** 2);
+  const matrix = similarity(landmarks, points);
+  const seen = seenOf(matrix, height, width, frame);
+  const apart = moved(matrix, landmarks).map((value, k) => (value - points[k]) ** 2);
   return {
     size: Math.max(box.width, box.height),
     inside:
       (within(box.x, box.width, frame.width) * within(box.y, box.height, frame.height)) /
       Math.max(box.width * box.height, 1e-9),
-    light: meanOf(luma),
-    sharpness: sharpnessOf(luma, height, width),
+    light: meanOf(luma, seen),
+    sharpness: sharpnessOf(luma, seen, height, width),
     turn: Math.sqrt(apart.reduce((sum, value) => sum + value, 0) / 4) / height,
     clarity: Infinity,
   };
@@ -132,34 +138,70 @@ function lumaOf(crop) {
   return luma;
 }
 
-/** @param {Uint8Array} luma */
-function meanOf(luma) {
-  let sum = 0;
-  for (let i = 0; i < luma.length; i++) sum += luma[i];
-  return sum / luma.length;
+/**
+ * The pixels of a crop that lie EDGE of them or more inside the frame, whose points the matrix takes to the crop; beyond the frame it is black.
+ *
+ * @param {Matrix} matrix
+ * @param {number} height
+ * @param {number} width
+ * @param {{ width: number, height: number }} frame
+ * @returns {Uint8Array} (height * width,) 1 where the frame is seen
+ */
+function seenOf([a, b, c, d, e, f], height, width, frame) {
+  const determinant = a * e - b * d;
+  const edge = EDGE / Math.sqrt(determinant);
+  const seen = new Uint8Array(height * width);
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, at++) {
+      const u = (e * (column - c) - b * (row - f)) / determinant;
+      const v = (a * (row - f) - d * (column - c)) / determinant;
+      seen[at] = Number(edge <= u && u <= frame.width - 1 - edge && edge <= v && v <= frame.height - 1 - edge);
+    }
+  }
+  return seen;
 }
 
 /**
- * Standard deviation of the Laplacian; beyond the border the picture is mirrored without repeating the border pixel.
+ * The mean where the frame is seen.
  *
  * @param {Uint8Array} luma
+ * @param {Uint8Array} seen
+ */
+function meanOf(luma, seen) {
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < luma.length; i++) {
+    sum += seen[i] * luma[i];
+    count += seen[i];
+  }
+  return sum / Math.max(count, 1);
+}
+
+/**
+ * Standard deviation of the Laplacian where the frame is seen; beyond the border the picture is mirrored without repeating the border pixel.
+ *
+ * @param {Uint8Array} luma
+ * @param {Uint8Array} seen
  * @param {number} height
  * @param {number} width
  */
-function sharpnessOf(luma, height, width) {
+function sharpnessOf(luma, seen, height, width) {
   let sum = 0;
   let squares = 0;
+  let count = 0;
   for (let row = 0, at = 0; row < height; row++) {
     const up = row > 0 ? -width : width;
     const down = row < height - 1 ? width : -width;
     for (let column = 0; column < width; column++, at++) {
+      if (!seen[at]) continue;
       const left = column > 0 ? -1 : 1;
       const right = column < width - 1 ? 1 : -1;
       const laplacian = luma[at + up] + luma[at + down] + luma[at + left] + luma[at + right] - 4 * luma[at];
       sum += laplacian;
       squares += laplacian * laplacian;
+      count++;
     }
   }
-  const mean = sum / luma.length;
-  return Math.sqrt(Math.max(squares / luma.length - mean * mean, 0));
+  const mean = sum / Math.max(count, 1);
+  return Math.sqrt(Math.max(squares / Math.max(count, 1) - mean * mean, 0));
 }

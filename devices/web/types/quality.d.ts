@@ -30,6 +30,7 @@ export type Limits = {
 };
 /** @import { Box } from "./face.js" */
 /** @import { Poor } from "./outcome.js" */
+/** @import { Matrix } from "./sampling.js" */
 /**
  * Least size, inside, light (`dark`), sharpness and clarity; largest light (`bright`) and turn.
  *

@@ -123,6 +123,12 @@ def _crop(name: str, frame: Scene, turn: Floats, middle: tuple[float, float], he
 BOX = (10.0, 20.0, 80.0, 40.0)
 """A box well inside the frame of 200 x 100 pixels of the quality's cases."""
 
+LANDMARKS = 0.6 * TEMPLATE_112 + np.array([60, 15], np.float32)
+"""Of a crop that lies inside that frame, from 60 to 127 and from 15 to 82."""
+
+OVER = (-8.4, 15)
+"""Where a crop begins whose first four columns, of 32, lie outside the frame."""
+
 SIDEWAYS = np.array([(6, 0), (-6, 0), (14, 2), (8, 0)], np.float32)
 """What a face that looks past the camera adds to the template's landmarks."""
 
@@ -133,7 +139,9 @@ def _judged() -> list[tuple[str, Pixels, Table]]:
     chequer = np.indices((32, 32)).sum(0)[:, :, None] % 2 * np.ones(3)
     dots = np.zeros((32, 32, 3))
     dots[4::8, 4::8] = 1  # Laplacian -4, and 1 at four neighbours: standard deviation sqrt(20 / 64) of a dot's height
-    slight, aside = (numbers(2 * (TEMPLATE_112 + share * SIDEWAYS)) for share in (1.1, 1.3))
+    slight, aside = (numbers(LANDMARKS + 0.6 * share * SIDEWAYS) for share in (1.1, 1.3))
+    over, outside = ({"landmarks": numbers(LANDMARKS - [60, 15] + place)} for place in (OVER, (-300, 15)))
+    shown = np.arange(32)[None, :, None] >= 4
     cases: list[tuple[str, NDArray[Any], Table]] = [
         ("a good face", face, {}),
         ("as large as need be", face, {"box": (10, 20, 24, 12)}),
@@ -153,6 +161,11 @@ def _judged() -> list[tuple[str, Pixels, Table]]:
         ("sharpness 3.35", 120 + 6 * dots, {}),
         ("sharpness 2.8", 120 + 5 * dots, {}),
         ("dark and blurred", 0 * dots, {}),
+        ("sharpness 3.29 at the border", (120 + 6 * dots) * shown, over),
+        ("sharpness 2.74, black outside", (120 + 5 * dots) * shown, over),
+        ("luma 20.5 at the border", (10 + 21 * chequer) * shown, over),
+        ("luma 200.5, black outside", (190 + 21 * chequer) * shown, over),
+        ("nothing of the frame", face, outside),
         ("turned a little", face, {"landmarks": slight}),
         ("turned away", face, {"landmarks": aside}),
         ("turned away and blurred", 120 + 5 * dots, {"landmarks": aside}),
@@ -164,7 +177,7 @@ def _judged() -> list[tuple[str, Pixels, Table]]:
 
 
 def _quality(name: str, pixels: Pixels, changes: Table) -> Table:
-    good = {"box": BOX, "landmarks": numbers(2 * TEMPLATE_112), "length": 8.0, "limits": asdict(Limits(clarity=6.5))}
+    good = {"box": BOX, "landmarks": numbers(LANDMARKS), "length": 8.0, "limits": asdict(Limits(clarity=6.5))}
     given = {"width": 200, "height": 100, **good, **changes, "pixels": pixels}
     keypoints = np.zeros((6, 2), np.float32)
     keypoints[:4] = given["landmarks"]

@@ -16,10 +16,15 @@ public struct Limits: Sendable, Equatable {
     public var clarity = 0.0
 }
 
+/// Pixels of the crop from the frame's edge inwards that do not count: black is in none of the others, nor in their neighbours.
+private let edge = 3.0
+
 /// Says why a face is not good enough.
 struct Judge {
     let limits: Limits
     private var luma: [Int32] = []
+    /// Which of them show the frame; beyond it a crop is black.
+    private var seen: [Bool] = []
 
     init(_ limits: Limits) {
         self.limits = limits
@@ -36,8 +41,11 @@ struct Judge {
             let percent = "expected \(short(100 * limits.inside)) % of the face or more in the picture, got \(short(100 * inside)) %"
             return Reason(.cutOff, "\(percent); move to the middle")
         }
+        let points = template(height: crop.height, width: crop.width)
+        let matrix = try similarity(face.landmarks, to: points)
         setLuma(crop.pixels)
-        let light = Double(luma.reduce(0) { $0 + Int($1) }) / Double(luma.count)
+        setSeen(matrix, width: crop.width, frameHeight: frameHeight, frameWidth: frameWidth)
+        let light = light()
         if light < limits.dark {
             return Reason(.tooDark, "expected a mean luma of \(short(limits.dark)) or more, got \(short(light)); add light")
         }
@@ -48,7 +56,7 @@ struct Judge {
         if sharpness < limits.sharpness {
             return Reason(.blurred, "expected a sharpness of \(short(limits.sharpness)) or more, got \(short(sharpness)); hold still")
         }
-        let turn = try apart(face.landmarks, height: crop.height, width: crop.width) / Double(crop.height)
+        let turn = apart(face.landmarks, points, matrix) / Double(crop.height)
         if turn > limits.turn {
             return Reason(.turnedAway, "expected a turn of \(short(limits.turn)) or less, got \(short(turn)); look at the camera")
         }
@@ -74,22 +82,49 @@ struct Judge {
         }
     }
 
-    /// The standard deviation of the Laplacian; beyond the border the picture is mirrored at its last pixel.
+    /// The pixels that lie `edge` of them or more inside the frame, whose points `matrix` takes to the crop.
+    private mutating func setSeen(_ matrix: Matrix, width: Int, frameHeight: Int, frameWidth: Int) {
+        let determinant = matrix.a * matrix.e - matrix.b * matrix.d
+        let inset = edge / determinant.squareRoot()
+        let (right, bottom) = (Double(frameWidth - 1) - inset, Double(frameHeight - 1) - inset)
+        if seen.count != luma.count {
+            seen = [Bool](repeating: false, count: luma.count)
+        }
+        for i in seen.indices {
+            let (x, y) = (Double(i % width) - matrix.c, Double(i / width) - matrix.f)
+            let u = (matrix.e * x - matrix.b * y) / determinant
+            let v = (matrix.a * y - matrix.d * x) / determinant
+            seen[i] = inset <= u && u <= right && inset <= v && v <= bottom
+        }
+    }
+
+    /// The mean luma where the frame is seen.
+    private func light() -> Double {
+        var (sum, count) = (0, 0)
+        for i in luma.indices where seen[i] {
+            sum += Int(luma[i])
+            count += 1
+        }
+        return Double(sum) / Double(max(count, 1))
+    }
+
+    /// The standard deviation of the Laplacian where the frame is seen; beyond the border the picture is mirrored at its last pixel.
     private func sharpness(height: Int, width: Int) -> Double {
-        var (sum, squares) = (0, 0)
+        var (sum, squares, count) = (0, 0, 0)
         for row in 0..<height {
             let (above, here, below) = (width * mirrored(row - 1, height), width * row, width * mirrored(row + 1, height))
-            for column in 0..<width {
+            for column in 0..<width where seen[here + column] {
                 let sides = luma[here + mirrored(column - 1, width)] + luma[here + mirrored(column + 1, width)]
                 let around = luma[above + column] + luma[below + column] + sides
                 let value = Int(around - 4 * luma[here + column])
                 sum += value
                 squares += value * value
+                count += 1
             }
         }
-        let count = Double(height * width)
-        let mean = Double(sum) / count
-        return max(0, Double(squares) / count - mean * mean).squareRoot()
+        let all = Double(max(count, 1))
+        let mean = Double(sum) / all
+        return max(0, Double(squares) / all - mean * mean).squareRoot()
     }
 }
 
@@ -106,10 +141,8 @@ private func share(of box: Box, height: Double, width: Double) -> Double {
     return across * down / (box.width * box.height)
 }
 
-/// The landmarks' root mean square distance from the template's, after alignment.
-private func apart(_ landmarks: [Point], height: Int, width: Int) throws -> Double {
-    let points = template(height: height, width: width)
-    let matrix = try similarity(landmarks, to: points)
+/// The landmarks' root mean square distance from the template's `points`, where `matrix` brings them.
+private func apart(_ landmarks: [Point], _ points: [Point], _ matrix: Matrix) -> Double {
     let squares = zip(landmarks, points).map { landmark, point in
         let aligned = matrix(landmark)
         return (aligned.x - point.x) * (aligned.x - point.x) + (aligned.y - point.y) * (aligned.y - point.y)
