@@ -417,6 +417,32 @@ def strictest(manifest, templates, rate, kinds):
     return min(fitting, key=lambda one: one["distance"])
 
 
+def plan(manifest, artefact, gallery, subject, rate):
+    """What a probe is compared with, (subject, vector) each, and the distance up to which that is accepted."""
+    rows = [row for row in gallery if subject in (None, row[0])]
+    refuse(rows, "nobody of that name")
+    artefacts = {row[2] for row in gallery}
+    makers = {kind for kind in manifest["template_thresholds"] if len(kind) == 64}
+    refuse(artefacts <= {artefact, *makers}, "templates of another embedder")
+    measured = [number for number in (2, 3, 5, 8) if f"fused {number}" in manifest["template_thresholds"]]
+    question = "gallery" if subject is None else "subject"
+    while measured and artefacts == {artefact}:
+        parts = [(name, fuse(measured, [row[1] for row in rows if row[0] == name])) for name in dict.fromkeys(row[0] for row in rows)]
+        compared = [(name, vector) for name, (vectors, _) in parts for vector in vectors]
+        try:
+            return compared, threshold(manifest, question, rate, len(compared), {kind for _, (_, kinds) in parts for kind in kinds})["distance"]
+        except Refused:
+            measured = measured[:-1]  # smaller groups, which may have been measured at smaller rates
+    return [row[:2] for row in rows], threshold(manifest, question, rate, len(rows), artefacts)["distance"]
+
+
+def nearest(head, vector, compared):
+    """(subject, distance) of the first of the nearest."""
+    distances = [distance(head, vector, other) for _, other in compared]
+    best = min(range(len(compared)), key=distances.__getitem__)
+    return compared[best][0], distances[best]
+
+
 def decide(first, second, measured, limit):
     """The outcome of two looks, each None where it gave an embedding."""
     return first or second or ("accepted" if measured <= limit else "rejected")
@@ -473,30 +499,12 @@ class Port:
 
     def identify(self, frame, gallery, rule="only", rate=None, subject=None):
         """(outcome, subject or None, distance or None) of a frame against the templates of ``subject``, of everybody where that is None."""
-        rows = [row for row in gallery if subject in (None, row[0])]
-        refuse(rows, "nobody of that name")
-        artefacts = {row[2] for row in gallery}
-        makers = {kind for kind in self.manifest["template_thresholds"] if len(kind) == 64}
-        refuse(artefacts <= {self.artefact, *makers}, "templates of another embedder")
-        measured = [number for number in (2, 3, 5, 8) if f"fused {number}" in self.manifest["template_thresholds"]]
-        question = "gallery" if subject is None else "subject"
-        while measured and artefacts == {self.artefact}:
-            parts = [(name, fuse(measured, [row[1] for row in rows if row[0] == name])) for name in dict.fromkeys(row[0] for row in rows)]
-            compared = [(name, vector) for name, (vectors, _) in parts for vector in vectors]
-            try:
-                limit = threshold(self.manifest, question, rate, len(compared), {kind for _, (_, kinds) in parts for kind in kinds})["distance"]
-                break
-            except Refused:
-                measured = measured[:-1]  # smaller groups, which may have been measured at smaller rates
-        else:
-            compared = [row[:2] for row in rows]
-            limit = threshold(self.manifest, question, rate, len(compared), artefacts)["distance"]
+        compared, limit = plan(self.manifest, self.artefact, gallery, subject, rate)
         outcome, vector = self.look(frame, rule)
         if outcome:
             return outcome, None, None
-        distances = [distance(self.head, vector, other) for _, other in compared]
-        best = min(range(len(compared)), key=distances.__getitem__)
-        return decide(None, None, distances[best], limit), compared[best][0], distances[best]
+        name, measured = nearest(self.head, vector, compared)
+        return decide(None, None, measured, limit), name, measured
 
     def self_test(self, goldens):
         """15"""
@@ -668,6 +676,14 @@ def threshold_stage(port, question, rate, templates, kinds, **manifest):
     return {"fmr": found["fmr"], "distance": found["distance"]}
 
 
+def gallery_stage(port, embedder, subjects, artefacts, vectors, head, vector, subject, rate, **manifest):
+    rows = list(zip(subjects, vectors, artefacts, strict=True))
+    compared, limit = plan(manifest, embedder, rows, subject, rate)
+    name, measured = nearest(head, vector, compared)
+    outcome = decide(None, None, measured, limit)
+    return {"outcome": outcome, "subject": name if outcome == "accepted" else None, "distance": measured, "threshold": limit}
+
+
 STAGES = {
     "view": lambda port, frame, view, turns: {"pixels": see(frame, view, turns)},
     "decode": lambda port, **given: dict(zip(("boxes", "keypoints", "scores"), decode(**given), strict=True)),
@@ -684,6 +700,7 @@ STAGES = {
     "distance": lambda port, **given: {"distance": distance(**given)},
     "fuse": fuse_stage,
     "threshold": threshold_stage,
+    "gallery": gallery_stage,
     "decision": lambda port, first, second, distance, threshold: {"outcome": decide(first, second, distance, threshold)},
     "verify": lambda port, **given: dict(zip(("outcome", "distance"), port.verify(**given), strict=True)),
 }

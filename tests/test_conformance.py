@@ -6,10 +6,13 @@ import ast
 import json
 import re
 import sqlite3
+import unicodedata
 import zipfile
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import cv2
@@ -22,7 +25,7 @@ from facelite.errors import FaceliteError
 from facelite.export.conformance import write_vectors
 from facelite.export.conformance.decision import APART
 from facelite.face import Detection, Embedding, FaceCrop, Outcome, Threshold, fuse_groups
-from facelite.gallery import Gallery
+from facelite.gallery import Gallery, Keyring
 from facelite.preprocess import TEMPLATE_112, Preprocessing, sample, similarity, template, to_input
 from facelite.quality import Limits, judge_quality, measure_quality
 from facelite.runtime.choice import choose
@@ -67,7 +70,7 @@ def failures(port):
 
 
 NAMES = ("view", "decode", "faces", "detect", "upright", "choose", "matrix", "crop",
-         "quality", "input", "embedding", "unit", "distance", "fuse", "threshold", "decision", "verify")  # fmt: skip
+         "quality", "input", "embedding", "unit", "distance", "fuse", "threshold", "gallery", "decision", "verify")  # fmt: skip
 
 
 def test_the_files_are_small_whole_and_say_what_is_in_them(written, bundle, stages):
@@ -106,7 +109,7 @@ def test_the_cases_tell_every_outcome_apart(stages):
     outcomes = {case["expected"]["outcome"] for name in ("quality", "decision", "verify") for case in stages[name]} - {None}
     assert outcomes == {outcome.value for outcome in Outcome} - {"timed out"}  # which is of attempts, not of pictures
     assert [len(case["expected"]["scores"]) for case in stages["detect"]] == [1, 0, 2, 1, 1, 1, 1, 3, 1]
-    for name in ("matrix", "unit", "threshold"):
+    for name in ("matrix", "unit", "threshold", "gallery"):
         assert any(case["expected"] is None for case in stages[name])
 
 
@@ -332,6 +335,29 @@ def own_threshold(verifier, thresholds, template_thresholds, fmr, question, rate
     return {"fmr": found.fmr, "distance": found.distance}
 
 
+def own_gallery(verifier, embedder, thresholds, template_thresholds, fmr, head, vector, subjects, artefacts, vectors, subject, rate):
+    """By a verifier of these thresholds that has seen the vector, and by a gallery on disk to which the templates are added one by one."""
+    assert (embedder, head) == (verifier.bundle.artefact, None)
+
+    def measured(table):
+        return tuple(Threshold(one["distance"], one["fmr"], one["fmr"], 0.1, 9, 9, 9) for one in table)
+
+    others = {name: measured(table) for name, table in template_thresholds.items()}
+    known = replace(verifier.manifest, thresholds=measured(thresholds), template_thresholds=others, fmr=fmr)
+    asked, space = Verifier(replace(verifier.bundle, manifest=known)), known.space
+    probe = Look(embedding=Embedding(vector, space))
+    with TemporaryDirectory() as folder, Gallery(Path(folder) / "g", space=space, create=True, keyring=Keyring(folder)) as gallery:
+        for name, artefact, one in zip(subjects, artefacts, vectors, strict=True):
+            gallery.enrol(name, [Embedding(one, space)], artefact=artefact)
+        assert len(gallery) == len(subjects)  # none was taken for one that is there
+        if subject is None:
+            decision = asked.identify(probe, gallery, **({} if rate is None else {"fpir": rate}))
+        else:
+            decision = asked.verify_subject(probe, subject, gallery, fmr=rate)
+    who = decision.subject if decision.outcome is Outcome.ACCEPTED else None
+    return {"outcome": decision.outcome.value, "subject": who, "distance": decision.distance, "threshold": decision.threshold.distance}
+
+
 class Told(Verifier):
     """A verifier that is told what its looks gave, and their distance."""
 
@@ -370,6 +396,7 @@ OWN = {
     "distance": own_distance,
     "fuse": own_fuse,
     "threshold": own_threshold,
+    "gallery": own_gallery,
     "decision": own_decision,
     "verify": own_verify,
 }
@@ -432,6 +459,28 @@ def without_edge(port, old):
         return old(moved, shape, width + 2 * edge, height + 2 * edge)
 
     return seen
+
+
+def never_refused(port, old):
+    """The smallest rate that was measured where none is small enough."""
+
+    def threshold(manifest, question, rate, templates, kinds):
+        try:
+            return old(manifest, question, rate, templates, kinds)
+        except port.Refused:
+            return min((manifest["template_thresholds"].get(one, manifest["thresholds"])[-1] for one in kinds), key=lambda one: one["distance"])
+
+    return threshold
+
+
+def all_by(embedder, rows):
+    return [(*row[:2], embedder) for row in rows]
+
+
+def normalised(given):
+    manifest, own, rows, subject, rate = given
+    same = partial(unicodedata.normalize, "NFC")
+    return manifest, own, [(same(row[0]), *row[1:]) for row in rows], subject and same(subject), rate
 
 
 SAMPLING = (
@@ -513,6 +562,13 @@ FAULTS = (
     ("threshold", "whatever the number", "strictest", lambda port, old: lambda manifest, templates, *rest: old(manifest, 1, *rest)),
     ("threshold", "own thresholds for all", "strictest", lambda port, old: lambda *given: old(*given[:3], ())),
     ("threshold", "the next rate", "threshold", lambda port, old: lambda *given: old(*given[:2], {5e-3: 1e-3}.get(given[2], given[2]), *given[3:])),
+    ("gallery", "each alone", "fuse", lambda port, old: lambda measured, templates: old([], templates)),
+    ("gallery", "as many as one as there are", "threshold", never_refused),
+    ("gallery", "any name", "plan", lambda port, old: lambda *given: old(*given[:3], None, given[4])),
+    ("gallery", "one name in two spellings", "plan", lambda port, old: lambda *given: old(*normalised(given))),
+    ("gallery", "any embedder's", "plan", lambda port, old: lambda manifest, own, rows, *rest: old(manifest, own, all_by(own, rows), *rest)),
+    ("gallery", "own thresholds for all", "strictest", lambda port, old: lambda *given: old(*given[:3], ())),
+    ("gallery", "whatever the number", "strictest", lambda port, old: lambda manifest, templates, *rest: old(manifest, 1, *rest)),
     ("decision", "below", "decide", lambda port, old: lambda first, second, measured, limit: old(first, second, measured, limit and limit - 1e-9)),
     ("decision", "the second counts", "decide", lambda port, old: lambda first, second, *rest: old(second, first, *rest)),
     ("decision", "poor is rejected", "decide", lambda port, old: lambda *given: "rejected" if any(given[:2]) else old(*given)),

@@ -32,6 +32,7 @@ MODULES = {
     "identify": "identify",
     "inspect": "device",
     "kiosk": "kiosk",
+    "mix": "mix",
     "pack": "pack",
     "pad-eval": "pad_eval",
     "strangers": "strangers",

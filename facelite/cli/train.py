@@ -79,7 +79,7 @@ def train(
     from_start: dict[str, Any] = {"fine": weights is not None, "numbers": _numbers(model) if model else 0}
     chosen = _chosen(recipe, network, epochs, out if resume else None, Path(out).resolve().name, from_start)
     check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
-    teach, begun = _teach(model) if model else None, resume and (Path(out) / FACTS).exists()
+    teach, begun = teaching(model) if model else None, resume and (Path(out) / FACTS).exists()
     faces = load(data, chosen.data, chosen.teacher, teach=None if begun else teach, left_out=left_out(out) if begun else None)
     if not recipe and not resume:
         chosen = default_recipe(chosen.network.name, chosen.space, pictures=len(faces[0]), epochs=epochs, **from_start)
@@ -136,7 +136,7 @@ def _numbers(model: Model) -> int:
     return int(embedder.vectors([FaceCrop(np.zeros((height, width, 3), np.uint8), template(height, width))]).shape[1])
 
 
-def _teach(model: Model) -> Callable[[FaceSet], Floats]:
+def teaching(model: Model) -> Callable[[FaceSet], Floats]:
     """What gives the model's embeddings of pictures, with a progress bar; of those that have theirs, these."""
     from facelite.training.teach import teach
 

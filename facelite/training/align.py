@@ -139,9 +139,14 @@ def _align_one(name: str, read: Read, detector: Detector, out: Path, geometry: C
     if face is None:
         return Entry("several faces", sha256)
     crop: Pixels = sample(image, similarity(face.landmarks, geometry.landmarks), geometry.side, geometry.side)
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-    write_atomically(out / _crop_name(name), encoded.tobytes())
+    write_crop(out / _crop_name(name), crop)
     return Entry(KEPT, sha256)
+
+
+def write_crop(path: Path, crop: Pixels, /) -> None:
+    """Write an aligned crop (s, s, 3) as a JPEG file."""
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+    write_atomically(path, encoded.tobytes())
 
 
 def _crop_name(name: str) -> PurePosixPath:

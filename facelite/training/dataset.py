@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from facelite.split import HELD_OUT_SHARE, Set, counted, is_held_out
 from facelite.training.geometry import CropGeometry, read_geometry
 from facelite.training.leaks import leaks
 from facelite.training.recipe import Teacher
+from facelite.training.taught import read_taught
 
 Integers = NDArray[np.int64]
 
@@ -183,20 +183,13 @@ def _no_targets(pictures: int) -> tuple[Floats, NDArray[np.bool_]]:
 
 def read_teacher(path: Path, names: Sequence[str], /) -> tuple[Floats, NDArray[np.bool_]]:
     """A teacher's unit embeddings (n, d) of ``names``, suffixes aside, and which it knows. Raises InputError."""
-    try:
-        with path.open("rb") as opened, np.load(opened) as file:
-            known = [name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name) for name in file["names"]]
-            embeddings = file["embeddings"].astype(np.float32, copy=False)
-    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
-        raise InputError(f"{path}: expected a teacher file with names and embeddings, got {' '.join(str(error).split())}; write it again") from None
-    if embeddings.ndim != 2 or len(embeddings) != len(known):
-        raise InputError(f"{path}: expected embeddings ({len(known)}, d) for its names, got {embeddings.shape}; write it again")
-    index = {_without_suffix(name): i for i, name in enumerate(known)}
+    taught = read_taught(path)
+    index = {_without_suffix(name): i for i, name in enumerate(taught.names)}
     rows = np.array([index.get(_without_suffix(name), -1) for name in names])
     if not (rows >= 0).any():
         raise InputError(f"{path}: expected embeddings of pictures named as {names[0]!r}, got none of them; name them set/person/picture")
-    targets = np.zeros((len(names), embeddings.shape[1]), np.float32)
-    targets[rows >= 0] = embeddings[rows[rows >= 0]]
+    targets = np.zeros((len(names), taught.embeddings.shape[1]), np.float32)
+    targets[rows >= 0] = taught.embeddings[rows[rows >= 0]]
     length = np.linalg.norm(targets, axis=1, keepdims=True)
     if not (np.isfinite(length).all() and (length[rows >= 0] > 0).all()):
         raise InputError(f"{path}: expected finite embeddings other than zero, got one that is not; leave such pictures out of it")

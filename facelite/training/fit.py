@@ -24,7 +24,7 @@ from facelite.networks import build, get_weights, set_weights
 from facelite.networks.weights import BEST, Weights, pack_weights, read_weights
 from facelite.training.dataset import FaceSet, read_teacher
 from facelite.training.facts import run_facts
-from facelite.training.folder import append_log, check_run, claim, cut_log, damaged, draw_log, read_state, write, write_arrays, write_teacher
+from facelite.training.folder import append_log, check_run, claim, cut_log, damaged, draw_log, read_state, write, write_arrays
 from facelite.training.identities import people_of
 from facelite.training.judging import JUDGED, embed_crops, gain, judge, judged_at, unit_rows
 from facelite.training.mining import from_arrays, mine, to_arrays
@@ -35,6 +35,7 @@ from facelite.training.sampling import Proposals
 from facelite.training.siamese import pack_siamese
 from facelite.training.state import TrainingState, named
 from facelite.training.statistics import Statistics
+from facelite.training.taught import Taught, pack_taught
 
 LOG_EVERY, LOG_SECONDS = 50, 10.0
 """Steps between two lines of the log, and the time after which there is one anyway. A judgement has its line too."""
@@ -158,8 +159,8 @@ class _Run:
         if self.init is not None:
             self.state.begin_with(self.init)
             write(out / INIT, pack_weights(self.init))
-        if _teaches_itself(recipe):
-            write_teacher(out / TEACHER, self.faces)
+        if _teaches_itself(recipe) and not (out / TEACHER).exists():
+            write(out / TEACHER, pack_taught(Taught(self.faces.names, self.faces.targets)))
         self.best, self.best_weights, self.best_head = -1.0, list[Floats](), list[Floats]()
         self.judged = dict.fromkeys(JUDGED, float("nan"))
         self.drawn, self.flat = True, 0

@@ -21,7 +21,6 @@ from facelite.atomic import write_atomically
 from facelite.errors import FaceliteError, InputError
 from facelite.networks.weights import BEST
 from facelite.plots import plot_log
-from facelite.training.dataset import FaceSet
 from facelite.training.recipe import TrainingRecipe
 from facelite.training.run import CURVES, FACTS, HEAD, LOG, RECIPE, STATE, run_recipe, sized_network
 
@@ -106,13 +105,6 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], /) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write(path, buffer.getvalue())
-
-
-def write_teacher(path: Path, faces: FaceSet, /) -> None:
-    """Keep the targets of ``faces`` as a teacher's file, in half precision."""
-    names = np.array([name.encode("utf-8", "surrogateescape") for name in faces.names])
-    if not path.exists():
-        write_arrays(path, {"names": names, "embeddings": faces.targets.astype(np.float16)})
 
 
 def read_state(folder: Path, /) -> dict[str, np.ndarray] | None:

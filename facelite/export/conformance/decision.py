@@ -1,4 +1,4 @@
-"""Cases of the stages from two embeddings to a decision, and of all stages together: distance, threshold, decision, verify."""
+"""Cases of the stages from two embeddings to a decision, and of all stages together: distance, fuse, threshold, gallery, decision, verify."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from facelite.bundle import Manifest, fused_kind
 from facelite.distance import SQUARED_L2, Siamese, scaled
 from facelite.errors import UnsupportedRate
 from facelite.export.conformance.case import ROUNDED, Scene, Table, make_case, numbers, whole
+from facelite.export.conformance.gallery import gallery_cases
 from facelite.export.synthetic import draw_face
 from facelite.face import Floats, Threshold, fuse_groups
 from facelite.runtime.choice import Rule
@@ -27,6 +28,7 @@ def decision_stages(verifier: Verifier, /) -> dict[str, list[Table]]:
         "distance": [_distance(*case) for case in _pairs()],
         "fuse": [_fuse(verifier.manifest, *case) for case in ENROLLED],
         "threshold": [_threshold(verifier.manifest, *case) for case in ASKED],
+        "gallery": gallery_cases(verifier),
         "decision": [make_case(name, dict(zip(("first", "second", "distance", "threshold"), given, strict=True)), {"outcome": outcome})
                      for name, given, outcome in DECISIONS],
         "verify": [case for one in _frames() if (case := _verify(verifier, *one))],

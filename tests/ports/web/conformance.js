@@ -29,7 +29,9 @@ export async function answered(modules, table, binary, parts = null) {
 function arithmetic(modules, out) {
   const {
     Detector,
+    Facelite,
     Frame,
+    Gallery,
     Sampler,
     choose,
     compared,
@@ -120,6 +122,29 @@ function arithmetic(modules, out) {
         gallery: () => strictest(manifest, templates, rate, kinds),
       }[question]();
       return { fmr: found.fmr, distance: found.distance };
+    },
+    async gallery({ embedder, head, subjects, artefacts, vectors, vector, subject, rate, ...measured }) {
+      const { length } = vector;
+      const manifest = { ...measured, space: "", embedding: length, files: { "embedder.tflite": embedder } };
+      const facelite = new Facelite({ manifest }, head && checkHead(head, length));
+      const gallery = new Gallery(manifest.space);
+      for (const [i, name] of subjects.entries())
+        gallery.add({
+          subject: name,
+          artefact: artefacts[i],
+          enrolled_at: new Date(i).toISOString(),
+          vector: vectors.subarray(i * length, (i + 1) * length),
+        });
+      const look = { outcome: null, embedding: { vector, artefact: embedder } };
+      const { threshold, ...found } = await (subject === null
+        ? facelite.identify(look, gallery, { fpir: rate ?? undefined })
+        : facelite.verifySubject(look, subject, gallery, { fmr: rate }));
+      return {
+        outcome: found.outcome,
+        subject: found.subject,
+        distance: found.distance,
+        threshold: threshold.distance,
+      };
     },
     decision: ({ first, second, distance: apart, threshold }) => ({
       outcome: first ?? second ?? compared(apart, { distance: threshold }),

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 
-ARITHMETIC = ("view", "decode", "faces", "choose", "matrix", "crop", "quality", "input", "unit", "distance", "fuse", "threshold", "decision")
+ARITHMETIC = ("view", "decode", "faces", "choose", "matrix", "crop", "quality", "input",
+              "unit", "distance", "fuse", "threshold", "gallery", "decision")  # fmt: skip
 """The stages that need no model."""
 
 

@@ -7,11 +7,14 @@ import org.facelite.BlazeFace
 import org.facelite.Decision
 import org.facelite.Detector
 import org.facelite.Embedder
+import org.facelite.Embedding
 import org.facelite.Eye
 import org.facelite.Face
 import org.facelite.Facelite
 import org.facelite.FaceliteException
+import org.facelite.Gallery
 import org.facelite.Limits
+import org.facelite.Look
 import org.facelite.Manifest
 import org.facelite.Model
 import org.facelite.Preprocessing
@@ -30,10 +33,11 @@ import org.facelite.sample
 import org.json.JSONArray
 import org.json.JSONObject
 import java.io.File
+import java.security.MessageDigest
 import kotlin.math.roundToInt
 
 /** Every stage of the vectors, by the library's inner functions. */
-class Conformance(private val vectors: Vectors, assets: File) {
+class Conformance(private val vectors: Vectors, private val assets: File) {
     private val answers = Answers()
     private val facelite = Facelite.open({ assets.resolve(it).readBytes() }, JnaModels())
     private val blaze = BlazeFace(JnaModels().open("detector.tflite", assets.resolve("detector.tflite").readBytes()))
@@ -57,6 +61,7 @@ class Conformance(private val vectors: Vectors, assets: File) {
         "distance" to ::distance,
         "fuse" to ::fused,
         "threshold" to ::threshold,
+        "gallery" to ::gallery,
         "decision" to ::decision,
         "verify" to ::verify,
     )
@@ -146,12 +151,10 @@ class Conformance(private val vectors: Vectors, assets: File) {
 
     private fun threshold(given: JSONObject): Map<String, Any?> {
         val default = given.getDouble("fmr")
-        val kinds = given.getJSONObject("template_thresholds")
-        val byKind = kinds.keys().asSequence().map { it as String }.associateWith { thresholds(kinds.getJSONArray(it)) }
-        val thresholds = Thresholds(default, thresholds(given.getJSONArray("thresholds")), byKind)
-        val rate = if (given.isNull("rate")) null else given.getDouble("rate")
+        val thresholds = Thresholds(default, thresholds(given.getJSONArray("thresholds")), given.byKind(::thresholds))
+        val rate = given.rate()
         val vectors = given.getInt("templates")
-        val asked = given.getJSONArray("kinds").let { names -> List(names.length(), names::getString).toSet() }
+        val asked = given.texts("kinds").toSet()
         val found = when (given.getString("question")) {
             "pictures" -> thresholds.forPictures(rate)
             "subject" -> thresholds.forSubject(vectors, rate ?: default, asked)
@@ -159,6 +162,54 @@ class Conformance(private val vectors: Vectors, assets: File) {
         } ?: throw FaceliteException("not measured")
         return mapOf("fmr" to found.fmr, "distance" to found.distance)
     }
+
+    private fun gallery(given: JSONObject): Map<String, Any?> = bundle(given).use { bundle ->
+        val space = bundle.manifest.space
+        val vector = given.floats("vector")
+        val subjects = given.texts("subjects")
+        val artefacts = given.texts("artefacts")
+        val people = Gallery(space)
+        given.floats("vectors").asList().chunked(vector.size).forEachIndexed { i, one ->
+            check(people.add(subjects[i], listOf(Embedding(space, artefacts[i], one.toFloatArray()))) == 1)
+        }
+        val look = Look(null, "", null, Embedding(space, bundle.manifest.artefact, vector))
+        val rate = given.rate()
+        val decision = when {
+            !given.isNull("subject") -> bundle.verifySubject(look, given.getString("subject"), people, rate)
+            rate == null -> bundle.identify(look, people)
+            else -> bundle.identify(look, people, rate)
+        }
+        mapOf(
+            "outcome" to decision.outcome.toString(),
+            "subject" to decision.subject,
+            "distance" to decision.distance,
+            "threshold" to decision.threshold.distance,
+        )
+    }
+
+    /** The packed bundle with a case's embedder, thresholds and head. */
+    private fun bundle(given: JSONObject): Facelite {
+        val manifest = JSONObject(assets.resolve(Manifest.FILE).readText())
+        manifest.put("fmr", given.getDouble("fmr"))
+        manifest.put("thresholds", entries(given.getJSONArray("thresholds")))
+        manifest.put("template_thresholds", JSONObject(given.byKind(::entries)))
+        val files = manifest.getJSONObject("files").put("embedder.tflite", given.getString("embedder"))
+        val head = given.optJSONObject("head")?.toString()?.toByteArray()
+        if (head != null) {
+            manifest.put("decide", "siamese").put("format", JSONArray(listOf(2, 0)))
+            files.put("head.json", MessageDigest.getInstance("SHA-256").digest(head).joinToString("") { "%02x".format(it) })
+        }
+        val made = mapOf(Manifest.FILE to manifest.toString().toByteArray(), "head.json" to head)
+        return Facelite.open({ made[it] ?: assets.resolve(it).readBytes() }, JnaModels())
+    }
+
+    /** As a manifest has them: with what else was measured, which decides nothing. */
+    private fun entries(list: JSONArray): JSONArray = JSONArray(
+        thresholds(list).map { one ->
+            val measured = listOf("fmr_upper", "fnmr", "genuine_pairs", "impostor_pairs", "people_pairs").associateWith { 0 }
+            JSONObject(measured + mapOf("distance" to one.distance, "fmr" to one.fmr))
+        },
+    )
 
     private fun decision(given: JSONObject): Map<String, Any?> {
         val poor = listOf("first", "second").firstOrNull { !given.isNull(it) }
@@ -204,6 +255,14 @@ class Conformance(private val vectors: Vectors, assets: File) {
     private fun JSONObject.floats(key: String): FloatArray = vectors.floats(getJSONObject(key))
 
     private fun JSONObject.bytes(key: String): ByteArray = vectors.bytes(getJSONObject(key))
+
+    private fun JSONObject.texts(key: String): List<String> = getJSONArray(key).let { List(it.length(), it::getString) }
+
+    private fun <T> JSONObject.byKind(read: (JSONArray) -> T): Map<String, T> = getJSONObject("template_thresholds").let { kinds ->
+        kinds.keys().asSequence().map { it as String }.associateWith { read(kinds.getJSONArray(it)) }
+    }
+
+    private fun JSONObject.rate(): Double? = if (isNull("rate")) null else getDouble("rate")
 
     private fun JSONObject.view(): View = getJSONArray("view").doubles().let { (x, y, side) -> View(x, y, side) }
 

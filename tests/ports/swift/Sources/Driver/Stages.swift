@@ -31,9 +31,10 @@ struct Stages {
         case "input": return try inputOf(given)
         case "embedding": return ["vector": try unit(looker.embedder.output(of: given.picture("pixels"))).map(Double.init)]
         case "unit": return ["vector": try unit(given.floats("values")).map(Double.init)]
-        case "distance": return ["distance": try distance(given)(given.floats("a"), given.floats("b"))]
+        case "distance": return ["distance": try distance(given, given.floats("a").count)(given.floats("a"), given.floats("b"))]
         case "fuse": return try fused(given)
         case "threshold": return try threshold(given)
+        case "gallery": return try asked(given)
         case "decision": return try decision(given)
         case "verify": return try verified(given)
         default: throw Unreadable(description: "no stage \(stage)")
@@ -117,10 +118,10 @@ struct Stages {
         return ["tensor": answers.array(input, [1, crop.height, crop.width, 3])]
     }
 
-    private func distance(_ given: Fields) throws -> Distance {
+    private func distance(_ given: Fields, _ size: Int) throws -> Distance {
         guard given.table["head"] is [String: Any] else { return .squaredL2 }
         let head = try JSONDecoder().decode(Head.self, from: given.json("head"))
-        try head.check(size: given.floats("a").count)
+        try head.check(size: size)
         return .siamese(head)
     }
 
@@ -149,6 +150,49 @@ struct Stages {
         }
         guard let found else { throw FaceliteError("expected a rate that was measured") }
         return ["fmr": found.fmr, "distance": found.distance]
+    }
+
+    private func asked(_ given: Fields) throws -> [String: Any] {
+        let vector = try given.floats("vector")
+        let (manifest, gallery) = (try manifest(given, vector.count), try gallery(given, vector.count))
+        let rate: Double? = given.optional("rate")
+        let comparison: Comparison
+        if let subject: String = given.optional("subject") {
+            comparison = try Comparison(subject: subject, gallery: gallery, fmr: rate, manifest: manifest)
+        } else {
+            comparison = try Comparison(gallery: gallery, fpir: rate ?? 0.01, manifest: manifest)
+        }
+        let nearest = try comparison.nearest(to: vector, by: distance(given, vector.count))
+        let outcome = decided(nearest.distance, subject: nil, comparison.threshold).outcome
+        let subject: Any = outcome == .accepted ? nearest.subject : NSNull()
+        return ["outcome": outcome.rawValue, "subject": subject, "distance": nearest.distance, "threshold": comparison.threshold.distance]
+    }
+
+    /// The bundle's, of embeddings of `size` numbers, with the embedder and the thresholds of the case.
+    private func manifest(_ given: Fields, _ size: Int) throws -> Manifest {
+        func thresholds(_ rows: [[String: Double]]) -> [[String: Double]] {
+            rows.map { $0.merging(["fmr_upper": 0, "fnmr": 0, "genuine_pairs": 0, "impostor_pairs": 0, "people_pairs": 0]) { $1 } }
+        }
+        let (known, embedder): (Manifest, String) = (facelite.manifest, try given.value("embedder"))
+        let others: [String: [[String: Double]]] = try given.value("template_thresholds")
+        let table: [String: Any] = [
+            "format": [1, 0], "name": known.name, "network": known.network, "precision": known.precision, "space": known.space, "embedding": size,
+            "preprocessing": ["height": known.preprocessing.height, "width": known.preprocessing.width],
+            "thresholds": thresholds(try given.value("thresholds")), "template_thresholds": others.mapValues(thresholds),
+            "fmr": try given.number("fmr"), "files": known.files.merging([known.embedderFile: embedder]) { $1 },
+        ]
+        return try Manifest(json: JSONSerialization.data(withJSONObject: table))
+    }
+
+    private func gallery(_ given: Fields, _ size: Int) throws -> Gallery {
+        let (subjects, artefacts): ([String], [String]) = (try given.value("subjects"), try given.value("artefacts"))
+        let (vectors, space) = (try given.floats("vectors"), facelite.manifest.space)
+        var gallery = Gallery(space: space)
+        for (place, subject) in subjects.enumerated() {
+            let vector = Array(vectors[place * size..<(place + 1) * size])
+            try gallery.add(Embedding(vector: vector, space: space, artefact: artefacts[place]), of: subject)
+        }
+        return gallery
     }
 
     private func decision(_ given: Fields) throws -> [String: Any] {
