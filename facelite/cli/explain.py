@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("a", type=click.Path())
 @click.argument("b", type=click.Path())
 @bundle_option
-@click.option("--weights", type=click.Path(), help="The bundle's recipe: also by the gradients of its float network. Needs TensorFlow.")
+@click.option("--weights", type=click.Path(), help="The bundle's recipe, or run: also by the gradients of its float network. Needs TensorFlow.")
 @click.option("--out", type=click.Path(file_okay=False), default="explain", show_default=True, help="The folder of explain.png.")
 @face_option
 @json_option
@@ -42,9 +42,10 @@ def explain(a: str, b: str, bundle: str | None, weights: str | None, out: str, r
 
 
 def _gradients(recipe: str) -> Any:
-    from facelite.explain.gradient import open_gradients
+    from facelite.explain.float_network import open_float_network
+    from facelite.explain.gradient import Gradients
 
-    return open_gradients(recipe)
+    return Gradients(open_float_network(recipe))
 
 
 def _lines(values: dict[str, Any], sides: list[Side]) -> list[str]:

@@ -38,6 +38,7 @@ MODULES = {
     "strangers": "strangers",
     "test": "live",
     "train": "train",
+    "units": "units",
     "verify": "device",
 }
 """In which module of facelite.cli each command is: a door does not wait for what a workstation needs."""

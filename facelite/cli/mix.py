@@ -2,63 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from facelite.cli.models import open_model
 from facelite.cli.output import bar, json_option, show
 from facelite.cli.train import teaching
-
-if TYPE_CHECKING:
-    from facelite.face import Floats
-    from facelite.training.dataset import FaceSet
-    from facelite.training.taught import Taught
+from facelite.errors import InputError
 
 
 @click.command()
 @click.argument("recipe", type=click.Path())
 @click.option("--data", required=True, type=click.Path(), help="Folder of aligned crops: of the recipe's sets.")
-@click.option(
-    "--teacher", required=True, type=click.Path(), help="What embeds them: a bundle, a run folder or any .tflite embedder of aligned RGB faces."
-)
 @click.option("--folder", default="mixed", show_default=True, help="The set in --data that they become.")
 @click.option("--pictures", type=click.IntRange(1), default=60_000, show_default=True, help="How many there are to be.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another one gives others.")
+@click.option("--teacher", type=click.Path(), help="As of train: finds who is held out under another name, where the recipe has no teacher's file.")
 @json_option
-def mix(recipe: str, data: str, teacher: str, folder: str, pictures: int, seed: int, as_json: bool) -> None:
-    """Make pictures of nobody, each of two people that RECIPE trains on, and let a teacher say what they are: a network that learns a teacher's
-    embeddings needs faces, not names.
+def mix(recipe: str, data: str, folder: str, pictures: int, seed: int, teacher: str | None, as_json: bool) -> None:
+    """Make pictures of nobody, each of two that RECIPE trains on: a network that learns a teacher's embeddings needs faces, not names.
 
-    FOLDER/teacher.npz has them and the recipe's own pictures. A recipe takes them by [teacher] file = "FOLDER/teacher.npz" and one more
-    [[data]] folder = "FOLDER", labelled = false. Who is held out is in none of them. An interrupted run goes on where it stopped.
+    They are one more set for a recipe, [[data]] folder = "mixed", labelled = false; train --teacher MODEL says what they are. Who is held out is in
+    none of them. An interrupted run goes on where it stopped.
     """
     from facelite.recipe import read_recipe
     from facelite.training.dataset import load
-    from facelite.training.mix import write_mixtures
-    from facelite.training.recipe import TrainingRecipe
-    from facelite.training.teach import teach
+    from facelite.training.mix import is_mixed, write_mixtures
+    from facelite.training.recipe import Teacher, TrainingRecipe
 
-    chosen, model, out = read_recipe(recipe, TrainingRecipe), open_model(teacher), Path(data, folder)
-    faces = load(data, chosen.data, chosen.teacher, teach=teaching(model))
-    known = _known(Path(data, chosen.teacher.file) if chosen.teacher and chosen.teacher.file else None, faces, teaching(model))
+    chosen, out = read_recipe(recipe, TrainingRecipe), Path(data, folder)
+    if folder in ("", ".", "..") or Path(folder).name != folder:
+        raise click.UsageError(f"expected the name of a folder in --data, got {folder!r}")
+    sets = [one for one in chosen.data if not is_mixed(Path(data, one.folder))]  # of people: the recipe may have mixtures already
+    known = chosen.teacher or Teacher()
+    if len({one.numbering or one.folder for one in sets}) > 1 and known.leak and not known.file and not teacher:
+        raise InputError(f"{recipe}: expected --teacher or a teacher's file, which find held-out people in other sets, got none; name the model")
+    faces, _ = load(data, sets, known, teach=teaching(open_model(teacher)) if teacher else None)
     with bar("mixing") as progress:
-        new = write_mixtures(
-            faces[0], out, teach=lambda mixed: teach(model.make, mixed), known=known, pictures=pictures, seed=seed, progress=progress
-        )
+        new = write_mixtures(faces, out, pictures=pictures, seed=seed, progress=progress)
     show({"folder": str(out), "pictures": pictures, "new": new}, as_json)
-
-
-def _known(path: Path | None, parts: tuple[FaceSet, FaceSet], teach: Callable[[FaceSet], Floats]) -> Taught:
-    """What the recipe's teacher made of its pictures, those of held-out people too: the file at ``path``, else what ``teach`` gives."""
-    from facelite.training.taught import Taught, read_taught
-
-    if path:
-        return read_taught(path)
-    return Taught([name for part in parts for name in part.names], np.concatenate([teach(part) for part in parts]))
 
 
 COMMANDS: tuple[click.Command, ...] = (mix,)

@@ -58,8 +58,8 @@ def train(
 
     With --init the default recipe is one that does not forget: at a low rate, by triplets and by what the first weights make of the pictures.
     These are judged first and stay the best where training does not help. OUT/teacher.npz keeps what --teacher made of the pictures; a recipe may
-    name it. Where a recipe names several sets, a picture that to the teacher looks like somebody held out in another one is left out; OUT/run.json
-    names those.
+    name it. Where a recipe names such a file, --teacher says what that does not know, as of pictures that mix has made. Where a recipe names
+    several sets, a picture that to the teacher looks like somebody held out in another one is left out; OUT/run.json names those.
 
     Ctrl-C stops after the step and keeps what was reached, for --resume; a second one stops at once.
     """
@@ -79,11 +79,14 @@ def train(
     from_start: dict[str, Any] = {"fine": weights is not None, "numbers": _numbers(model) if model else 0}
     chosen = _chosen(recipe, network, epochs, out if resume else None, Path(out).resolve().name, from_start)
     check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
-    teach, begun = teaching(model) if model else None, resume and (Path(out) / FACTS).exists()
+    file = Path(data, chosen.teacher.file) if chosen.teacher and chosen.teacher.file else None
+    teach, begun = teaching(model, file) if model else None, resume and (Path(out) / FACTS).exists()
     faces = load(data, chosen.data, chosen.teacher, teach=None if begun else teach, left_out=left_out(out) if begun else None)
     if not recipe and not resume:
         chosen = default_recipe(chosen.network.name, chosen.space, pictures=len(faces[0]), epochs=epochs, **from_start)
     _say_pictures(*faces, random=not init and not resume)
+    if file and not model and not begun:
+        _say_untaught(faces[0])
     from facelite.training.fit import train as fit
 
     with _interrupts() as stop:
@@ -120,7 +123,7 @@ def _chosen(recipe: str | None, network: str | None, epochs: float | None, run: 
     if network:
         chosen = replace(chosen, network=replace(chosen.network, name=network))
     if options["numbers"] and recipe:
-        chosen = replace(chosen, teacher=replace(chosen.teacher or Teacher(), file=""))
+        chosen = replace(chosen, teacher=chosen.teacher or Teacher())
     if epochs:
         chosen = replace(chosen, schedule=replace(chosen.schedule, epochs=epochs))
     return chosen
@@ -136,17 +139,31 @@ def _numbers(model: Model) -> int:
     return int(embedder.vectors([FaceCrop(np.zeros((height, width, 3), np.uint8), template(height, width))]).shape[1])
 
 
-def teaching(model: Model) -> Callable[[FaceSet], Floats]:
-    """What gives the model's embeddings of pictures, with a progress bar; of those that have theirs, these."""
+def teaching(model: Model, file: Path | None = None) -> Callable[[FaceSet], Floats]:
+    """What gives the model's embeddings of pictures, with a progress bar, through the projection in a teacher's ``file``; of those that have theirs,
+    these.
+    """
+    from facelite.training.taught import read_taught
     from facelite.training.teach import teach
+
+    projection = read_taught(file).projection if file else None
 
     def targets(faces: FaceSet) -> Floats:
         if faces.has_target.all():
             return faces.targets
         with bar("teaching") as progress:
-            return teach(model.make, faces, progress=progress)
+            return teach(model.make, faces, projection=projection, progress=progress)
 
     return targets
+
+
+def _say_untaught(training: FaceSet) -> None:
+    """How many pictures neither a teacher nor a name says anything of."""
+    if untaught := int((~training.has_target & (training.subjects < 0)).sum()):
+        warn(
+            f"expected a name or a teacher's embedding of every picture, got neither of {untaught:,}: they teach nothing; "
+            "name the model that made the teacher's file: --teacher MODEL"
+        )
 
 
 def _say_pictures(training: FaceSet, held_out: FaceSet, *, random: bool) -> None:

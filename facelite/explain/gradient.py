@@ -6,20 +6,13 @@ Axiomatic Attribution for Deep Networks, arXiv:1703.01365, equations 1 and 3. It
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facelite.errors import RecipeError
-from facelite.export.host import import_tensorflow, quiet
-from facelite.export.master import choose_network
-from facelite.export.recipe import Recipe
+from facelite.explain.float_network import FloatNetwork
 from facelite.face import FaceCrop, Floats
-from facelite.networks import Network, build, fold, set_weights
-from facelite.networks.weights import read_weights
-from facelite.preprocess import Preprocessing, to_input
-from facelite.recipe import read_recipe
+from facelite.preprocess import to_input
 
 STEPS = 128
 """Places between grey picture and face at which the gradient is taken, denser near to grey, where the direction of the output turns fast."""
@@ -27,24 +20,11 @@ STEPS = 128
 _TOGETHER = 16
 
 
-def open_gradients(recipe_path: str | Path, /) -> Gradients:
-    """Those of the float network that a recipe converts. Raises RecipeError, InputError, ExportError."""
-    recipe = read_recipe(recipe_path, Recipe)
-    network = choose_network(recipe, recipe_path)
-    if network is None or recipe.decide != "squared-l2":
-        raise RecipeError(f"{recipe_path}: expected a network of facelite's that decides by squared L2, got another; leave --weights out")
-    return Gradients(network, Path(recipe_path).parent / recipe.weights)
-
-
 class Gradients:
-    """The float ``network`` whose weights are in the file ``weights``, or those of a run. Raises InputError, ExportError."""
+    """Those of a float network."""
 
-    def __init__(self, network: Network, weights: str | Path, /) -> None:
-        with quiet():
-            self._tf, tf_keras = import_tensorflow()
-            self._model = build(network, keras=tf_keras, folded=True)
-            set_weights(self._model, fold(read_weights(weights)))
-        self.preprocessing = Preprocessing(network.height, network.width)
+    def __init__(self, network: FloatNetwork, /) -> None:
+        self._tf, self._model, self.preprocessing = network.tf, network.model, network.preprocessing
 
     def change(self, crop: FaceCrop, other: FaceCrop, /) -> tuple[Floats, float]:
         """What each pixel (h, w) of ``crop`` takes off the squared L2 distance to ``other``: above 0 where it makes the faces alike.

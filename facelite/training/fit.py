@@ -2,8 +2,8 @@
 
 The run folder holds ``recipe.json``, ``run.json`` (versions, and which data), ``log.csv`` and its ``curves.png``, ``state.npz`` (everything
 a resumed run needs), ``best.npz`` (the averaged weights that did best on the held-out people), where a Siamese head is trained
-``best_head.npz`` (averaged with those), ``init.npz`` (what it began with, if named) and ``teacher.npz`` (the targets of a teacher without a file;
-other recipes may name it).
+``best_head.npz`` (averaged with those), ``init.npz`` (what it began with, if named) and ``teacher.npz`` (the targets, where a
+model or the first weights made some; other recipes may name it).
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class _Run:
         if self.init is not None:
             self.state.begin_with(self.init)
             write(out / INIT, pack_weights(self.init))
-        if _teaches_itself(recipe) and not (out / TEACHER).exists():
+        if self.faces is not data[0] and not (out / TEACHER).exists():
             write(out / TEACHER, pack_taught(Taught(self.faces.names, self.faces.targets)))
         self.best, self.best_weights, self.best_head = -1.0, list[Floats](), list[Floats]()
         self.judged = dict.fromkeys(JUDGED, float("nan"))
@@ -172,16 +172,21 @@ class _Run:
             self.judge()  # where training does not help, these stay the best
 
     def _taught(self, recipe: TrainingRecipe, faces: FaceSet, teach: Callable[[FaceSet], Floats] | None) -> FaceSet:
-        """``faces`` with the targets of a teacher without a file: those that the run keeps, else ``teach``'s, else those of the first weights."""
-        if not _teaches_itself(recipe):
+        """``faces`` with the targets that no teacher's file has: those that the run keeps, else ``teach``'s, else those of the first weights."""
+        if recipe.teacher is None:
             return faces
         if (self.out / TEACHER).exists():
             targets, has_target = read_teacher(self.out / TEACHER, faces.names)
-        elif teach or self.init:
-            targets, has_target = unit_rows(teach(faces) if teach else self._embed(self.init or {}, faces)), np.ones(len(faces), np.bool_)
+            return replace(faces, targets=targets, has_target=has_target)
+        if teach:
+            targets = teach(faces)
+        elif recipe.teacher.file:
+            return faces
+        elif self.init:
+            targets = self._embed(self.init, faces)
         else:
             raise InputError("expected a teacher, got none: name a model, --teacher, or weights to begin with, --init, or set teacher.file")
-        return replace(faces, targets=targets, has_target=has_target)
+        return replace(faces, targets=unit_rows(targets), has_target=np.ones(len(faces), np.bool_))
 
     def gain(self) -> Interval | None:
         """VAL of the best weights less that of the weights that the run began with; None where it began with random ones."""
@@ -288,10 +293,6 @@ COLUMNS = ["step", "epoch", "loss", "images_per_second", *Statistics.__dataclass
 
 MINED = ["mined_active"]
 """The column more of a run that mines: see ``sampling.Proposals.active``."""
-
-
-def _teaches_itself(recipe: TrainingRecipe) -> bool:
-    return recipe.teacher is not None and not recipe.teacher.file
 
 
 def _check_teacher(recipe: TrainingRecipe, faces: FaceSet, embedding: int) -> None:

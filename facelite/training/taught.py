@@ -5,8 +5,7 @@ by which the teacher's own m numbers became d.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -24,10 +23,6 @@ class Taught:
     names: list[str]
     embeddings: Floats
     projection: Floats | None = None
-
-    def joined(self, names: Sequence[str], embeddings: Floats, /) -> Taught:
-        """With further pictures behind these."""
-        return replace(self, names=[*self.names, *names], embeddings=np.concatenate([self.embeddings, embeddings.astype(self.embeddings.dtype)]))
 
 
 def read_taught(path: Path, /) -> Taught:

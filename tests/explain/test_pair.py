@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from facelite.cli.main import main
 from facelite.distance import SQUARED_L2
 from facelite.errors import InputError, RecipeError
-from facelite.explain.gradient import open_gradients
+from facelite.explain.float_network import open_float_network
+from facelite.explain.gradient import Gradients
 from facelite.explain.occlusion import occlude
 from facelite.explain.pair import explain_pair
 from facelite.explain.regions import REGIONS, regions
@@ -36,7 +37,7 @@ def crop(verifier, astronaut):
 
 @pytest.fixture(scope="module")
 def gradients():
-    return open_gradients(RECIPE)
+    return Gradients(open_float_network(RECIPE))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_what_cannot_be_compared_or_differentiated_is_refused(tmp_path, verifier
     recipe = tmp_path / "keras.toml"
     recipe.write_text(RECIPE.read_text().replace('weights = "weights.npz"', 'weights = "mine.keras"').replace('network = "nns2"\n', ""))
     with pytest.raises(RecipeError, match="expected a network of facelite's that decides by squared L2"):
-        open_gradients(recipe)
+        open_float_network(recipe)
 
 
 def test_the_command_says_each_part(tmp_path, bundle_file, astronaut, hopper):

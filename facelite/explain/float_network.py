@@ -1,0 +1,38 @@
+"""A trained network in float, in the Keras that gives gradients: of a recipe that converts it, or of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facelite.errors import RecipeError
+from facelite.export.host import import_tensorflow, quiet
+from facelite.export.master import choose_network
+from facelite.export.recipe import Recipe
+from facelite.networks import Network, build, fold, set_weights
+from facelite.networks.weights import read_weights
+from facelite.preprocess import Preprocessing
+from facelite.recipe import read_recipe
+from facelite.training.run import run_network
+
+
+def open_float_network(path: str | Path, /) -> FloatNetwork:
+    """The network that the recipe ``path`` converts, or the best of the run in the folder ``path``. Raises RecipeError, InputError, ExportError."""
+    path = Path(path)
+    if path.is_dir():
+        return FloatNetwork(run_network(path), path)
+    recipe = read_recipe(path, Recipe)
+    network = choose_network(recipe, path)
+    if network is None or recipe.decide != "squared-l2":
+        raise RecipeError(f"{path}: expected a network of facelite's that decides by squared L2, got another; leave it out")
+    return FloatNetwork(network, path.parent / recipe.weights)
+
+
+class FloatNetwork:
+    """The folded ``network`` as a ``model`` of ``tf``'s Keras, with the weights of a file or a run. Raises InputError, ExportError."""
+
+    def __init__(self, network: Network, weights: str | Path, /) -> None:
+        with quiet():
+            self.tf, self.keras = import_tensorflow()
+            self.model = build(network, keras=self.keras, folded=True)
+            set_weights(self.model, fold(read_weights(weights)))
+        self.network, self.preprocessing = network, Preprocessing(network.height, network.width)
