@@ -24,6 +24,7 @@ from facelite.distance import SQUARED_L2, Siamese, pack_head, scaled
 from facelite.errors import FaceliteError
 from facelite.export.conformance import write_vectors
 from facelite.export.conformance.decision import APART
+from facelite.export.conformance.gallery import QUESTIONS, gallery_cases
 from facelite.face import Detection, Embedding, FaceCrop, Outcome, Threshold, fuse_groups
 from facelite.gallery import Gallery, Keyring
 from facelite.preprocess import TEMPLATE_112, Preprocessing, sample, similarity, template, to_input
@@ -109,8 +110,19 @@ def test_the_cases_tell_every_outcome_apart(stages):
     outcomes = {case["expected"]["outcome"] for name in ("quality", "decision", "verify") for case in stages[name]} - {None}
     assert outcomes == {outcome.value for outcome in Outcome} - {"timed out"}  # which is of attempts, not of pictures
     assert [len(case["expected"]["scores"]) for case in stages["detect"]] == [1, 0, 2, 1, 1, 1, 1, 3, 1]
-    for name in ("matrix", "unit", "threshold", "gallery"):
+    for name in ("matrix", "unit", "threshold"):
         assert any(case["expected"] is None for case in stages[name])
+    assert [case["name"] for case in stages["gallery"]] == [question.name for question in QUESTIONS]  # none is left out for its threshold
+    assert [case["name"] for case in stages["gallery"] if case["expected"] is None] == [
+        "somebody who is not enrolled",
+        "an empty gallery",
+        "nobody is enrolled",
+        "a rate that nothing was measured at",
+        "a rate between two that were measured",
+        "a rate of nothing",
+        "a rate of all",
+        "templates of another embedder",
+    ]
 
 
 # the port
@@ -199,6 +211,14 @@ def test_the_port_decides_by_a_head_where_the_bundle_does(port, bundle, astronau
     device = port.Port(data)
     vectors = [device.look(picture)[1] for picture in (astronaut, hopper)]
     assert device.verify(astronaut, hopper)[1] == pytest.approx(float(head.pairs(*vectors)), abs=1e-5)
+
+
+@pytest.mark.parametrize("form", ["absolute", "chi-square"])
+def test_galleries_are_asked_by_a_head_where_the_bundle_decides_by_one(port, bundle, failures, form):
+    head = scaled(np.random.default_rng(0).random(bundle.manifest.embedding), form=form)
+    cases = gallery_cases(Verifier(replace(bundle, distance=head)))
+    assert len(cases) >= len(QUESTIONS) - 2 and {case["input"]["head"]["form"] for case in cases} == {form}
+    assert failures(cases, lambda given: port.answer(None, "gallery", given)) == []
 
 
 @pytest.mark.parametrize("damage", [
@@ -537,6 +557,9 @@ FAULTS = (
     ("quality", "no turn", "quality", lambda port, old: lambda landmarks, **given: old(landmarks=0.6 * port.TEMPLATE + [60, 15], **given)),
     ("quality", "black is seen", "seen_pixels", lambda port, old: lambda matrix, shape, *given: np.ones(shape, bool)),
     ("quality", "black as a neighbour", "seen_pixels", without_edge),
+    ("quality", "black at the right", "seen_pixels", lambda port, old: lambda matrix, shape, width, height: old(matrix, shape, 999, height)),
+    ("quality", "black at the bottom", "seen_pixels", lambda port, old: lambda matrix, shape, width, height: old(matrix, shape, width, 999)),
+    ("quality", "turned the other way", "seen_pixels", lambda port, old: lambda matrix, *given: old(matrix * [(1, -1, 1), (-1, 1, 1)], *given)),
     ("quality", "no length", "quality", lambda port, old: lambda length, **given: old(length=9.0, **given)),
     ("quality", "own limits", "quality", lambda port, old: lambda limits, **given: old(limits=port.LIMITS | {"clarity": 6.5}, **given)),
     ("input", "always RGB", "network_input", lambda port, old: lambda pixels, mean, std, colours: old(pixels, mean, std, "RGB")),

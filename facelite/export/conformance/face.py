@@ -140,8 +140,9 @@ def _judged() -> list[tuple[str, Pixels, Table]]:
     dots = np.zeros((32, 32, 3))
     dots[4::8, 4::8] = 1  # Laplacian -4, and 1 at four neighbours: standard deviation sqrt(20 / 64) of a dot's height
     slight, aside = (numbers(LANDMARKS + 0.6 * share * SIDEWAYS) for share in (1.1, 1.3))
-    over, outside = ({"landmarks": numbers(LANDMARKS - [60, 15] + place)} for place in (OVER, (-300, 15)))
-    shown = np.arange(32)[None, :, None] >= 4
+    over, right, outside = ({"landmarks": numbers(LANDMARKS - [60, 15] + place)} for place in (OVER, (141.4, 15), (-300, 15)))
+    shown, corner = np.arange(32)[None, :, None] >= 4, {"landmarks": numbers((TEMPLATE_112 - 55.5) @ _turned(0.6, 35).T + [186, 84])}
+    inside = _inside(np.array(corner["landmarks"], np.float32), 32, 1)[..., None]
     cases: list[tuple[str, NDArray[Any], Table]] = [
         ("a good face", face, {}),
         ("as large as need be", face, {"box": (10, 20, 24, 12)}),
@@ -163,6 +164,9 @@ def _judged() -> list[tuple[str, Pixels, Table]]:
         ("dark and blurred", 0 * dots, {}),
         ("sharpness 3.29 at the border", (120 + 6 * dots) * shown, over),
         ("sharpness 2.74, black outside", (120 + 5 * dots) * shown, over),
+        ("sharpness 3.29 at the right", (120 + 6 * dots) * shown[:, ::-1], right),
+        ("sharpness 2.74, black at the right", (120 + 5 * dots) * shown[:, ::-1], right),
+        ("turned, over a corner", 120 + 5 * dots * inside - 120 * ~inside, corner),
         ("luma 20.5 at the border", (10 + 21 * chequer) * shown, over),
         ("luma 200.5, black outside", (190 + 21 * chequer) * shown, over),
         ("nothing of the frame", face, outside),
@@ -174,6 +178,16 @@ def _judged() -> list[tuple[str, Pixels, Table]]:
         ("other limits", face, {"box": (10, 20, 24, 12), "limits": asdict(Limits(size=30))}),
     ]
     return [(name, np.asarray(pixels).astype(np.uint8), changes) for name, pixels, changes in cases]
+
+
+def _inside(landmarks: Floats, side: int, edge: int) -> NDArray[np.bool_]:
+    """The pixels of a crop that lie ``edge`` of them inside the frame of 200 x 100, by brute force: each is taken back to the frame."""
+    matrix = similarity(landmarks, template(side, side))
+    points = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) - matrix[:, 2]
+    back = points @ np.linalg.inv(matrix[:, :2]).T
+    margin = edge / np.hypot(*matrix[0, :2])
+    found: NDArray[np.bool_] = ((back >= margin) & (back <= np.array([199, 99]) - margin)).all(-1)
+    return found
 
 
 def _quality(name: str, pixels: Pixels, changes: Table) -> Table:
