@@ -36,6 +36,7 @@ MODULES = {
     "pack": "pack",
     "pad-eval": "pad_eval",
     "strangers": "strangers",
+    "style": "style",
     "test": "live",
     "train": "train",
     "units": "units",
