@@ -18,7 +18,9 @@ from facelite.errors import InputError
 @click.option("--folder", default="mixed", show_default=True, help="The set in --data that they become.")
 @click.option("--pictures", type=click.IntRange(1), default=60_000, show_default=True, help="How many there are to be.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another one gives others.")
-@click.option("--teacher", type=click.Path(), help="As of train: finds who is held out under another name, where the recipe has no teacher's file.")
+@click.option(
+    "--teacher", type=click.Path(), help="Where the recipe has no teacher's file and several sets: what finds who is held out under another name."
+)
 @json_option
 def mix(recipe: str, data: str, folder: str, pictures: int, seed: int, teacher: str | None, as_json: bool) -> None:
     """Make pictures of nobody, each of two that RECIPE trains on: a network that learns a teacher's embeddings needs faces, not names.
@@ -34,14 +36,16 @@ def mix(recipe: str, data: str, folder: str, pictures: int, seed: int, teacher: 
     chosen, out = read_recipe(recipe, TrainingRecipe), Path(data, folder)
     if folder in ("", ".", "..") or Path(folder).name != folder:
         raise click.UsageError(f"expected the name of a folder in --data, got {folder!r}")
-    sets = [one for one in chosen.data if not is_mixed(Path(data, one.folder))]  # of people: the recipe may have mixtures already
+    sets = [one for one in chosen.data if one.folder != folder and not is_mixed(Path(data, one.folder))]  # the recipe may name mixtures already
+    if not sets:
+        raise InputError(f"{recipe}: expected a set of people, got mixtures alone; name what they are to be made of")
     known = chosen.teacher or Teacher()
     if len({one.numbering or one.folder for one in sets}) > 1 and known.leak and not known.file and not teacher:
         raise InputError(f"{recipe}: expected --teacher or a teacher's file, which find held-out people in other sets, got none; name the model")
     faces, _ = load(data, sets, known, teach=teaching(open_model(teacher)) if teacher else None)
     with bar("mixing") as progress:
         new = write_mixtures(faces, out, pictures=pictures, seed=seed, progress=progress)
-    show({"folder": str(out), "pictures": pictures, "new": new}, as_json)
+    show({"folder": str(out), "pictures": sum(1 for _ in out.glob("*/*.jpg")), "new": new}, as_json)
 
 
 COMMANDS: tuple[click.Command, ...] = (mix,)

@@ -23,7 +23,7 @@ class _Weights(click.ParamType[dict[str, float]]):
         weights = {}
         for part in str(value).split(","):
             name, _, number = part.strip().partition(":")
-            weights[name] = Number(0).convert(number or "1", param, ctx)
+            weights[name] = Number(0, min_open=True).convert(number or "1", param, ctx)
         return weights
 
 
@@ -40,7 +40,7 @@ class _Weights(click.ParamType[dict[str, float]]):
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), default="lbfgs", show_default=True)
 @click.option("--start", type=click.Choice(["content", "noise"]), default="content", show_default=True, help="The picture that it begins with.")
-@click.option("--side", type=click.IntRange(64, 2048), default=256, show_default=True, help="Pixels of the longer side.")
+@click.option("--side", type=click.IntRange(64, 1024), default=256, show_default=True, help="Pixels of the longer side.")
 @click.option("--every", type=click.IntRange(1), help="Keep the picture of every so many steps, beside OUT.")
 @click.option("--preprocess", default="rgb:127.5,128", show_default=True, help="Of a Keras model's input: order of the colours, mean, std.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the noise.")
@@ -71,8 +71,9 @@ def style(
     """
     from facelite.explain.features import open_features
     from facelite.explain.style import Look, paint
-    from facelite.image import read_image
 
+    if Path(out).suffix.lower() != ".png":
+        raise click.UsageError(f"expected the name of a PNG for --out, got {out!r}")
     features = open_features(network, preprocess=preprocess)
     look = Look(
         content_layer or features.known[min(2, len(features.known) - 1)],
@@ -81,7 +82,8 @@ def style(
         beta=beta,
         variation=variation,
     )
-    pictures = [_sized(read_image(path), side, features.size) for path in (content, *styles)]
+    pictures = [_read(path, side, features.size) for path in (content, *styles)]
+    Path(out).parent.mkdir(parents=True, exist_ok=True)  # before the work
     with stages() as progress:
 
         def shown(step: int, pixels: Pixels) -> None:
@@ -90,20 +92,29 @@ def style(
                 _write(Path(out).with_stem(f"{Path(out).stem}-{step:04}"), pixels)
 
         options: dict[str, Any] = {"steps": steps, "optimizer": optimizer, "start": start, "seed": seed, "shown": shown}
-        painted = paint(features, pictures[0], [(picture, 1.0) for picture in pictures[1:]], look, **options)
+        painted = paint(features, pictures[0], styles=[(picture, 1.0) for picture in pictures[1:]], look=look, **options)
     _write(Path(out), painted.pixels)
     values = {"picture": out, **asdict(look), "before": painted.before, "after": painted.after}
     lines = [f"{name}: {painted.before[name]:.4g} -> {painted.after[name]:.4g}" for name in painted.after]
     show(values, as_json, [*lines, out])
 
 
-def _sized(pixels: Pixels, side: int, size: tuple[int, int] | None) -> Pixels:
-    """With a longer side of ``side`` pixels, never enlarged; or of the one ``size`` (height, width) that the network takes."""
+def _read(path: str, side: int, size: tuple[int, int] | None) -> Pixels:
+    """The picture with a longer side of ``side`` pixels, never enlarged; or of the one ``size`` (height, width) that the network takes."""
     import cv2
 
+    from facelite.errors import InputError
+    from facelite.explain.style import LEAST
+    from facelite.image import read_image
+
+    pixels = read_image(path)
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     to = (size[1], size[0]) if size else (round(width * scale), round(height * scale))
+    if min(to) < LEAST:
+        raise InputError(
+            f"{path}: expected a picture whose shorter side is {LEAST} pixels at --side {side}, got {width} x {height}; raise it, or crop it"
+        )
     return cv2.resize(pixels, to, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 

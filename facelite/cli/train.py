@@ -73,19 +73,18 @@ def train(
     from facelite.training.facts import left_out
     from facelite.training.folder import check_run
     from facelite.training.recipe import default_recipe
-    from facelite.training.run import FACTS
+    from facelite.training.run import FACTS, TEACHER
 
     model, weights = open_model(teacher) if teacher else None, read_weights(init) if init else None
     from_start: dict[str, Any] = {"fine": weights is not None, "numbers": _numbers(model) if model else 0}
     chosen = _chosen(recipe, network, epochs, out if resume else None, Path(out).resolve().name, from_start)
     check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
-    file = Path(data, chosen.teacher.file) if chosen.teacher and chosen.teacher.file else None
-    teach, begun = teaching(model, file) if model else None, resume and (Path(out) / FACTS).exists()
+    teach, begun = teaching(model) if model else None, resume and (Path(out) / FACTS).exists()
     faces = load(data, chosen.data, chosen.teacher, teach=None if begun else teach, left_out=left_out(out) if begun else None)
     if not recipe and not resume:
         chosen = default_recipe(chosen.network.name, chosen.space, pictures=len(faces[0]), epochs=epochs, **from_start)
     _say_pictures(*faces, random=not init and not resume)
-    if file and not model and not begun:
+    if chosen.teacher and chosen.teacher.file and not model and not (Path(out) / TEACHER).exists():
         _say_untaught(faces[0])
     from facelite.training.fit import train as fit
 
@@ -139,20 +138,15 @@ def _numbers(model: Model) -> int:
     return int(embedder.vectors([FaceCrop(np.zeros((height, width, 3), np.uint8), template(height, width))]).shape[1])
 
 
-def teaching(model: Model, file: Path | None = None) -> Callable[[FaceSet], Floats]:
-    """What gives the model's embeddings of pictures, with a progress bar, through the projection in a teacher's ``file``; of those that have theirs,
-    these.
-    """
-    from facelite.training.taught import read_taught
+def teaching(model: Model) -> Callable[[FaceSet], Floats]:
+    """What gives the model's embeddings of pictures, with a progress bar; of those that have theirs, these."""
     from facelite.training.teach import teach
-
-    projection = read_taught(file).projection if file else None
 
     def targets(faces: FaceSet) -> Floats:
         if faces.has_target.all():
             return faces.targets
         with bar("teaching") as progress:
-            return teach(model.make, faces, projection=projection, progress=progress)
+            return teach(model.make, faces, progress=progress)
 
     return targets
 

@@ -49,17 +49,18 @@ def units(
     from facelite.runtime.detector import find_detector
 
     opened = open_float_network(network)
-    names = [name.strip() for name in layers.split(",")] if layers else list(known(opened))
+    numbers = {name: number for number, name in enumerate(known(opened), start=1)}
+    names = list(dict.fromkeys(name.strip() for name in layers.split(","))) if layers else list(numbers)
+    Path(out).mkdir(parents=True, exist_ok=True)  # before the work
+    sheets, table = {}, {}
     with stages() as progress:
         crops = _crops(faces, find_detector(detector), opened.preprocessing, pictures, lambda done, total: progress("looking", done, total))
-        found = look_into(opened, names, crops, units=units, patches=patches, seed=seed, progress=progress)
-    sheets = {}
-    for number, (name, seen) in enumerate(found.items(), start=1):
-        sheets[name] = str(Path(out) / f"{number:02}-{name}.png")
-        height, width = seen[0].patches[0].shape[:2]
-        title = f"{opened.network.name}, {name}: {height} x {width} pixels, the strongest in {Path(faces).name}"
-        write_atomically(Path(sheets[name]), draw_contact(seen, title))
-    table = {name: [_row(one) for one in seen] for name, seen in found.items()}
+        for name, seen in look_into(opened, crops, names=names, units=units, patches=patches, seed=seed):
+            sheets[name], table[name] = str(Path(out) / f"{numbers[name]:02}-{name}.png"), [_row(one) for one in seen]
+            height, width = seen[0].made.shape[:2]
+            title = f"{opened.network.name}, {name}: {height} x {width} pixels, the strongest in {Path(faces).resolve().name}"
+            write_atomically(Path(sheets[name]), draw_contact(seen, title))
+            progress("making pictures", len(sheets), len(names))
     write_atomically(Path(out) / INDEX, json.dumps(table, indent=1).encode())
     show({"sheets": sheets, "index": str(Path(out) / INDEX)}, as_json, [*sheets.values(), str(Path(out) / INDEX)])
 

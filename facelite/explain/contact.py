@@ -31,7 +31,7 @@ def draw_contact(seen: Sequence[Seen], title: str, /) -> bytes:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(sheet.shape[1] / 100 + 0.8, sheet.shape[0] / 100 + 0.9), layout="constrained")
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(title, fontsize=11, parse_math=False)
         axes = figure.subplots()
         axes.imshow(sheet, interpolation="none")
         axes.grid(visible=False)

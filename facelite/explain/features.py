@@ -50,6 +50,9 @@ def open_features(path: str | Path, /, *, preprocess: str = "rgb:127.5,128") -> 
     host = import_module(type(model).__module__.partition(".")[0])  # keras or tf_keras
     known = [one.name for one in model.layers if type(one).__name__ != "InputLayer" and len(one.output.shape) == 4]
 
+    if not known:
+        raise InputError(f"{path}: expected a network with convolutions, got none; name another")
+
     def make(names: list[str], height: int, width: int) -> Layers:
         if (height, width) != (loaded.height, loaded.width):
             raise InputError(f"{path}: expected pictures of {loaded.height} x {loaded.width}, got {height} x {width}; resize them")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelite.errors import RecipeError
+from facelite.errors import InputError, RecipeError
 from facelite.export.host import import_tensorflow, quiet
 from facelite.export.master import choose_network
 from facelite.export.recipe import Recipe
@@ -20,10 +20,12 @@ def open_float_network(path: str | Path, /) -> FloatNetwork:
     path = Path(path)
     if path.is_dir():
         return FloatNetwork(run_network(path), path)
+    if path.suffix != ".toml":
+        raise InputError(f"{path}: expected the recipe of an export (.toml) or a run folder, got another file; name one of those")
     recipe = read_recipe(path, Recipe)
     network = choose_network(recipe, path)
     if network is None or recipe.decide != "squared-l2":
-        raise RecipeError(f"{path}: expected a network of facelite's that decides by squared L2, got another; leave it out")
+        raise RecipeError(f"{path}: expected a network of facelite's that decides by squared L2, got another; name another recipe")
     return FloatNetwork(network, path.parent / recipe.weights)
 
 

@@ -7,14 +7,16 @@ Vedaldi, arXiv:1412.0035. Features are of the float network, and the pixels are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from facelite.errors import InputError
 from facelite.explain.features import Features
+from facelite.export.host import import_tensorflow
 from facelite.face import Floats, Pixels
+from facelite.preprocess import to_input
 
 LEAST = 32
 """Pixels of the shorter side of a picture, at least."""
@@ -44,36 +46,41 @@ class Painted:
 
     pixels: Pixels
     before: dict[str, float]
-    after: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float]
 
 
-def content_cost(tf: Any, features: Any, target: Any, /) -> Any:
+def content_cost(features: Any, target: Any, /) -> Any:
     """Half the mean squared difference of two layers (1, h, w, c). Equation 1, with a mean for the sum, so that large layers weigh no more."""
+    tf, _ = import_tensorflow()
     return tf.reduce_mean((features - target) ** 2) / 2
 
 
-def gram(tf: Any, features: Any, /) -> Any:
+def gram(features: Any, /) -> Any:
     """The mean product of each two channels over the places of a layer (1, h, w, c): (c, c). Equation 3, by the number of places."""
+    tf, _ = import_tensorflow()
     flat = tf.reshape(features, (-1, features.shape[-1]))
     return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[0], flat.dtype)
 
 
-def style_cost(tf: Any, features: Any, target: Any, /) -> Any:
+def style_cost(features: Any, target: Any, /) -> Any:
     """A quarter of the mean squared difference of the layer's Gram matrix to the ``target`` (c, c). Equation 4, for pictures of any size."""
-    return tf.reduce_mean((gram(tf, features) - target) ** 2) / 4
+    tf, _ = import_tensorflow()
+    return tf.reduce_mean((gram(features) - target) ** 2) / 4
 
 
-def total_variation(tf: Any, picture: Any, /) -> Any:
+def total_variation(picture: Any, /) -> Any:
     """The mean size of the steps between neighbours, down and across, of a picture (1, h, w, c)."""
+    tf, _ = import_tensorflow()
     down, across = picture[:, 1:] - picture[:, :-1], picture[:, :, 1:] - picture[:, :, :-1]
     return tf.reduce_mean(tf.abs(down)) + tf.reduce_mean(tf.abs(across))
 
 
 class _Canvas:
-    """What is minimised, as a function of the picture's pixels between -1 and 1."""
+    """What is minimised, as a function of the picture as the network takes it, between ``low`` and ``high``."""
 
     def __init__(self, network: Features, content: Pixels, styles: Sequence[tuple[Pixels, float]], look: Look) -> None:
         self.tf, self.look, self.shape, self._form = network.tf, look, (1, *content.shape), network.preprocessing
+        self.low, self.high = ((level - self._form.mean) / self._form.std for level in (0, 255))
         names = [look.content, *look.style]
         layers = network.at(names, *content.shape[:2])
         self._content = layers(self.start(content))[0]
@@ -81,7 +88,7 @@ class _Canvas:
         self._grams = [0.0] * len(look.style)
         for picture, weight in styles:
             known = network.at(names[1:], *picture.shape[:2])(self.start(picture))
-            self._grams = [sum_ + weight / share * gram(self.tf, one) for sum_, one in zip(self._grams, known, strict=True)]
+            self._grams = [sum_ + weight / share * gram(one) for sum_, one in zip(self._grams, known, strict=True)]
         scales = [float(self.tf.reduce_mean(one**2)) or 1.0 for one in self._grams], float(self.tf.reduce_mean(self._content**2)) or 1.0
 
         @self.tf.function  # type: ignore[untyped-decorator]
@@ -90,22 +97,24 @@ class _Canvas:
             with tf.GradientTape() as tape:
                 tape.watch(picture)
                 first, *others = layers(picture)
-                content_part = content_cost(tf, first, self._content) / scales[1]
+                content_part = content_cost(first, self._content) / scales[1]
                 style_part = sum(
-                    weight * style_cost(tf, one, target) / scale
+                    weight * style_cost(one, target) / scale
                     for weight, one, target, scale in zip(look.style.values(), others, self._grams, scales[0], strict=True)
                 ) / sum(look.style.values())
-                variation = total_variation(tf, picture)
+                variation = total_variation(picture)
                 total = look.alpha * content_part + look.beta * style_part + look.variation * variation
             return total, content_part, style_part, variation, tape.gradient(total, picture)
 
         self._costs = costs
 
     def start(self, pixels: Pixels) -> Any:
-        return self.tf.constant((pixels.astype(np.float32)[None] - self._form.mean) / self._form.std)
+        return self.tf.constant(to_input(pixels, replace(self._form, height=pixels.shape[0], width=pixels.shape[1])))
 
     def pixels(self, picture: Floats) -> Pixels:
-        return np.clip(np.rint(np.asarray(picture).reshape(self.shape[1:]) * self._form.std + self._form.mean), 0, 255).astype(np.uint8)
+        levels = np.asarray(picture).reshape(self.shape[1:]) * self._form.std + self._form.mean
+        ordered = levels if self._form.colours == "RGB" else levels[..., ::-1]
+        return np.clip(np.rint(ordered), 0, 255).astype(np.uint8)
 
     def measure(self, picture: Floats) -> tuple[dict[str, float], Floats]:
         """The costs by name, and the gradient of their sum."""
@@ -116,11 +125,11 @@ class _Canvas:
 def paint(
     network: Features,
     content: Pixels,
-    styles: Sequence[tuple[Pixels, float]],
-    look: Look,
     /,
     *,
-    steps: int = 300,
+    styles: Sequence[tuple[Pixels, float]],
+    look: Look,
+    steps: int = 200,
     optimizer: Literal["lbfgs", "adam"] = "lbfgs",
     start: Literal["content", "noise"] = "content",
     seed: int = 1,
@@ -139,15 +148,16 @@ def paint(
     canvas = _Canvas(network, content, styles, look)
     begin = canvas.start(content).numpy()
     if start == "noise":
-        begin = 0.3 * np.random.default_rng(seed).standard_normal(begin.shape).astype(np.float32)
+        noise = np.random.default_rng(seed).standard_normal(begin.shape).astype(np.float32)
+        begin = (canvas.low + canvas.high) / 2 + 0.15 * (canvas.high - canvas.low) * noise
     before, _ = canvas.measure(begin)
     run = _lbfgs if optimizer == "lbfgs" else _adam
-    end = run(canvas, np.clip(begin, -1, 1), steps, lambda step, picture: shown(step, canvas.pixels(picture)))
+    end = run(canvas, np.clip(begin, canvas.low, canvas.high), steps, lambda step, picture: shown(step, canvas.pixels(picture)))
     return Painted(canvas.pixels(end), before, canvas.measure(end)[0])
 
 
 def _lbfgs(canvas: _Canvas, begin: Floats, steps: int, shown: Callable[[int, Floats], None]) -> Floats:
-    from scipy.optimize import minimize
+    from scipy.optimize import Bounds, minimize
 
     step = 0
 
@@ -160,7 +170,7 @@ def _lbfgs(canvas: _Canvas, begin: Floats, steps: int, shown: Callable[[int, Flo
         costs, gradient = canvas.measure(picture)
         return costs["total"], gradient.ravel().astype(np.float64)
 
-    bounds, options = [(-1.0, 1.0)] * begin.size, {"maxiter": steps, "maxfun": 2 * steps, "maxcor": 20}
+    bounds, options = Bounds(canvas.low, canvas.high), {"maxiter": steps, "maxfun": 2 * steps, "maxcor": 20}
     found = minimize(cost, begin.ravel().astype(np.float64), jac=True, method="L-BFGS-B", bounds=bounds, callback=next_step, options=options)
     end: Floats = found.x.astype(np.float32)
     return end
@@ -172,8 +182,8 @@ def _adam(canvas: _Canvas, begin: Floats, steps: int, shown: Callable[[int, Floa
     for step in range(1, steps + 1):
         gradient = canvas.measure(picture.astype(np.float32))[1]
         first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-        rate = 0.04 * (1 - (step - 1) / steps)
-        picture = np.clip(picture - rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8), -1, 1)
+        rate = 0.02 * (canvas.high - canvas.low) * (1 - (step - 1) / steps)
+        picture = np.clip(picture - rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8), canvas.low, canvas.high)
         shown(step, picture.astype(np.float32))
     end: Floats = picture.astype(np.float32)
     return end

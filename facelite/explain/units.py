@@ -7,7 +7,7 @@ Higher-Layer Features of a Deep Network, 2009, made calm by small shifts and by 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -26,6 +26,9 @@ EMBEDDING = "embedding"
 
 TOGETHER = 64
 """Crops that the network takes at a time."""
+
+MADE = 32
+"""Pictures that are made at a time."""
 
 STEPS, RATE = 256, 0.04
 """Of Adam, on pixels between -1 and 1."""
@@ -66,18 +69,17 @@ def layers(network: FloatNetwork, /) -> dict[str, str]:
 
 def look_into(
     network: FloatNetwork,
-    names: Iterable[str],
     crops: Iterable[tuple[str, Pixels]],
     /,
     *,
+    names: Iterable[str],
     units: int = 12,
     patches: int = 9,
     seed: int = 1,
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
-) -> dict[str, list[Seen]]:
-    """Of each layer of these ``names`` so many ``units``, spread evenly over all, by ``crops`` (name and (h, w, 3) RGB of the network's size).
+) -> Iterator[tuple[str, list[Seen]]]:
+    """Each layer of these ``names`` and so many ``units`` of it, spread evenly over all, by ``crops`` (name and (h, w, 3) RGB of the network's size).
 
-    Raises InputError for a layer that there is not, and without a crop.
+    A layer comes when its pictures are made. Raises InputError for a layer that there is not, and without a crop.
     """
     looks = [_Layer(network, name, units, patches) for name in names]
     model = network.keras.Model(network.model.input, [look.output for look in looks])
@@ -86,14 +88,10 @@ def look_into(
         outputs = model(np.concatenate([to_input(pixels, network.preprocessing) for _, pixels in some]))
         for look, output in zip(looks, outputs if len(looks) > 1 else [outputs], strict=True):
             look.see(some, np.asarray(output))
-    if not looks or not all(look.found for look in looks):
-        raise InputError("expected pictures of faces, got none; name a folder or a tar of people's folders")
-    seen = {}
-    for place, look in enumerate(looks):
-        progress("making pictures", place, len(looks))
-        seen[look.name] = look.seen(seed)
-    progress("making pictures", len(looks), len(looks))
-    return seen
+    if not all(look.found for look in looks):
+        raise InputError("expected a face, found none in the pictures that were looked at; name other pictures, or look at more")
+    for look in looks:
+        yield look.name, look.seen(seed)
 
 
 class _Layer:
@@ -111,14 +109,14 @@ class _Layer:
         self.found: list[list[tuple[float, str, Pixels]]] = []
 
     def see(self, crops: list[tuple[str, Pixels]], output: Floats) -> None:
-        """Keep what of ``output`` (n, h, w, c), of these crops, is among the strongest; one place a crop."""
+        """Keep what of ``output`` (n, h, w, c), of these crops, is among the strongest; one place a crop, and none that a ReLU has made zero."""
         if not self.found:
             self.found = [[] for _ in self._units]
         flat = output[..., self._units].reshape(len(crops), -1, len(self._units))
         places, values = flat.argmax(axis=1), flat.max(axis=1)
         for unit, kept in enumerate(self.found):
             for i in np.argsort(-values[:, unit])[: self._patches]:
-                if len(kept) < self._patches or values[i, unit] > kept[-1][0]:
+                if (len(kept) < self._patches or values[i, unit] > kept[-1][0]) and (self._fields is None or values[i, unit] > 0):
                     name, pixels = crops[i]
                     place = np.unravel_index(places[i, unit], output.shape[1:3])
                     kept.append((float(values[i, unit]), name, self._patch(pixels, place)))
@@ -126,8 +124,9 @@ class _Layer:
                     del kept[self._patches :]
 
     def seen(self, seed: int) -> list[Seen]:
-        strongest = np.array([np.mean([value for value, _, _ in kept]) for kept in self.found])
-        made, reached = self._made(np.maximum(np.abs(strongest), 1e-6), seed)
+        strongest = np.array([np.mean([value for value, _, _ in kept] or [0.0]) for kept in self.found])
+        parts = np.split(np.arange(len(strongest)), range(MADE, len(strongest), MADE))
+        made, reached = map(np.concatenate, zip(*(self._made(part, np.maximum(np.abs(strongest[part]), 1e-6), seed) for part in parts), strict=True))
         middle = tuple(side // 2 for side in self.output.shape[1:3])
         return [
             Seen(int(unit), [patch for _, _, patch in kept], [name for _, name, _ in kept], [value for value, _, _ in kept], picture, float(value))
@@ -149,13 +148,13 @@ class _Layer:
         out[rows.start - top :, columns.start - left :][: part.shape[0], : part.shape[1]] = part
         return out
 
-    def _made(self, strongest: Floats, seed: int) -> tuple[Pixels, Floats]:
-        """A picture (u, h, w, 3) for each unit, by gradient ascent on its activation in the middle of the layer, and the activations (u,)."""
+    def _made(self, some: Integers, strongest: Floats, seed: int) -> tuple[Pixels, Floats]:
+        """A picture (u, h, w, 3) for ``some`` of the units, by gradient ascent on its activation in the layer's middle, and the activations (u,)."""
         tf, keras, form = self._network.tf, self._network.keras, self._network.preprocessing
-        model, count, size = keras.Model(self._network.model.input, self.output), len(self._units), (form.height, form.width)
+        model, count, size = keras.Model(self._network.model.input, self.output), len(some), (form.height, form.width)
         rng = np.random.default_rng(seed)
         pixels = tf.Variable(0.5 * rng.standard_normal((count, *size, 3)).astype(np.float32))
-        chosen = tf.constant(np.stack([np.arange(count), self._units], axis=1), tf.int32)
+        chosen = tf.constant(np.stack([np.arange(count), self._units[some]], axis=1), tf.int32)
         middle = [side // 2 for side in self.output.shape[1:3]]
         adam = keras.optimizers.Adam(RATE)
         length = math.sqrt(math.prod(size if self._fields is None else (field.size for field in self._fields)))

@@ -37,7 +37,8 @@ class FaceSet:
     """``pixels`` (n, s, s, 3) uint8 stored crops; ``names`` "set/person/picture"; ``subjects`` (n,), UNKNOWN or the person's index.
 
     ``numbering`` (n,): inside one, two subjects are two people. ``targets`` (n, d) are the teacher's unit embeddings, or zeros
-    where ``has_target`` (n,) is False. ``left_out``: names of pictures that a training part is without, see ``load``.
+    where ``has_target`` (n,) is False; ``projection`` (m, d) is what made them of the teacher's own m numbers, if its file says so.
+    ``left_out``: names of pictures that a training part is without, see ``load``.
     """
 
     pixels: Pixels
@@ -48,6 +49,7 @@ class FaceSet:
     has_target: NDArray[np.bool_]
     geometry: CropGeometry
     left_out: list[str] = field(default_factory=list)
+    projection: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -79,7 +81,7 @@ def load(
     geometry = _one_geometry(root, sets)
     names, subjects, numbering = _find(root, sets)
     held = np.array([is_held_out(_person(name)) for name in names])
-    targets, has_target = read_teacher(root / teacher.file, names) if teacher and teacher.file else _no_targets(len(names))
+    targets, has_target, projection = read_teacher(root / teacher.file, names) if teacher and teacher.file else _no_targets(len(names))
     leak, known = teacher.leak if teacher and left_out is None else 0.0, set(left_out or ())
     leaking = np.array([name in known for name in names])
     leaking |= leaks(targets, has_target, subjects=subjects, numbering=numbering, held=held, leak=leak)
@@ -90,7 +92,8 @@ def load(
 
     def part(chosen: Integers) -> FaceSet:
         own = [names[i] for i in chosen]
-        return FaceSet(_read_crops(root, own, geometry), own, subjects[chosen], numbering[chosen], targets[chosen], has_target[chosen], geometry)
+        labels, taught = (subjects[chosen], numbering[chosen]), (targets[chosen], has_target[chosen])
+        return FaceSet(_read_crops(root, own, geometry), own, *labels, *taught, geometry, projection=projection)
 
     faces, held_out = replace(part(training), left_out=[names[i] for i in np.flatnonzero(~held & leaking)]), part(judging)
     if teach and leak and teacher and not teacher.file and len(np.unique(numbering)) > 1:
@@ -177,12 +180,12 @@ def _keep(faces: FaceSet, rows: Integers) -> FaceSet:
     return FaceSet(faces.pixels[: len(rows)], names, *labels, *known, faces.geometry)
 
 
-def _no_targets(pictures: int) -> tuple[Floats, NDArray[np.bool_]]:
-    return np.zeros((pictures, 1), np.float32), np.zeros(pictures, np.bool_)
+def _no_targets(pictures: int) -> tuple[Floats, NDArray[np.bool_], None]:
+    return np.zeros((pictures, 1), np.float32), np.zeros(pictures, np.bool_), None
 
 
-def read_teacher(path: Path, names: Sequence[str], /) -> tuple[Floats, NDArray[np.bool_]]:
-    """A teacher's unit embeddings (n, d) of ``names``, suffixes aside, and which it knows. Raises InputError."""
+def read_teacher(path: Path, names: Sequence[str], /) -> tuple[Floats, NDArray[np.bool_], Floats | None]:
+    """A teacher's unit embeddings (n, d) of ``names``, suffixes aside, which it knows, and its projection. Raises InputError."""
     taught = read_taught(path)
     index = {_without_suffix(name): i for i, name in enumerate(taught.names)}
     rows = np.array([index.get(_without_suffix(name), -1) for name in names])
@@ -194,7 +197,7 @@ def read_teacher(path: Path, names: Sequence[str], /) -> tuple[Floats, NDArray[n
     if not (np.isfinite(length).all() and (length[rows >= 0] > 0).all()):
         raise InputError(f"{path}: expected finite embeddings other than zero, got one that is not; leave such pictures out of it")
     targets /= np.maximum(length, np.finfo(np.float32).tiny)
-    return targets, rows >= 0
+    return targets, rows >= 0, taught.projection
 
 
 def _without_suffix(name: str) -> str:

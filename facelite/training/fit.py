@@ -152,6 +152,8 @@ class _Run:
         self.faces = self._taught(recipe, data[0], teach)
         _check_teacher(recipe, self.faces, self.network.embedding)
         claim(out, recipe, run_facts(data, init), resume=resume)
+        if self.faces is not data[0]:
+            self.faces = self._kept(self.faces)
         schedule, pictures = recipe.schedule, len(data[0])
         self.per_epoch = schedule.steps_an_epoch(pictures)
         self.judge_every = max(1, round(schedule.judge * self.per_epoch))
@@ -159,8 +161,6 @@ class _Run:
         if self.init is not None:
             self.state.begin_with(self.init)
             write(out / INIT, pack_weights(self.init))
-        if self.faces is not data[0] and not (out / TEACHER).exists():
-            write(out / TEACHER, pack_taught(Taught(self.faces.names, self.faces.targets)))
         self.best, self.best_weights, self.best_head = -1.0, list[Floats](), list[Floats]()
         self.judged = dict.fromkeys(JUDGED, float("nan"))
         self.drawn, self.flat = True, 0
@@ -176,8 +176,9 @@ class _Run:
         if recipe.teacher is None:
             return faces
         if (self.out / TEACHER).exists():
-            targets, has_target = read_teacher(self.out / TEACHER, faces.names)
-            return replace(faces, targets=targets, has_target=has_target)
+            return self._kept(faces)
+        if teach and recipe.teacher.file and (self.out / STATE).exists():
+            raise InputError(f"{self.out}: expected no --teacher, as the run began, got one; leave it out, or begin a new run: --init {self.out}")
         if teach:
             targets = teach(faces)
         elif recipe.teacher.file:
@@ -187,6 +188,13 @@ class _Run:
         else:
             raise InputError("expected a teacher, got none: name a model, --teacher, or weights to begin with, --init, or set teacher.file")
         return replace(faces, targets=unit_rows(targets), has_target=np.ones(len(faces), np.bool_))
+
+    def _kept(self, faces: FaceSet) -> FaceSet:
+        """``faces`` with the targets that the run keeps, in half precision, so that it trains by the same ones when it is resumed."""
+        if not (self.out / TEACHER).exists():
+            write(self.out / TEACHER, pack_taught(Taught(faces.names, faces.targets, faces.projection)))
+        targets, has_target, _ = read_teacher(self.out / TEACHER, faces.names)
+        return replace(faces, targets=targets, has_target=has_target)
 
     def gain(self) -> Interval | None:
         """VAL of the best weights less that of the weights that the run began with; None where it began with random ones."""

@@ -99,8 +99,8 @@ def _claim(out: Path, faces: FaceSet, seed: int) -> None:
             raise InputError(f"{out}: expected mixtures of the same pictures by the same seed, {note}, got {before}; name another folder")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: expected a new folder or one of mixtures, got one with other files in it; name another folder")
-    claim_geometry(out, faces.geometry)
     write_atomically(out / NOTE, note.encode())
+    claim_geometry(out, faces.geometry)
 
 
 def _write(faces: FaceSet, out: Path, seed: int, number: int) -> bool:

@@ -36,12 +36,11 @@ def teach(
     faces: FaceSet,
     /,
     *,
-    projection: Floats | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Floats:
     """The targets (n, d) for ``faces``: those that they have, and for the others the mean of a crop's unit vector and its mirror image's, of unit
-    length, through the ``projection`` (m, d) if there is one. ``make`` is called once a thread.
+    length, through their ``projection`` if they have one. ``make`` is called once a thread.
 
     Raises InputError where the targets that there are were not made by the like of this teacher.
     """
@@ -55,7 +54,7 @@ def teach(
         crops = [view(faces.pixels[row], matrix, size.height, size.width) for row in rows]
         mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
         plain, other = (unit_rows(own.embedder.vectors([FaceCrop(pixels, points) for pixels in some])) for some in (crops, mirrored))
-        return unit_rows(_projected(plain + other, projection))
+        return unit_rows(_projected(plain + other, faces.projection))
 
     asked = np.flatnonzero(~faces.has_target)
     with ThreadPoolExecutor(workers) as pool:

@@ -101,6 +101,36 @@ def test_mixtures_are_a_set_that_training_takes_and_a_teacher_teaches(faces, roo
     assert fit.train(chosen, (training, held_out), root / "run", resume=True, stop=lambda step: step == 3).steps == 3
 
 
+def test_a_run_that_knows_some_and_is_taught_the_rest_goes_on_by_the_same_targets(known, faces, root, recipe, small_network):
+    """Bit by bit as if it had not stopped, whether or not the teacher is named again; and what it keeps, other recipes may name."""
+    projection = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0][:, :8].astype(np.float32)
+    training = known(projection)
+    chosen = replace(recipe(loss=Loss(pairwise=1.0), teacher=Teacher("t.npz")), data=PEOPLE_AND_MIXED)
+    data = (training, faces[1])
+
+    def steps(out, *stops):
+        for number, (stop, teacher) in enumerate(stops):
+            fit.train(chosen, data, root / out, resume=number > 0, teach=teacher, stop=lambda step, stop=stop: step == stop)
+        with np.load(root / out / "state.npz") as file:
+            return {name: file[name] for name in file.files}
+
+    whole = steps("whole", (4, taught_by_colours))
+    for out, teacher in (("again", taught_by_colours), ("alone", None)):
+        parts = steps(out, (2, taught_by_colours), (4, teacher))
+        for name, values in whole.items():
+            np.testing.assert_allclose(parts[name], values, atol=2e-5, err_msg=name)
+    kept = read_taught(root / "whole" / TEACHER)
+    np.testing.assert_array_equal(kept.projection, projection)
+    assert kept.names == training.names
+
+
+def test_a_run_that_began_without_a_teacher_takes_none_midway(known, faces, root, recipe, small_network):
+    chosen = replace(recipe(loss=Loss(pairwise=1.0), teacher=Teacher("t.npz")), data=PEOPLE_AND_MIXED)
+    fit.train(chosen, (known(), faces[1]), root / "run", stop=lambda step: step == 1)
+    with pytest.raises(InputError, match="expected no --teacher, as the run began, got one; leave it out, or begin a new run"):
+        fit.train(chosen, (known(), faces[1]), root / "run", resume=True, teach=taught_by_colours)
+
+
 @pytest.fixture
 def known(faces, root):
     """A teacher's file of the people's pictures, other than what the teacher says of them now by a little: ``load`` of them and of mixtures."""
@@ -133,13 +163,13 @@ def test_the_projection_of_a_file_is_applied(known):
     projection = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0][:, :8].astype(np.float32)
     training = known(projection)
     mixed = ~training.has_target
-    targets = teach(Colours, training, projection=projection)
-    own = taught_by_colours(replace(training, has_target=np.zeros(len(training), bool)))[mixed] @ projection
+    targets = teach(Colours, training)
+    own = taught_by_colours(replace(training, has_target=np.zeros(len(training), bool), projection=None))[mixed] @ projection
     np.testing.assert_allclose(targets[mixed], own / np.linalg.norm(own, axis=1, keepdims=True), atol=1e-5)
     with pytest.raises(InputError, match="expected a teacher of 8 numbers, as the recipe's file has, got 12; name that teacher"):
-        teach(Colours, training)
+        teach(Colours, replace(training, projection=None))
     with pytest.raises(InputError, match="expected a teacher of 7 numbers, for the file's projection, got 12; name that teacher"):
-        teach(Colours, training, projection=projection[:7])
+        teach(Colours, replace(training, projection=projection[:7]))
 
 
 def test_another_teacher_than_that_of_the_file_is_refused(known):
@@ -237,6 +267,12 @@ def test_pictures_of_who_is_held_out_under_another_name_are_not_mixed(root, name
     assert seen[0] and not any(one.startswith(f"more/{name}/") for one in seen[0])
 
 
+def test_the_recipe_may_name_the_mixtures_before_they_are_made(root, run):
+    ended, seen = run('[[data]]\nfolder = "mixed"\nlabelled = false\n')
+    assert ended.exit_code == 0, ended.output
+    assert len(seen[0]) == 72
+
+
 @pytest.mark.parametrize("folder", ["..", "a/b", "", "/mixed", "."])
 def test_mixtures_stay_in_the_data_folder(run, folder):
     ended, seen = run("", "--folder", folder)
@@ -244,9 +280,11 @@ def test_mixtures_stay_in_the_data_folder(run, folder):
 
 
 def test_a_set_of_people_is_no_place_for_mixtures(root, run):
-    ended, _ = run("", "--folder", "tiny")
-    assert isinstance(ended.exception, InputError) and "got one with other files in it" in str(ended.exception)
-    assert not (root / "tiny" / NOTE).exists()
+    shutil.copytree(root / "tiny", root / "others")
+    for folder, said in (("others", "got one with other files in it"), ("tiny", "expected a set of people, got mixtures alone")):
+        ended, _ = run("", "--folder", folder)
+        assert isinstance(ended.exception, InputError) and said in str(ended.exception)
+        assert not (root / folder / NOTE).exists()
 
 
 def test_training_says_what_teaches_nothing(root, faces, tmp_path, monkeypatch):
