@@ -36,7 +36,7 @@ def ask(library, model, crop):
     return json.loads(ended.stdout)
 
 
-@pytest.fixture(scope="module", params=["nns1/int8", "nns2/int8", "nns2/int8-qat", "nns2/float32"])
+@pytest.fixture(scope="module", params=["nns1/int8", "nns1/int8-qat", "nns2/int8", "nns2/int8-qat", "nns2/float32"])
 def fed(request, tmp_path_factory, detector, astronaut):
     """(a released model's file, a crop's file, facelite's embedding of it, the least cosine to it)"""
     folder = tmp_path_factory.mktemp("fed")

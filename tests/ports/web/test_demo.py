@@ -81,7 +81,7 @@ def test_the_decision_is_that_of_facelite(demo, released, photographs, tell):
         expected = verifier.verify(photographs[first], photographs[second])
         assert demo.state == expected.outcome.value
         assert demo.text("#word") == expected.outcome.value.capitalize()
-        assert float(demo.text("#distance")) == pytest.approx(expected.distance, abs=0.02)
+        assert float(demo.text("#distance")) == pytest.approx(expected.distance, abs=0.05)  # JPEG by another library; section 16 allows 0.1
         assert float(demo.text("#threshold")) == pytest.approx(expected.threshold.distance, abs=1e-3)
         said.append(f"{first}, {second}: {demo.state} {demo.text('#distance')} ({expected.distance:.3f}), {demo.text('#time')}")
     tell("\n".join(said))
