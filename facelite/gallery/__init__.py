@@ -70,7 +70,11 @@ class Gallery:
         self._numbers: dict[str, list[int]] = {}
         self._makers: Counter[str] = Counter()
         self._made: dict[int, Compared] = {}
-        self.refresh()
+        try:
+            self.refresh()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Gallery:
         return self
