@@ -1,4 +1,4 @@
-"""The command ``style``: a picture with the content of one and the look of others."""
+"""The command ``style``: a picture with the content of one and the look of others, and a whole set of faces in the look of a camera."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facelite.cli.output import Number, json_option, show, stages
+from facelite.cli.output import Number, bar, bundle_option, detector_option, json_option, show, stages
 
 if TYPE_CHECKING:
+    from facelite.explain.features import Features
+    from facelite.explain.style import Look
     from facelite.face import Pixels
 
 
@@ -28,75 +30,146 @@ class _Weights(click.ParamType[dict[str, float]]):
 
 
 @click.command()
-@click.argument("network", type=click.Path())
-@click.argument("content", type=click.Path())
-@click.argument("styles", nargs=-1, required=True, type=click.Path())
-@click.option("--out", type=click.Path(dir_okay=False), default="style.png", show_default=True, help="The picture, a PNG.")
+@click.argument("network", required=False, type=click.Path())
+@click.argument("content", required=False, type=click.Path())
+@click.argument("styles", nargs=-1, type=click.Path())
+@click.option("--augment", "faces", type=click.Path(), help="A folder of aligned crops, each of which is to be rendered in the look of --look.")
+@click.option("--look", "frames", type=click.Path(), help="What the camera has seen: a folder of frames or a film with people in it.")
+@click.option("--full", is_flag=True, help="With --augment: textures by NETWORK's layers, a second a picture, and not by statistics.")
+@click.option("--farthest", type=Number(0, min_open=True), help="With --augment: of a picture to itself, squared; default: the bundle's threshold.")
+@click.option("--out", type=click.Path(), help="The picture, a PNG, or with --augment the folder; default: style.png, or FACES-look beside FACES.")
 @click.option("--content-layer", help="Default: the third of the network, where the pictures are a quarter or an eighth as large.")
 @click.option("--style-layers", type=_Weights(), help="Layers and their weights, as conv1:1,conv2:0.5; default: the first five, alike.")
 @click.option("--alpha", type=Number(0), default=1.0, show_default=True, help="Weight of the content.")
 @click.option("--beta", type=Number(0), default=1000.0, show_default=True, help="Weight of the style.")
 @click.option("--variation", type=Number(0), default=0.3, show_default=True, help="Weight of the total variation: more is smoother.")
-@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Of the optimizer.")
+@click.option("--steps", type=click.IntRange(1), help="Of the optimizer; default: 200, with --augment 30.")
 @click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), default="lbfgs", show_default=True, help="What moves the pixels.")
 @click.option("--start", type=click.Choice(["content", "noise"]), default="content", show_default=True, help="The picture that it begins with.")
 @click.option("--side", type=click.IntRange(64, 1024), default=256, show_default=True, help="Pixels of the longer side.")
 @click.option("--every", type=click.IntRange(1), help="Keep the picture of every so many steps, beside OUT.")
 @click.option("--preprocess", default="rgb:127.5,128", show_default=True, help="Of a Keras model's input: order of the colours, mean, std.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the noise.")
+@bundle_option
+@detector_option
 @json_option
 def style(
-    network: str,
-    content: str,
+    network: str | None,
+    content: str | None,
     styles: tuple[str, ...],
-    out: str,
+    faces: str | None,
+    frames: str | None,
+    full: bool,
+    farthest: float | None,
+    out: str | None,
     content_layer: str | None,
     style_layers: dict[str, float] | None,
     alpha: float,
     beta: float,
     variation: float,
-    steps: int,
+    steps: int | None,
     optimizer: Any,
     start: Any,
     side: int,
     every: int | None,
     preprocess: str,
     seed: int,
+    bundle: str | None,
+    detector: str | None,
     as_json: bool,
 ) -> None:
     """Give the picture CONTENT the look of the picture STYLES (several: of all alike), as NETWORK sees them: a recipe, a run folder, or a Keras
     model. By the pixels, until layers of the network are like CONTENT's, and the products of their channels like those of STYLES.
 
-    Needs TensorFlow.
-    """
-    from facelite.explain.features import open_features
-    from facelite.explain.style import Look, paint
+    With --augment FACES and --look FRAMES, and no CONTENT: each of the aligned crops as the camera that took the frames would have seen it, in its
+    light, its colours, its blur and its noise. That is one more set for a recipe, [[data]] folder = "FACES-look", of = "FACES", of the same people,
+    without those held out. What is farther than --farthest from itself, by the bundle, is blended with the picture itself, or left out:
+    OUT/look.csv says how far each is, OUT/look.png shows some. An interrupted run goes on where it stopped.
 
-    if Path(out).suffix.lower() != ".png":
+    Needs TensorFlow but for --augment without --full.
+    """
+    weights = alpha, beta, variation
+    if faces or frames:
+        if not (faces and frames) or content or bool(network) != full:
+            raise click.UsageError("expected --augment FACES and --look FRAMES, no CONTENT, and NETWORK with --full alone, got others")
+        options: dict[str, Any] = {"bundle": bundle, "detector": detector, "farthest": farthest, "seed": seed, "as_json": as_json}
+        chosen = _opened(network, preprocess, content_layer, style_layers or {}, weights) if network else None
+        _augment(faces, frames, out or f"{Path(faces)}-look", chosen, steps or 30, **options)
+        return
+    if not (network and content and styles):
+        raise click.UsageError("expected NETWORK CONTENT STYLES, or --augment FACES --look FRAMES, got less")
+    if Path(out or "style.png").suffix.lower() != ".png":
         raise click.UsageError(f"expected the name of a PNG for --out, got {out!r}")
+    features, look = _opened(network, preprocess, content_layer, style_layers or {}, weights)
+    options = {"steps": steps or 200, "optimizer": optimizer, "start": start, "seed": seed}
+    _paint(features, look, [_read(path, side, features.size) for path in (content, *styles)], Path(out or "style.png"), every, options, as_json)
+
+
+def _opened(
+    network: str, preprocess: str, content: str | None, styles: dict[str, float], weights: tuple[float, float, float]
+) -> tuple[Features, Look]:
+    from facelite.explain.features import open_features
+    from facelite.explain.style import Look
+
     features = open_features(network, preprocess=preprocess)
-    look = Look(
-        content_layer or features.known[min(2, len(features.known) - 1)],
-        style_layers or dict.fromkeys(features.known[:5], 1.0),
-        alpha=alpha,
-        beta=beta,
-        variation=variation,
-    )
-    pictures = [_read(path, side, features.size) for path in (content, *styles)]
-    Path(out).parent.mkdir(parents=True, exist_ok=True)  # before the work
+    layers = content or features.known[min(2, len(features.known) - 1)], styles or dict.fromkeys(features.known[:5], 1.0)
+    return features, Look(*layers, *weights)
+
+
+def _paint(features: Features, look: Look, pictures: list[Pixels], out: Path, every: int | None, options: dict[str, Any], as_json: bool) -> None:
+    from facelite.explain.style import paint
+
+    out.parent.mkdir(parents=True, exist_ok=True)  # before the work
     with stages() as progress:
 
         def shown(step: int, pixels: Pixels) -> None:
-            progress("painting", step, steps)
+            progress("painting", step, options["steps"])
             if every and step % every == 0:
-                _write(Path(out).with_stem(f"{Path(out).stem}-{step:04}"), pixels)
+                _write(out.with_stem(f"{out.stem}-{step:04}"), pixels)
 
-        options: dict[str, Any] = {"steps": steps, "optimizer": optimizer, "start": start, "seed": seed, "shown": shown}
-        painted = paint(features, pictures[0], styles=[(picture, 1.0) for picture in pictures[1:]], look=look, **options)
-    _write(Path(out), painted.pixels)
-    values = {"picture": out, **asdict(look), "before": painted.before, "after": painted.after}
+        painted = paint(features, pictures[0], styles=[(picture, 1.0) for picture in pictures[1:]], look=look, shown=shown, **options)
+    _write(out, painted.pixels)
+    values = {"picture": str(out), **asdict(look), "before": painted.before, "after": painted.after}
     lines = [f"{name}: {painted.before[name]:.4g} -> {painted.after[name]:.4g}" for name in painted.after]
-    show(values, as_json, [*lines, out])
+    show(values, as_json, [*lines, str(out)])
+
+
+def _augment(
+    faces: str,
+    frames: str,
+    out: str,
+    full: tuple[Features, Look] | None,
+    steps: int,
+    /,
+    *,
+    bundle: str | None,
+    detector: str | None,
+    farthest: float | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    from facelite.bundle import find_bundle, open_bundle
+    from facelite.explain.look import look_of, painter, read_seen
+    from facelite.explain.rendering import draw_sheet, render_set
+    from facelite.runtime.detector import find_detector
+    from facelite.runtime.embedder import Embedder
+    from facelite.training.geometry import read_geometry
+
+    opened = open_bundle(find_bundle(bundle))
+    seen = read_seen(frames, find_detector(detector), read_geometry(faces))
+    camera = look_of(faces, seen)
+    render = painter(full[0], camera, seen, full[1], steps=steps) if full else camera.render
+    made_by = {"frames": Path(frames).name, "faces": len(seen), "full": bool(full), "bundle": opened.artefact}
+    with bar("rendering") as progress:
+        options: dict[str, Any] = {
+            "farthest": farthest or opened.manifest.threshold().distance,
+            "seed": seed,
+            "workers": 1 if full else None,
+            "progress": progress,
+        }
+        rendered = render_set(faces, out, render, made_by=made_by, embedder=lambda: Embedder.of(opened), **options)
+    draw_sheet(faces, out, seen)
+    show({"folder": out, "faces": len(seen), **asdict(rendered), "sheet": str(Path(out, "look.png"))}, as_json)
 
 
 def _read(path: str, side: int, size: tuple[int, int] | None) -> Pixels:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
 from facelite.errors import InputError
-from facelite.explain.features import Features
+from facelite.explain.features import Features, Layers
 from facelite.export.host import import_tensorflow
 from facelite.face import Floats, Pixels
 from facelite.preprocess import to_input
@@ -82,31 +83,14 @@ class _Canvas:
         self.tf, self.look, self.shape, self._form = network.tf, look, (1, *content.shape), network.preprocessing
         self.low, self.high = ((level - self._form.mean) / self._form.std for level in (0, 255))
         names = [look.content, *look.style]
-        layers = network.at(names, *content.shape[:2])
-        self._content = layers(self.start(content))[0]
+        self._content = _layers(network, tuple(names), *content.shape[:2])(self.start(content))[0]
         share = sum(weight for _, weight in styles)
         self._grams = [0.0] * len(look.style)
         for picture, weight in styles:
-            known = network.at(names[1:], *picture.shape[:2])(self.start(picture))
+            known = _layers(network, tuple(look.style), *picture.shape[:2])(self.start(picture))
             self._grams = [sum_ + weight / share * gram(one) for sum_, one in zip(self._grams, known, strict=True)]
-        scales = [float(self.tf.reduce_mean(one**2)) or 1.0 for one in self._grams], float(self.tf.reduce_mean(self._content**2)) or 1.0
-
-        @self.tf.function  # type: ignore[untyped-decorator]
-        def costs(picture: Any) -> tuple[Any, ...]:
-            tf = self.tf
-            with tf.GradientTape() as tape:
-                tape.watch(picture)
-                first, *others = layers(picture)
-                content_part = content_cost(first, self._content) / scales[1]
-                style_part = sum(
-                    weight * style_cost(one, target) / scale
-                    for weight, one, target, scale in zip(look.style.values(), others, self._grams, scales[0], strict=True)
-                ) / sum(look.style.values())
-                variation = total_variation(picture)
-                total = look.alpha * content_part + look.beta * style_part + look.variation * variation
-            return total, content_part, style_part, variation, tape.gradient(total, picture)
-
-        self._costs = costs
+        weights = tuple(look.style.values()), look.alpha, look.beta, look.variation
+        self._costs = _costs(network, tuple(names), *weights, *content.shape[:2])
 
     def start(self, pixels: Pixels) -> Any:
         return self.tf.constant(to_input(pixels, replace(self._form, height=pixels.shape[0], width=pixels.shape[1])))
@@ -118,8 +102,38 @@ class _Canvas:
 
     def measure(self, picture: Floats) -> tuple[dict[str, float], Floats]:
         """The costs by name, and the gradient of their sum."""
-        total, *parts, gradient = self._costs(self.tf.constant(np.asarray(picture, np.float32).reshape(self.shape)))
+        total, *parts, gradient = self._costs(self.tf.constant(np.asarray(picture, np.float32).reshape(self.shape)), self._content, self._grams)
         return dict(zip(("total", "content", "style", "variation"), map(float, (total, *parts)), strict=True)), gradient.numpy()
+
+
+@lru_cache(maxsize=8)
+def _layers(network: Features, names: tuple[str, ...], height: int, width: int) -> Layers:
+    return network.at(names, height, width)
+
+
+@lru_cache(maxsize=4)
+def _costs(
+    network: Features, names: tuple[str, ...], styles: tuple[float, ...], alpha: float, beta: float, variation: float, height: int, width: int
+) -> Any:
+    """The compiled costs of pictures of one size and their gradient, for a content and Gram matrices that are to be met; many pictures share it."""
+    tf, layers = network.tf, _layers(network, names, height, width)
+
+    def share(cost: Any, target: Any) -> Any:
+        size = tf.reduce_mean(target**2)
+        return cost / tf.where(size > 0, size, tf.ones_like(size))
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def costs(picture: Any, content: Any, grams: Sequence[Any]) -> tuple[Any, ...]:
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            first, *others = layers(picture)
+            content_part = share(content_cost(first, content), content)
+            parts = [weight * share(style_cost(one, target), target) for weight, one, target in zip(styles, others, grams, strict=True)]
+            style_part, smoothness = sum(parts) / sum(styles), total_variation(picture)
+            total = alpha * content_part + beta * style_part + variation * smoothness
+        return total, content_part, style_part, smoothness, tape.gradient(total, picture)
+
+    return costs
 
 
 def paint(

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from facelite.errors import InputError
 from facelite.face import Floats, Pixels
 from facelite.image import read_image
-from facelite.split import HELD_OUT_SHARE, Set, counted, is_held_out
+from facelite.split import HELD_OUT_SHARE, counted, is_held_out
 from facelite.training.geometry import CropGeometry, read_geometry
 from facelite.training.leaks import leaks
-from facelite.training.recipe import Teacher
+from facelite.training.recipe import Teacher, TrainingSet
 from facelite.training.taught import read_taught
 
 Integers = NDArray[np.int64]
@@ -38,7 +38,8 @@ class FaceSet:
 
     ``numbering`` (n,): inside one, two subjects are two people. ``targets`` (n, d) are the teacher's unit embeddings, or zeros
     where ``has_target`` (n,) is False; ``projection`` (m, d) is what made them of the teacher's own m numbers, if its file says so.
-    ``left_out``: names of pictures that a training part is without, see ``load``.
+    ``left_out``: names of pictures that a training part is without, see ``load``. ``originals``: the names, as ``names``, of the pictures that these
+    show in another look, or their own.
     """
 
     pixels: Pixels
@@ -50,6 +51,7 @@ class FaceSet:
     geometry: CropGeometry
     left_out: list[str] = field(default_factory=list)
     projection: Floats | None = None
+    originals: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -58,10 +60,16 @@ class FaceSet:
     def people(self) -> int:
         return len(np.unique(self.subjects[self.subjects >= 0]))
 
+    def taught(self, targets: Floats, /) -> FaceSet:
+        """With the unit ``targets`` (n, d) of all pictures; what shows another picture in another look gets that one's."""
+        places = {name: place for place, name in enumerate(self.names)}
+        rows = [places.get(original, place) for place, original in enumerate(self.originals or self.names)]
+        return replace(self, targets=targets[rows], has_target=np.ones(len(self), np.bool_))
+
 
 def load(
     root: str | Path,
-    sets: Sequence[Set],
+    sets: Sequence[TrainingSet],
     teacher: Teacher | None,
     /,
     *,
@@ -74,26 +82,29 @@ def load(
     else, where there are several numberings, those (n, d) that ``teach`` gives; it is asked for the held-out part too, whom they never teach.
     ``left_out`` are the names of such pictures as a run has found them: then nobody is asked, and nothing compared.
 
-    Raises InputError for a set without crops, for crops of two geometries or that cannot be read, for a teacher file that does not fit,
-    and where fewer than two people are left on one of the sides.
+    Raises InputError for a set without crops or without the set that it is ``of``, for crops of two geometries or that cannot be read, for a teacher
+    file that does not fit, and where fewer than two people are left on one of the sides.
     """
     root = Path(root)
     geometry = _one_geometry(root, sets)
-    names, subjects, numbering = _find(root, sets)
+    names, subjects, numbering, originals = _find(root, sets)
     held = np.array([is_held_out(_person(name)) for name in names])
-    targets, has_target, projection = read_teacher(root / teacher.file, names) if teacher and teacher.file else _no_targets(len(names))
+    targets, has_target, projection = read_teacher(root / teacher.file, originals) if teacher and teacher.file else _no_targets(len(names))
     leak, known = teacher.leak if teacher and left_out is None else 0.0, set(left_out or ())
     leaking = np.array([name in known for name in names])
     leaking |= leaks(targets, has_target, subjects=subjects, numbering=numbering, held=held, leak=leak)
-    training, judging = np.flatnonzero(~held & ~leaking), np.flatnonzero(held & (subjects >= 0))
+    training, judging = (
+        np.flatnonzero(~held & ~leaking),
+        np.flatnonzero(held & (subjects >= 0) & np.array([one == own for one, own in zip(originals, names, strict=True)])),
+    )
     judging = judging[counted([names[i] for i in judging], [str(subjects[i]) for i in judging])]
     _check(root, subjects[training], numbering[training], "to train on")
     _check(root, subjects[judging], numbering[judging], "held out")
 
     def part(chosen: Integers) -> FaceSet:
-        own = [names[i] for i in chosen]
+        own, others = [names[i] for i in chosen], [originals[i] for i in chosen]
         labels, taught = (subjects[chosen], numbering[chosen]), (targets[chosen], has_target[chosen])
-        return FaceSet(_read_crops(root, own, geometry), own, *labels, *taught, geometry, projection=projection)
+        return FaceSet(_read_crops(root, own, geometry), own, *labels, *taught, geometry, projection=projection, originals=others)
 
     faces, held_out = replace(part(training), left_out=[names[i] for i in np.flatnonzero(~held & leaking)]), part(judging)
     if teach and leak and teacher and not teacher.file and len(np.unique(numbering)) > 1:
@@ -102,7 +113,7 @@ def load(
     return faces, held_out
 
 
-def _one_geometry(root: Path, sets: Sequence[Set]) -> CropGeometry:
+def _one_geometry(root: Path, sets: Sequence[TrainingSet]) -> CropGeometry:
     geometries = {one.folder: read_geometry(root / one.folder) for one in sets}
     if len(set(geometries.values())) != 1:
         found = ", ".join(f"{folder} of {geometry}" for folder, geometry in geometries.items())
@@ -110,20 +121,25 @@ def _one_geometry(root: Path, sets: Sequence[Set]) -> CropGeometry:
     return next(iter(geometries.values()))
 
 
-def _find(root: Path, sets: Sequence[Set]) -> tuple[list[str], Integers, Integers]:
-    """The names of all crops, and subject and numbering (n,) of each."""
+def _find(root: Path, sets: Sequence[TrainingSet]) -> tuple[list[str], Integers, Integers, list[str]]:
+    """The names of all crops, subject and numbering (n,) of each, and the names of their originals."""
     names: list[str] = []
+    originals: list[str] = []
+    known = {one.folder: one for one in sets if not one.of}
     labels: list[tuple[str, str]] = []  # numbering and person; "" where nobody has said who it is
     for one in sets:
         folder = root / one.folder
         found = sorted(path.relative_to(folder) for path in folder.glob("[!.]*/[!.]*.jpg"))
         if not found:
             raise InputError(f"{folder}: expected aligned crops person/picture.jpg, found none; see its align.csv, or take the set out of the recipe")
+        if (source := known.get(one.of or one.folder)) is None:
+            raise InputError(f"{folder}: expected the set {one.of!r}, which its pictures are of, beside it, got none; name that set too")
         names += [Path(one.folder, path).as_posix() for path in found]
-        labels += [(one.numbering or one.folder, path.parent.name if one.labelled else "") for path in found]
+        originals += [Path(source.folder, path).as_posix() for path in found]
+        labels += [(source.numbering or source.folder, path.parent.name if source.labelled else "") for path in found]
     numberings = {name: i for i, name in enumerate(sorted({numbering for numbering, _ in labels}))}
     people = {label: i for i, label in enumerate(sorted({label for label in labels if label[1]}))}
-    return names, np.array([people.get(label, UNKNOWN) for label in labels]), np.array([numberings[numbering] for numbering, _ in labels])
+    return names, np.array([people.get(label, UNKNOWN) for label in labels]), np.array([numberings[numbering] for numbering, _ in labels]), originals
 
 
 def _person(name: str) -> str:
@@ -162,22 +178,21 @@ def _read_crops(root: Path, names: list[str], geometry: CropGeometry) -> Pixels:
 
 def _taught(training: FaceSet, held_out: FaceSet, teach: Callable[[FaceSet], Floats], leak: float) -> FaceSet:
     """``training`` with the targets that ``teach`` gives, without what leaks by these and by those of ``held_out``, asked for this alone."""
-    both = training, held_out
-    targets = np.concatenate([teach(faces) for faces in both])
+    both = [faces.taught(teach(faces)) for faces in (training, held_out)]
+    targets = np.concatenate([faces.targets for faces in both])
     subjects, numbering = np.concatenate([(faces.subjects, faces.numbering) for faces in both], axis=1)
     known, held = np.ones(len(targets), np.bool_), np.arange(len(targets)) >= len(training)
     leaking = leaks(targets, known, subjects=subjects, numbering=numbering, held=held, leak=leak)[: len(training)]
-    taught = replace(training, targets=targets[: len(training)], has_target=known[: len(training)])
-    return replace(_keep(taught, np.flatnonzero(~leaking)), left_out=[training.names[i] for i in np.flatnonzero(leaking)])
+    return replace(_keep(both[0], np.flatnonzero(~leaking)), left_out=[training.names[i] for i in np.flatnonzero(leaking)])
 
 
 def _keep(faces: FaceSet, rows: Integers) -> FaceSet:
     """The ``rows``, in order, of ``faces``. Their crops move up in the array that they are in: there is never a second copy."""
     for place, row in enumerate(rows):
         faces.pixels[place] = faces.pixels[row]
-    names = [faces.names[i] for i in rows]
+    names, originals = [faces.names[i] for i in rows], [faces.originals[i] for i in rows]
     labels, known = (faces.subjects[rows], faces.numbering[rows]), (faces.targets[rows], faces.has_target[rows])
-    return FaceSet(faces.pixels[: len(rows)], names, *labels, *known, faces.geometry)
+    return FaceSet(faces.pixels[: len(rows)], names, *labels, *known, faces.geometry, originals=originals)
 
 
 def _no_targets(pictures: int) -> tuple[Floats, NDArray[np.bool_], None]:

@@ -187,7 +187,7 @@ class _Run:
             targets = self._embed(self.init, faces)
         else:
             raise InputError("expected a teacher, got none: name a model, --teacher, or weights to begin with, --init, or set teacher.file")
-        return replace(faces, targets=unit_rows(targets), has_target=np.ones(len(faces), np.bool_))
+        return faces.taught(unit_rows(targets))
 
     def _kept(self, faces: FaceSet) -> FaceSet:
         """``faces`` with the targets that the run keeps, in half precision, so that it trains by the same ones when it is resumed."""

@@ -169,11 +169,20 @@ class OfflineMining:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingSet(Set):
+    """``of``: the set whose pictures these are in another look, with the same people and file names (``facelite style --augment``). They are taught
+    what the pictures themselves are, and judge nothing.
+    """
+
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRecipe:
     """A whole run. Paths are relative to the data folder given beside the recipe."""
 
     network: NetworkChoice
-    data: tuple[Set, ...]
+    data: tuple[TrainingSet, ...]
     space: str
     teacher: Teacher | None = None
     loss: Loss = field(default_factory=Loss)
@@ -213,7 +222,7 @@ def default_recipe(
     if numbers:
         fits = numbers == (NETWORKS[network].embedding if network in NETWORKS else 0)
         loss = Loss(triplet=TAUGHT_TRIPLET, embedding=float(fits), pairwise=10.0)
-    return TrainingRecipe(NetworkChoice(network), (Set("."),), space, teacher, loss, schedule)
+    return TrainingRecipe(NetworkChoice(network), (TrainingSet("."),), space, teacher, loss, schedule)
 
 
 def _with_smaller_batch(schedule: Schedule, pictures: int) -> Schedule:

@@ -142,7 +142,8 @@ def test_the_device_s_own_gallery_finds_the_same(tmp_path):
         for mate, pictures in enumerate(people.enrolled):
             gallery.enrol(str(mate), [Embedding(vectors[picture], "s") for picture in pictures], artefact="a")
         nearest = [gallery.nearest(Embedding(vector, "s"), fused=2) for vector in vectors]
-    assert len(gallery.templates) == rates.templates
+        templates = len(gallery.templates)
+    assert templates == rates.templates
     first = [nearest[probe].subject == str(mate) for probe, mate in zip(people.mated, people.mate, strict=True)]
     accepted = [right and nearest[probe].distance <= threshold for right, probe in zip(first, people.mated, strict=True)]
     assert rates.rank_1.value == pytest.approx(np.mean(first))
