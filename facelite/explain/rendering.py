@@ -118,7 +118,7 @@ def _near(crop: Pixels, rendered: Pixels, embedder: CropEmbedder, geometry: Crop
     itself, distance = embed(crop), np.inf
     for share in SHARES:
         blend: Pixels = np.rint((1 - share) * crop + share * rendered.astype(np.float64)).astype(np.uint8)
-        if (distance := float(((embed(blend) - itself) ** 2).sum())) <= farthest:
+        if (distance := round(float(((embed(blend) - itself) ** 2).sum()), 4)) <= farthest:  # as the journal has it
             return blend, distance, share
     return crop, distance, 0.0
 
@@ -154,5 +154,5 @@ def _read_journal(out: Path) -> dict[str, tuple[float, float]]:
 
 def _lines(journal: dict[str, tuple[float, float]]) -> bytes:
     lines = io.StringIO(newline="")
-    csv.writer(lines).writerows((name, f"{distance:.4f}", share) for name, (distance, share) in journal.items())
+    csv.writer(lines).writerows((name, distance, share) for name, (distance, share) in journal.items())
     return lines.getvalue().encode("utf-8", "surrogateescape")

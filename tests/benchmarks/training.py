@@ -26,12 +26,11 @@ import keras
 import numpy as np
 
 from facelite.networks import NETWORKS, build
-from facelite.split import Set
 from facelite.training.dataset import FaceSet
 from facelite.training.geometry import CropGeometry
 from facelite.training.identities import people_of
 from facelite.training.pipeline import batches
-from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe
+from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe, TrainingSet
 from facelite.training.state import TrainingState
 
 PICTURES, PEOPLE = 2000, 200
@@ -49,7 +48,9 @@ def noise(embedding: int) -> FaceSet:
 
 def recipe(network: str, precision: str) -> TrainingRecipe:
     schedule = Schedule(precision=precision)
-    return TrainingRecipe(NetworkChoice(network), (Set("set"),), "benchmark", Teacher("noise"), Loss(0.5, embedding=1.0, pairwise=10.0), schedule)
+    return TrainingRecipe(
+        NetworkChoice(network), (TrainingSet("set"),), "benchmark", Teacher("noise"), Loss(0.5, embedding=1.0, pairwise=10.0), schedule
+    )
 
 
 def plain(network: str, batch: int, steps: int) -> Callable[[], None]:

@@ -16,10 +16,10 @@ import pytest
 from facelite.export.synthetic import draw_face
 from facelite.networks import NETWORKS, Network
 from facelite.networks.table import Conv, Flatten
-from facelite.split import Set, is_held_out
+from facelite.split import is_held_out
 from facelite.training.dataset import load
 from facelite.training.geometry import CropGeometry
-from facelite.training.recipe import Loss, NetworkChoice, Schedule, TrainingRecipe
+from facelite.training.recipe import Loss, NetworkChoice, Schedule, TrainingRecipe, TrainingSet
 from facelite.training.run import LOG
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -68,7 +68,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def faces(tiny):
-    return load(tiny, (Set("."),), None)
+    return load(tiny, (TrainingSet("."),), None)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +92,7 @@ def recipe():
 
     def make(*, loss=Loss(), teacher=None, **schedule):
         tiny = {"epochs": 4.0, "batch": 24, "labelled": 16, "pictures": 4, "rate": 0.01, "average": 0.8, "precision": "float32", **schedule}
-        return TrainingRecipe(NetworkChoice("small"), (Set("."),), "small", teacher=teacher, loss=loss, schedule=Schedule(**tiny))
+        return TrainingRecipe(NetworkChoice("small"), (TrainingSet("."),), "small", teacher=teacher, loss=loss, schedule=Schedule(**tiny))
 
     return make
 

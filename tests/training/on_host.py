@@ -21,10 +21,9 @@ import numpy as np
 from facelite.networks import NETWORKS, Network, build, set_weights
 from facelite.networks.table import Conv, Flatten, Inception, Maxout, Norm, Pool
 from facelite.networks.weights import read_weights
-from facelite.split import Set
 from facelite.training.dataset import load
 from facelite.training.judging import embed_crops
-from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe
+from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe, TrainingSet
 from facelite.training.run import run_network, run_recipe
 from facelite.training.state import TrainingState
 
@@ -90,7 +89,7 @@ def steps(given=None):
     people = np.array([(i // 3, i) for i in range(6)])
     for name, (loss, differing) in RECIPES.items():
         schedule = Schedule(**{"batch": 32, "labelled": 24, "pictures": 4, "rate": 0.01, "precision": "float32", **differing})
-        recipe = TrainingRecipe(NetworkChoice("small"), (Set("."),), "small", teacher=Teacher("none"), loss=loss, schedule=schedule)
+        recipe = TrainingRecipe(NetworkChoice("small"), (TrainingSet("."),), "small", teacher=Teacher("none"), loss=loss, schedule=schedule)
         state = TrainingState(recipe, people, per_epoch=10, steps=100)
         if given:
             state.restore(part(given, f"{name}/begun/"))

@@ -26,10 +26,9 @@ prepare_host(job["threads"])
 from facelite import atomic
 from facelite.networks import NETWORKS, Network
 from facelite.networks.table import Conv, Flatten, Inception
-from facelite.split import Set
 from facelite.training import fit, folder
 from facelite.training.dataset import load
-from facelite.training.recipe import NetworkChoice, Schedule, TrainingRecipe
+from facelite.training.recipe import NetworkChoice, Schedule, TrainingRecipe, TrainingSet
 from facelite.training.run import RECIPE
 
 NETWORKS["tiny"] = Network("tiny", 32, 32, (Conv("conv1", 3, 8, 2), Inception("inception2", 8, (4, 8), (4, 8), "max", 4, 2), Flatten("flatten")), 16)
@@ -42,7 +41,7 @@ STEPS = 24
 
 recipe = TrainingRecipe(
     NetworkChoice("tiny"),
-    (Set("."),),
+    (TrainingSet("."),),
     "tiny",
     schedule=Schedule(epochs=STEPS / 3, batch=24, labelled=16, pictures=4, rate=0.01, average=0.8, precision="float32"),
 )

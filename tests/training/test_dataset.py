@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from facelite.errors import ImageError, InputError
-from facelite.split import HELD_OUT_PICTURES, Set, is_held_out
+from facelite.split import HELD_OUT_PICTURES, is_held_out
 from facelite.training.dataset import UNKNOWN, load
 from facelite.training.geometry import CropGeometry
-from facelite.training.recipe import Teacher
+from facelite.training.recipe import Teacher, TrainingSet
 
 
 def person(name):
@@ -45,8 +45,8 @@ def test_held_out_people_are_in_no_set_of_the_training_part(two_sets):
     training, held_out = load(
         two_sets,
         (
-            Set("a"),
-            Set("b"),
+            TrainingSet("a"),
+            TrainingSet("b"),
         ),
         None,
     )
@@ -56,8 +56,8 @@ def test_held_out_people_are_in_no_set_of_the_training_part(two_sets):
 
 
 def test_a_name_is_one_person_inside_a_numbering_and_two_across(two_sets):
-    apart = load(two_sets, (Set("a"), Set("b")), None)
-    together = load(two_sets, (Set("a", "same"), Set("b", "same")), None)
+    apart = load(two_sets, (TrainingSet("a"), TrainingSet("b")), None)
+    together = load(two_sets, (TrainingSet("a", "same"), TrainingSet("b", "same")), None)
     assert [part.people for part in apart] == [7, 5] and [part.people for part in together] == [5, 3]
     assert len(np.unique(apart[0].numbering)) == 2 and len(np.unique(together[0].numbering)) == 1
     for part in (*apart, *together):
@@ -66,7 +66,7 @@ def test_a_name_is_one_person_inside_a_numbering_and_two_across(two_sets):
 
 
 def test_unlabelled_pictures_are_unknown_and_never_held_out_to_judge(two_sets):
-    training, held_out = load(two_sets, (Set("a"), Set("b", labelled=False)), None)
+    training, held_out = load(two_sets, (TrainingSet("a"), TrainingSet("b", labelled=False)), None)
     unlabelled = np.array([name.startswith("b/") for name in training.names])
     assert unlabelled.sum() == 4
     assert (training.subjects[unlabelled] == UNKNOWN).all() and (training.subjects[~unlabelled] >= 0).all()
@@ -75,7 +75,7 @@ def test_unlabelled_pictures_are_unknown_and_never_held_out_to_judge(two_sets):
 
 
 def test_pixels_are_those_of_the_named_files(two_sets):
-    for part in load(two_sets, (Set("a"), Set("b")), None):
+    for part in load(two_sets, (TrainingSet("a"), TrainingSet("b")), None):
         for i in (0, len(part) - 1):
             stored = cv2.imread(str(two_sets / part.names[i]))[:, :, ::-1]
             assert (part.pixels[i] == stored).all()
@@ -83,14 +83,14 @@ def test_pixels_are_those_of_the_named_files(two_sets):
 
 
 def test_the_set_named_dot_is_the_folder_itself(two_sets):
-    training, _ = load(two_sets / "a", (Set("."),), None)
+    training, _ = load(two_sets / "a", (TrainingSet("."),), None)
     assert training.names[0].count("/") == 1
 
 
 def test_of_a_held_out_person_a_few_pictures_count(tmp_path, names, write_set):
     many, few = names(True, 2)
     write_set(tmp_path, {many: HELD_OUT_PICTURES + 5, few: 2, **dict.fromkeys(names(False, 2), 20)})
-    training, held_out = load(tmp_path, (Set("."),), None)
+    training, held_out = load(tmp_path, (TrainingSet("."),), None)
     assert sorted(np.bincount(np.unique(held_out.subjects, return_inverse=True)[1])) == [2, HELD_OUT_PICTURES]
     assert len(training) == 40
 
@@ -101,28 +101,28 @@ def test_hidden_and_other_files_are_passed_over(two_sets):
     (folder / "notes.txt").write_text("x")
     (two_sets / "a" / ".thumbnails").mkdir()
     shutil.copy(folder / "0.jpg", two_sets / "a" / ".thumbnails" / "0.jpg")
-    assert sum(map(len, load(two_sets, (Set("a"),), None))) == 24
+    assert sum(map(len, load(two_sets, (TrainingSet("a"),), None))) == 24
 
 
 def test_one_picture_each_is_enough_for_nobody_but_may_be_among_others(tmp_path, names, write_set):
     alone = names(False, 9)
     write_set(tmp_path, {**dict.fromkeys(alone[:7], 1), **dict.fromkeys(alone[7:], 2), **dict.fromkeys(names(True, 2), 2)})
-    training, _ = load(tmp_path, (Set("."),), None)
+    training, _ = load(tmp_path, (TrainingSet("."),), None)
     assert len(training) == 11 and training.people == 9
 
 
 @pytest.mark.parametrize(("training", "held"), [((1, 1, 1), (2, 2)), ((2, 2), (2, 1)), ((2, 2), ()), ((2,), (2, 2))])
 def test_two_people_with_two_pictures_are_needed_on_both_sides(tmp_path, names, write_set, training, held):
     write_set(tmp_path, {**dict(zip(names(False, 9), training, strict=False)), **dict(zip(names(True, 9), held, strict=False))})
-    assert "add people" in refused(tmp_path, (Set("."),))
+    assert "add people" in refused(tmp_path, (TrainingSet("."),))
 
 
 def test_held_out_people_of_two_numberings_make_no_impostor_pair(tmp_path, names, write_set):
     one, two = names(True, 2)
     write_set(tmp_path / "a", {**dict.fromkeys(names(False, 3), 2), one: 2})
     write_set(tmp_path / "b", {**dict.fromkeys(names(False, 3), 2), two: 2})
-    assert "two people held out" in refused(tmp_path, (Set("a"), Set("b")))
-    assert load(tmp_path, (Set("a", "same"), Set("b", "same")), None)[1].people == 2
+    assert "two people held out" in refused(tmp_path, (TrainingSet("a"), TrainingSet("b")))
+    assert load(tmp_path, (TrainingSet("a", "same"), TrainingSet("b", "same")), None)[1].people == 2
 
 
 # a teacher
@@ -143,7 +143,7 @@ def test_targets_are_found_by_name_whatever_the_suffix(two_sets, suffix):
     embeddings = dict(zip(found, 3 * unit(np.random.default_rng(0), len(found)), strict=True))
     without = found[::5]
     write_teacher(two_sets / "t.npz", {name: value for name, value in embeddings.items() if name not in without}, suffix)
-    for part in load(two_sets, (Set("a"), Set("b")), Teacher("t.npz", leak=0.0)):
+    for part in load(two_sets, (TrainingSet("a"), TrainingSet("b")), Teacher("t.npz", leak=0.0)):
         assert part.has_target.tolist() == [name not in without for name in part.names]
         for name, target, known in zip(part.names, part.targets, part.has_target, strict=True):
             assert target == pytest.approx(embeddings[name] / 3 if known else np.zeros(8), abs=1e-6)
@@ -152,7 +152,7 @@ def test_targets_are_found_by_name_whatever_the_suffix(two_sets, suffix):
 def test_names_may_be_bytes(two_sets):
     found = all_names(two_sets)
     np.savez(two_sets / "t.npz", names=np.array([name.encode() for name in found]), embeddings=unit(np.random.default_rng(0), len(found)))
-    assert all(part.has_target.all() for part in load(two_sets, (Set("a"), Set("b")), Teacher("t.npz", leak=0.0)))
+    assert all(part.has_target.all() for part in load(two_sets, (TrainingSet("a"), TrainingSet("b")), Teacher("t.npz", leak=0.0)))
 
 
 def test_a_picture_of_another_numbering_near_a_held_out_mean_is_left_out(two_sets, names):
@@ -170,11 +170,11 @@ def test_a_picture_of_another_numbering_near_a_held_out_mean_is_left_out(two_set
         return set(without) - set(with_leak)
 
     near = {f"b/{train[0]}/0.jpg", f"b/{train[1]}/1.jpg"}
-    assert left_out(0.9, Set("a"), Set("b")) == near  # in its own numbering a name is trusted
-    assert left_out(0.9, Set("a"), Set("b", labelled=False)) == near
-    assert left_out(0.9, Set("a", "same"), Set("b", "same")) == set()
+    assert left_out(0.9, TrainingSet("a"), TrainingSet("b")) == near  # in its own numbering a name is trusted
+    assert left_out(0.9, TrainingSet("a"), TrainingSet("b", labelled=False)) == near
+    assert left_out(0.9, TrainingSet("a", "same"), TrainingSet("b", "same")) == set()
     # cosine of m and m + 0.4 e is 1 / sqrt(1.16); the distance 2 - 2 cos is 0.143
-    assert left_out(0.142, Set("a"), Set("b")) == set() and left_out(0.144, Set("a"), Set("b")) == near
+    assert left_out(0.142, TrainingSet("a"), TrainingSet("b")) == set() and left_out(0.144, TrainingSet("a"), TrainingSet("b")) == near
 
 
 def test_a_leaking_picture_that_is_held_out_still_judges(two_sets):
@@ -182,7 +182,7 @@ def test_a_leaking_picture_that_is_held_out_still_judges(two_sets):
     found = all_names(two_sets)
     people = sorted({person(name) for name in found})
     write_teacher(two_sets / "t.npz", {name: np.eye(len(people))[people.index(person(name))] for name in found})
-    plain, judged = (load(two_sets, (Set("a"), Set("b")), teacher) for teacher in (None, Teacher("t.npz")))
+    plain, judged = (load(two_sets, (TrainingSet("a"), TrainingSet("b")), teacher) for teacher in (None, Teacher("t.npz")))
     assert [part.names for part in judged] == [part.names for part in plain]
 
 
@@ -212,7 +212,7 @@ def test_a_teacher_that_does_not_fit_is_refused_in_one_line(two_sets, content):
     elif content is not None:
         with path.open("wb") as file:
             np.save(file, content)
-    assert str(path) in refused(two_sets, (Set("a"),), Teacher("t.npz"))
+    assert str(path) in refused(two_sets, (TrainingSet("a"),), Teacher("t.npz"))
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
@@ -220,38 +220,38 @@ def test_a_teacher_with_an_impossible_embedding_is_refused(two_sets, bad):
     embeddings = dict.fromkeys(all_names(two_sets), np.ones(4))
     embeddings[next(iter(embeddings))] = np.full(4, bad)
     write_teacher(two_sets / "t.npz", embeddings)
-    assert "finite" in refused(two_sets, (Set("a"),), Teacher("t.npz"))
+    assert "finite" in refused(two_sets, (TrainingSet("a"),), Teacher("t.npz"))
 
 
 # what else is refused
 
 
 def test_a_folder_that_is_no_aligned_set_is_refused_with_the_command_that_makes_one(tmp_path):
-    assert "facelite align" in refused(tmp_path, (Set("."),))
+    assert "facelite align" in refused(tmp_path, (TrainingSet("."),))
 
 
 def test_a_set_without_crops_is_refused_even_beside_another(two_sets, write_set):
     write_set(two_sets / "empty", {})
-    assert str(two_sets / "empty") in refused(two_sets, (Set("a"), Set("empty")))
+    assert str(two_sets / "empty") in refused(two_sets, (TrainingSet("a"), TrainingSet("empty")))
 
 
 def test_two_geometries_are_refused(two_sets, names, write_set):
     write_set(two_sets / "other", dict.fromkeys(names(False, 2), 2), geometry=CropGeometry(face=32, margin=4))
     expected = "one geometry, got a of --face 48 --margin 6, other of --face 32 --margin 4; align"
-    assert expected in refused(two_sets, (Set("a"), Set("other")))
+    assert expected in refused(two_sets, (TrainingSet("a"), TrainingSet("other")))
 
 
 def test_a_crop_of_another_size_is_refused_by_name(two_sets, names):
     path = two_sets / "a" / names(False, 1)[0] / "1.jpg"
     cv2.imwrite(str(path), np.zeros((1, 1, 3), np.uint8))
-    assert str(path) in refused(two_sets, (Set("a"),))
+    assert str(path) in refused(two_sets, (TrainingSet("a"),))
 
 
 def test_a_damaged_crop_is_refused_by_name(two_sets, names):
     path = two_sets / "a" / names(False, 1)[0] / "1.jpg"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ImageError, match=str(path)):
-        load(two_sets, (Set("a"),), None)
+        load(two_sets, (TrainingSet("a"),), None)
 
 
 def test_pixels_are_held_once(tmp_path, names, write_set):
@@ -259,8 +259,53 @@ def test_pixels_are_held_once(tmp_path, names, write_set):
     write_set(tmp_path, dict.fromkeys([*names(False, 40), *names(True, 4)], 8), geometry=CropGeometry(112, 16))
     tracemalloc.start()
     try:
-        parts = load(tmp_path, (Set("."),), None)
+        parts = load(tmp_path, (TrainingSet("."),), None)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < 1.4 * sum(part.pixels.nbytes for part in parts)
+
+
+def test_pictures_in_another_look_are_of_the_same_people_and_taught_what_the_originals_are(two_sets):
+    shutil.copytree(two_sets / "a", two_sets / "a-look")
+    names = [path.relative_to(two_sets).as_posix() for path in sorted((two_sets / "a").glob("*/*.jpg"))]
+    vectors = dict(zip(names, np.random.default_rng(0).normal(size=(len(names), 4)), strict=True))
+    write_teacher(two_sets / "t.npz", vectors)
+    sets = TrainingSet("a"), TrainingSet("b"), TrainingSet("a-look", of="a")
+    training, held_out = load(two_sets, sets, Teacher("t.npz", leak=0.0))
+    assert all(not name.startswith("a-look/") for name in held_out.names) and len(held_out) == 3 * 3 + 2 * 2
+    place = {name: i for i, name in enumerate(training.names)}
+    looks = [name for name in training.names if name.startswith("a-look/")]
+    assert len(looks) == 5 * 3
+    for name in looks:
+        one, other = place[name], place[name.replace("a-look/", "a/")]
+        assert training.subjects[one] == training.subjects[other] and training.numbering[one] == training.numbering[other]
+        np.testing.assert_array_equal(training.targets[one], training.targets[other])
+        assert training.has_target[one] and training.originals[one] == training.names[other]
+    told = np.arange(len(training), dtype=np.float32)[:, None]
+    by_hand = training.taught(told)
+    assert all(by_hand.targets[place[name], 0] == place[name.replace("a-look/", "a/")] for name in looks)
+    assert all(by_hand.targets[i, 0] == i for name, i in place.items() if name not in looks)
+
+
+def test_a_look_of_pictures_that_are_not_there_is_refused(two_sets):
+    shutil.copytree(two_sets / "a", two_sets / "a-look")
+    message = refused(two_sets, (TrainingSet("b"), TrainingSet("a-look", of="a")))
+    assert "expected the set 'a', which its pictures are of" in message
+
+
+def test_what_a_teacher_says_of_another_look_is_what_it_said_of_the_original(two_sets):
+    """And where it is asked who leaks, that is found by the originals, too."""
+    shutil.copytree(two_sets / "a", two_sets / "a-look")
+    sets = TrainingSet("a"), TrainingSet("b"), TrainingSet("a-look", of="a")
+
+    def teach(faces):
+        vectors = np.random.default_rng(len(faces)).normal(size=(len(faces), 8)).astype(np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    training, _ = load(two_sets, sets, Teacher(leak=0.9), teach=teach)
+    place = {name: i for i, name in enumerate(training.names)}
+    looks = [name for name in training.names if name.startswith("a-look/")]
+    assert looks and all(name.replace("a-look/", "a/") in place for name in looks)
+    for name in looks:
+        np.testing.assert_array_equal(training.targets[place[name]], training.targets[place[name.replace("a-look/", "a/")]])

@@ -13,12 +13,11 @@ from facelite.errors import InputError
 from facelite.networks import NETWORKS, build, set_weights
 from facelite.networks.weights import read_weights
 from facelite.preprocess import Preprocessing
-from facelite.split import Set
 from facelite.training import fit
 from facelite.training.augment import view, view_matrix
 from facelite.training.dataset import load
 from facelite.training.judging import embed_crops, gain
-from facelite.training.recipe import FINE_RATE, FINE_TRIPLET, Loss, Teacher, default_recipe
+from facelite.training.recipe import FINE_RATE, FINE_TRIPLET, Loss, Teacher, TrainingSet, default_recipe
 from facelite.training.run import INIT, STATE, TEACHER
 from facelite.training.teach import teach
 
@@ -33,7 +32,7 @@ def weights(tmp_path_factory, tiny, small, recipe):
     patch = pytest.MonkeyPatch()
     patch.setitem(NETWORKS, "small", small)
     patch.setattr(fit, "LOG_SECONDS", math.inf)
-    result = fit.train(recipe(epochs=10.0, optimizer="adamw"), load(tiny, (Set("."),), None), tmp_path_factory.mktemp("first") / "out")
+    result = fit.train(recipe(epochs=10.0, optimizer="adamw"), load(tiny, (TrainingSet("."),), None), tmp_path_factory.mktemp("first") / "out")
     patch.undo()
     return read_weights(result.weights.parent)
 
@@ -137,7 +136,7 @@ def test_what_a_model_taught_is_kept_for_the_resumed_run_and_for_other_recipes(t
     options = {"teacher": Teacher(), "loss": Loss(pairwise=1.0)}
     fit.train(recipe(**options), faces, tmp_path, teach=lambda faces: teach(Colour, faces), stop=lambda step: step == 1)
     assert fit.train(recipe(**options), faces, tmp_path, resume=True, stop=lambda step: step == 2).steps == 2
-    again, _ = load(tiny, (Set("."),), Teacher(str(tmp_path / TEACHER)))
+    again, _ = load(tiny, (TrainingSet("."),), Teacher(str(tmp_path / TEACHER)))
     assert again.has_target.all()
     np.testing.assert_allclose(again.targets, teach(Colour, again), atol=1e-3)
 

@@ -14,11 +14,10 @@ from facelite.calibration import compare_all, rates
 from facelite.errors import InputError
 from facelite.networks import NETWORKS, build, set_weights
 from facelite.networks.weights import BEST, read_weights
-from facelite.split import Set
 from facelite.training import fit
 from facelite.training.dataset import load
 from facelite.training.judging import embed_crops
-from facelite.training.recipe import Loss, Schedule, Teacher
+from facelite.training.recipe import Loss, Schedule, Teacher, TrainingSet
 from facelite.training.run import CURVES, FACTS, LOG, STATE
 from facelite.training.state import TrainingState, rate
 
@@ -34,7 +33,7 @@ def run(tmp_path_factory, tiny, small, recipe):
     patch.setattr(fit, "LOG_EVERY", 4)
     patch.setattr(fit, "LOG_SECONDS", math.inf)
     patch.setattr(fit, "SAVE_EVERY", 40)
-    result = fit.train(recipe(epochs=20.0, judge=4.0), load(tiny, (Set("."),), None), out, progress=lines.append)
+    result = fit.train(recipe(epochs=20.0, judge=4.0), load(tiny, (TrainingSet("."),), None), out, progress=lines.append)
     patch.undo()
     return out, result, lines
 
@@ -128,7 +127,7 @@ def test_distillation_alone_reaches_the_teacher(tmp_path, tiny, faces, recipe):
     lines = []
     fit.train(
         recipe(epochs=10.0, teacher=teacher, loss=Loss(triplet=0, embedding=1, pairwise=1)),
-        load(tiny, (Set("."),), teacher),
+        load(tiny, (TrainingSet("."),), teacher),
         tmp_path / "run",
         progress=lines.append,
     )
@@ -153,19 +152,19 @@ def test_mixed_precision_resumes_too_and_leaves_the_policy_alone(tmp_path, faces
 
 def test_a_run_may_begin_with_another_s_weights(run, tmp_path, tiny, recipe):
     out, result, _ = run
-    begun = fit.train(recipe(epochs=4.0, judge=1.0, rate=1e-6), load(tiny, (Set("."),), None), tmp_path, init=read_weights(out))
+    begun = fit.train(recipe(epochs=4.0, judge=1.0, rate=1e-6), load(tiny, (TrainingSet("."),), None), tmp_path, init=read_weights(out))
     assert begun.val == pytest.approx(result.val, abs=0.03)
 
 
 def test_another_network_s_weights_are_refused(run, tmp_path, tiny, recipe):
     weights = {name: values for name, values in read_weights(run[0]).items() if not name.startswith("conv2")}
     with pytest.raises(InputError, match="expected weights of the network small to begin with"):
-        fit.train(recipe(), load(tiny, (Set("."),), None), tmp_path, init=weights)
+        fit.train(recipe(), load(tiny, (TrainingSet("."),), None), tmp_path, init=weights)
 
 
 def test_a_run_is_resumed_with_the_weights_that_it_began_with(run, tmp_path, tiny, recipe):
     """They are needed until there is a state; other ones never do."""
-    data, weights = load(tiny, (Set("."),), None), read_weights(run[0])
+    data, weights = load(tiny, (TrainingSet("."),), None), read_weights(run[0])
     others = {name: [2 * value for value in values] for name, values in weights.items()}
     fit.train(recipe(), data, tmp_path, init=weights, stop=lambda step: step == 1)
     fit.train(recipe(), data, tmp_path, resume=True, stop=lambda step: step == 2)

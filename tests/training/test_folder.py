@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from facelite.errors import FaceliteError, InputError
-from facelite.split import Set
 from facelite.training.folder import append_log, check_run, claim, cut_log, draw_log, read_state, write, write_arrays
-from facelite.training.recipe import Loss, Schedule, Teacher, default_recipe
+from facelite.training.recipe import Loss, Schedule, Teacher, TrainingSet, default_recipe
 from facelite.training.run import CURVES, FACTS, LOG, RECIPE, STATE, run_network, run_recipe
 
 FACTS_OF = {"versions": {"keras": "3"}, "data": {"names_sha256": "0" * 64}}
@@ -67,7 +66,7 @@ CHANGES = {
     "space = 'other' in place of 'mine'": {"space": "other"},
     "loss.margin = 0.3 in place of 0.2": {"loss": Loss(margin=0.3)},
     "schedule.epochs = 30.0 in place of 20.0, schedule.seed = 2 in place of 1": {"schedule": Schedule(epochs=30.0, seed=2)},
-    "data.0.labelled = False in place of True": {"data": (Set(".", labelled=False),)},
+    "data.0.labelled = False in place of True": {"data": (TrainingSet(".", labelled=False),)},
     "teacher.file = 't.npz' in place of nothing, teacher.leak = 0.9 in place of nothing": {"teacher": Teacher("t.npz")},
 }
 

@@ -17,16 +17,16 @@ from facelite.cli.models import open_model
 from facelite.errors import InputError
 from facelite.networks.weights import BEST
 from facelite.preprocess import Preprocessing
-from facelite.split import Set, is_held_out
+from facelite.split import is_held_out
 from facelite.training.dataset import load
 from facelite.training.facts import left_out
 from facelite.training.geometry import CropGeometry
 from facelite.training.leaks import leaks
-from facelite.training.recipe import Teacher
+from facelite.training.recipe import Teacher, TrainingSet
 from facelite.training.run import FACTS, RECIPE, STATE, TEACHER
 from facelite.training.teach import teach
 
-SETS = Set("a"), Set("b")
+SETS = TrainingSet("a"), TrainingSet("b")
 
 
 def unit(vectors):
@@ -106,7 +106,8 @@ def test_what_a_run_has_left_out_is_left_out_again_and_nothing_is_asked(two_sets
 
 
 def test_nobody_is_asked_where_nothing_can_leak(two_sets):
-    for sets, teacher in (((Set("a"),), LEAK), ((Set("a", "same"), Set("b", "same")), LEAK), (SETS, Teacher(leak=0.0)), (SETS, None)):
+    one_numbering = TrainingSet("a", "same"), TrainingSet("b", "same")
+    for sets, teacher in (((TrainingSet("a"),), LEAK), (one_numbering, LEAK), (SETS, Teacher(leak=0.0)), (SETS, None)):
         assert load(two_sets, sets, teacher, teach=pytest.fail)[0].left_out == []
 
 

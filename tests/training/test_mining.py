@@ -236,7 +236,6 @@ prepare_host(1)
 
 from facelite.networks import NETWORKS, Network
 from facelite.networks.table import Conv, Flatten
-from facelite.split import Set
 from facelite.training import fit, folder
 from facelite.training.dataset import load
 from facelite.training.recipe import NetworkChoice, OfflineMining, Schedule, TrainingRecipe
@@ -245,7 +244,7 @@ from facelite.training.state import TrainingState
 
 NETWORKS["tiny"] = Network("tiny", 32, 32, (Conv("conv1", 3, 8, 2), Flatten("flatten")), 16)
 fit.SAVE_EVERY, fit.LOG_EVERY, fit.LOG_SECONDS, fit.SAVE_SECONDS, folder.plot_log = 3, 5, math.inf, math.inf, lambda log, png: None
-sets = (Set("."),)
+sets = (TrainingSet("."),)
 schedule = Schedule(epochs=5.0, batch=24, labelled=16, pictures=4, rate=0.01, average=0.8, precision="float32", chunk=12)
 mining = OfflineMining(every=4, pictures=40, people=3, follow=1)
 recipe = TrainingRecipe(NetworkChoice("tiny"), sets, "tiny", schedule=schedule, mining=mining)

@@ -15,19 +15,19 @@ from facelite.cli.main import main
 from facelite.errors import InputError
 from facelite.export.synthetic import draw_face
 from facelite.preprocess import Preprocessing
-from facelite.split import Set, is_held_out
+from facelite.split import is_held_out
 from facelite.training import fit
 from facelite.training import mix as module
 from facelite.training.dataset import load
 from facelite.training.mix import NOTE, is_mixed, mix, write_mixtures
-from facelite.training.recipe import Loss, Teacher
+from facelite.training.recipe import Loss, Teacher, TrainingSet
 from facelite.training.run import TEACHER
 from facelite.training.taught import Taught, pack_taught, read_taught
 from facelite.training.teach import teach
 
 FACE = 48
 
-PEOPLE_AND_MIXED = (Set("tiny"), Set("mixed", labelled=False))
+PEOPLE_AND_MIXED = (TrainingSet("tiny"), TrainingSet("mixed", labelled=False))
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_run_that_began_without_a_teacher_takes_none_midway(known, faces, root
 def known(faces, root):
     """A teacher's file of the people's pictures, other than what the teacher says of them now by a little: ``load`` of them and of mixtures."""
     write_mixtures(faces[0], root / "mixed", pictures=30)
-    parts = load(root, (Set("tiny"),), None)
+    parts = load(root, (TrainingSet("tiny"),), None)
     names = [name for part in parts for name in part.names]
     vectors = np.concatenate([taught_by_colours(part) for part in parts])
     noise = 0.05 * np.random.default_rng(0).normal(size=vectors.shape)
@@ -289,7 +289,7 @@ def test_a_set_of_people_is_no_place_for_mixtures(root, run):
 
 def test_training_says_what_teaches_nothing(root, faces, tmp_path, monkeypatch):
     write_mixtures(faces[0], root / "mixed", pictures=5)
-    names = [name for part in load(root, (Set("tiny"),), None) for name in part.names]
+    names = [name for part in load(root, (TrainingSet("tiny"),), None) for name in part.names]
     (root / "t.npz").write_bytes(pack_taught(Taught(names, np.eye(len(names), 128, dtype=np.float32) + 1e-3)))
     more = '[[data]]\nfolder = "mixed"\nlabelled = false\n[teacher]\nfile = "t.npz"\nleak = 0.0\n'
     (tmp_path / "recipe.toml").write_text(RECIPE + more)

@@ -13,12 +13,11 @@ from facelite.networks import NETWORKS, Network
 from facelite.networks.table import Flatten
 from facelite.networks.weights import read_weights
 from facelite.recipe import parse
-from facelite.split import Set
 from facelite.training import fit
 from facelite.training.identities import centre_loss, least_scale, softmax_loss
 from facelite.training.losses import contrastive_loss, embedding_loss, pairwise_loss, triplet_loss, unit, verification_loss
 from facelite.training.objective import Objective
-from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe
+from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe, TrainingSet
 from facelite.training.run import STATE
 from facelite.training.siamese import features, siamese_head, siamese_loss
 from facelite.training.state import TrainingState
@@ -47,7 +46,7 @@ def state(monkeypatch):
 
     def make(loss):
         schedule = Schedule(batch=40, labelled=32, pictures=4, rate=0.01, precision="float32")
-        recipe = TrainingRecipe(NetworkChoice("linear"), (Set("."),), "linear", teacher=Teacher("none"), loss=loss, schedule=schedule)
+        recipe = TrainingRecipe(NetworkChoice("linear"), (TrainingSet("."),), "linear", teacher=Teacher("none"), loss=loss, schedule=schedule)
         return TrainingState(recipe, PEOPLE, per_epoch=10, steps=STEPS)
 
     return make

@@ -19,16 +19,15 @@ prepare_host(1)
 
 from facelite.networks import NETWORKS, Network
 from facelite.networks.table import Conv, Flatten
-from facelite.split import Set
 from facelite.training import fit, folder
 from facelite.training.dataset import load
-from facelite.training.recipe import Loss, NetworkChoice, Schedule, TrainingRecipe
+from facelite.training.recipe import Loss, NetworkChoice, Schedule, TrainingRecipe, TrainingSet
 from facelite.training.run import RECIPE
 from facelite.training.state import TrainingState
 
 NETWORKS["tiny"] = Network("tiny", 32, 32, (Conv("conv1", 3, 8, 2), Flatten("flatten")), 16)
 fit.SAVE_EVERY, folder.plot_log = 3, lambda log, png: None
-sets = (Set("."),)
+sets = (TrainingSet("."),)
 loss = Loss(softmax=1, centre=1, verification=1, siamese=1)
 schedule = Schedule(epochs=3.0, batch=24, labelled=16, pictures=4, rate=0.01, average=0.8, precision="float32")
 recipe, faces = TrainingRecipe(NetworkChoice("tiny"), sets, "tiny", loss=loss, schedule=schedule), load(sys.argv[1], sets, None)
