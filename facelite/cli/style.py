@@ -43,7 +43,7 @@ class _Weights(click.ParamType[dict[str, float]]):
 @click.option("--alpha", type=Number(0), default=1.0, show_default=True, help="Weight of the content.")
 @click.option("--beta", type=Number(0), default=1000.0, show_default=True, help="Weight of the style.")
 @click.option("--variation", type=Number(0), default=0.3, show_default=True, help="Weight of the total variation: more is smoother.")
-@click.option("--steps", type=click.IntRange(1), help="Of the optimizer; default: 200, with --augment 30.")
+@click.option("--steps", type=click.IntRange(1), help="Of the optimizer; default: 200, with --augment 15.")
 @click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), default="lbfgs", show_default=True, help="What moves the pixels.")
 @click.option("--start", type=click.Choice(["content", "noise"]), default="content", show_default=True, help="The picture that it begins with.")
 @click.option("--side", type=click.IntRange(64, 1024), default=256, show_default=True, help="Pixels of the longer side.")
@@ -94,7 +94,7 @@ def style(
             raise click.UsageError("expected --augment FACES and --look FRAMES, no CONTENT, and NETWORK with --full alone, got others")
         options: dict[str, Any] = {"bundle": bundle, "detector": detector, "farthest": farthest, "seed": seed, "as_json": as_json}
         chosen = _opened(network, preprocess, content_layer, style_layers or {}, weights) if network else None
-        _augment(faces, frames, out or f"{Path(faces)}-look", chosen, steps or 30, **options)
+        _augment(faces, frames, out or f"{Path(faces)}-look", chosen, steps or 15, **options)
         return
     if not (network and content and styles):
         raise click.UsageError("expected NETWORK CONTENT STYLES, or --augment FACES --look FRAMES, got less")

@@ -74,11 +74,12 @@ def write_release(
     *,
     clarity: float,
 ) -> None:
-    """Keep the embedder, its thresholds, its least clarity and the head that decides, if any, beside the recipe; those of others stay."""
+    """Keep the embedder, its thresholds, its least clarity and the head that decides, if any, beside the recipe, in place of the embedder that was
+    there and of what was measured with it; what was measured with others stays.
+    """
+    path, artefact = folder / recipe.thresholds, _sha256(model)
     if recipe.thresholds:  # first: thresholds without their embedder do no harm
-        path = folder / recipe.thresholds
         table = _read_table(path) if path.exists() else {}
-        artefact = _sha256(model)
         for number in FUSED:  # as many as are measured now, not as were before
             table.pop(_key(artefact, fused_kind(number), distance), None)
         for templates, measured in {"": thresholds, **template_thresholds}.items():
@@ -88,7 +89,12 @@ def write_release(
     if recipe.head and isinstance(distance, Siamese):
         write_atomically(folder / recipe.head, pack_head(distance))
     if recipe.released:
-        write_atomically(folder / recipe.released, model)
+        released = folder / recipe.released
+        before = _sha256(released.read_bytes()) if released.exists() else artefact
+        write_atomically(released, model)
+        if recipe.thresholds and before != artefact:
+            left = {key: value for key, value in table.items() if before not in key.split()}
+            write_atomically(path, json.dumps(left, indent=1, sort_keys=True).encode())
 
 
 def _sha256(data: bytes) -> str:
