@@ -8,12 +8,17 @@ PHOTOS ?=
 YUNET ?=
 MOBILEFACENET ?=
 
-.PHONY: demo demo-device test test-all test-runtimes test-pythons readers lint bench wheel clean
+.PHONY: demo demo-device docs test test-all test-runtimes test-pythons readers lint bench wheel clean
 
 .venv/.installed: setup.cfg constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "facelite: expected Python 3.11 for training, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(call PIP,.venv) --editable '.[train,mobile,dev]'
+	touch $@
+
+# what makes the documentation; it imports all of facelite, so it goes beside the rest
+.venv/.docs: .venv/.installed
+	$(call PIP,.venv) --editable '.[docs]'
 	touch $@
 
 # the device half alone: no TensorFlow; the detector's package asks for it, so it comes without what it asks for
@@ -62,6 +67,24 @@ demo-device: build/device/.installed
 $(BUNDLE): .venv/.installed $(wildcard export/nns1/*)
 	$(BIN)/facelite export export/nns1/int8.toml --out build
 
+# a page, with what its examples print and draw; they run again where they or the package have changed
+EXAMPLES = $(patsubst docs/examples/%.py,build/examples/%.txt,$(wildcard docs/examples/[0-9]*.py))
+PACKAGE = $(shell find facelite -name '*.py')
+
+docs: build/docs/index.html
+
+build/docs/index.html: .venv/.docs $(EXAMPLES) $(PACKAGE) docs/conf.py docs/stage.py $(wildcard docs/*.md docs/static/* *.md devices/*.md devices/*/*.md export/*/*.md)
+	$(BIN)/python docs/stage.py build/docs-source build/examples
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/docs-trees build/docs-source build/docs
+
+build/examples/%.txt: docs/examples/%.py docs/examples/pictures.py .venv/.docs build/nns2-int8.facelite $(PACKAGE)
+	mkdir -p build/examples
+	$(BIN)/python $< build/examples > $@.part
+	mv $@.part $@
+
+build/nns2-int8.facelite: .venv/.installed $(wildcard export/nns2/*)
+	$(BIN)/facelite export export/nns2/int8.toml --out build
+
 lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
@@ -75,6 +98,7 @@ test-all: lint test-pythons
 	tests/install_tools.sh
 	$(MAKE) --no-print-directory build/jax/.installed || echo 'SKIPPED Keras on JAX: build/jax could not be installed, as said above'
 	$(MAKE) --no-print-directory build/fuzz/.installed || echo 'SKIPPED fuzzing by coverage: build/fuzz could not be installed, as said above'
+	$(MAKE) --no-print-directory .venv/.docs || echo 'SKIPPED the documentation: its extra could not be installed, as said above'
 	$(MAKE) --no-print-directory readers
 	$(BIN)/python -m pytest -m '' -rs
 
