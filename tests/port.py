@@ -421,9 +421,7 @@ def plan(manifest, artefact, gallery, subject, rate):
     """What a probe is compared with, (subject, vector) each, and the distance up to which that is accepted."""
     rows = [row for row in gallery if subject in (None, row[0])]
     refuse(rows, "nobody of that name")
-    artefacts = {row[2] for row in gallery}
-    makers = {kind for kind in manifest["template_thresholds"] if len(kind) == 64}
-    refuse(artefacts <= {artefact, *makers}, "templates of another embedder")
+    artefacts = makers_of(manifest, artefact, gallery)
     measured = [number for number in (2, 3, 5, 8) if f"fused {number}" in manifest["template_thresholds"]]
     question = "gallery" if subject is None else "subject"
     while measured and artefacts == {artefact}:
@@ -436,11 +434,60 @@ def plan(manifest, artefact, gallery, subject, rate):
     return [row[:2] for row in rows], threshold(manifest, question, rate, len(rows), artefacts)["distance"]
 
 
+def makers_of(manifest, artefact, gallery):
+    """The embedders that made the templates, all of them with thresholds."""
+    artefacts = {row[2] for row in gallery}
+    refuse(artefacts <= {artefact, *(kind for kind in manifest["template_thresholds"] if len(kind) == 64)}, "templates of another embedder")
+    return artefacts
+
+
 def nearest(head, vector, compared):
     """(subject, distance) of the first of the nearest."""
     distances = [distance(head, vector, other) for _, other in compared]
     best = min(range(len(compared)), key=distances.__getitem__)
     return compared[best][0], distances[best]
+
+
+FPIR = 0.01  # at which a newcomer may be taken for somebody else
+
+
+def outliers(manifest, artefacts, head, gallery, subject, pictures):
+    """Of each picture of ``subject`` that is far from all others and from the subject's templates, by its place: kind, nobody, distance, limit."""
+    limit, found = max(one["distance"] for one in manifest["thresholds"]), {}
+    own = [*pictures, *(row[1] for row in gallery if row[0] == subject)]
+    for place, vector in enumerate(pictures):
+        nearest = min((distance(head, vector, other) for i, other in enumerate(own) if i != place), default=0)
+        if nearest > limit:
+            found[place] = "outlier", None, nearest, limit
+    return found
+
+
+def doubles(manifest, artefacts, head, gallery, subject, pictures):
+    """Of each picture that is like somebody else's template, by its place: kind, whose, distance, limit."""
+    others = [row[:2] for row in gallery if row[0] != subject]
+    if not others:
+        return {}
+    limit = limit_of_doubles(manifest, len(others), artefacts)
+    found = {place: nearest(head, vector, others) for place, vector in enumerate(pictures)}
+    return {place: ("double", name, measured, limit) for place, (name, measured) in found.items() if measured <= limit}
+
+
+def limit_of_doubles(manifest, templates, artefacts):
+    try:
+        return threshold(manifest, "gallery", FPIR, templates, artefacts)["distance"]
+    except Refused:
+        return min(one["distance"] for one in manifest["thresholds"])
+
+
+def enrol(manifest, artefact, head, gallery, subject, pictures, anyway=False):
+    """The doubts by place, and the vectors that become templates: none where there are doubts."""
+    given = manifest, makers_of(manifest, artefact, gallery), head, gallery, subject, pictures
+    doubts = {} if anyway else {**outliers(*given), **doubles(*given)}
+    known, new = [row[1] for row in gallery if row[0] == subject], []
+    for vector in () if doubts else pictures:
+        if all(((vector - other) ** 2).sum() >= 1e-4 for other in [*known, *new]):
+            new.append(vector)
+    return doubts, new
 
 
 def decide(first, second, measured, limit):
@@ -684,6 +731,14 @@ def gallery_stage(port, embedder, subjects, artefacts, vectors, head, vector, su
     return {"outcome": outcome, "subject": name if outcome == "accepted" else None, "distance": measured, "threshold": limit}
 
 
+def enrolment_stage(port, embedder, subjects, artefacts, vectors, head, subject, embeddings, anyway, **manifest):
+    rows = list(zip(subjects, vectors, artefacts, strict=True))
+    doubts, new = enrol(manifest, embedder, head, rows, subject, list(embeddings), anyway)
+    places = sorted(doubts)
+    kinds, others, distances, limits = ([doubts[place][i] for place in places] for i in range(4))
+    return {"places": places, "kinds": kinds, "others": others, "distances": distances, "limits": limits, "added": len(new)}
+
+
 STAGES = {
     "view": lambda port, frame, view, turns: {"pixels": see(frame, view, turns)},
     "decode": lambda port, **given: dict(zip(("boxes", "keypoints", "scores"), decode(**given), strict=True)),
@@ -701,6 +756,7 @@ STAGES = {
     "fuse": fuse_stage,
     "threshold": threshold_stage,
     "gallery": gallery_stage,
+    "enrolment": enrolment_stage,
     "decision": lambda port, first, second, distance, threshold: {"outcome": decide(first, second, distance, threshold)},
     "verify": lambda port, **given: dict(zip(("outcome", "distance"), port.verify(**given), strict=True)),
 }

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import unicodedata
 import zipfile
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from facelite.distance import SQUARED_L2, Siamese, pack_head, scaled
 from facelite.errors import FaceliteError
 from facelite.export.conformance import write_vectors
 from facelite.export.conformance.decision import APART
+from facelite.export.conformance.enrolment import QUESTIONS as ENROLMENTS
 from facelite.export.conformance.gallery import QUESTIONS, gallery_cases
 from facelite.face import Detection, Embedding, FaceCrop, Outcome, Threshold, fuse_groups
 from facelite.gallery import Gallery, Keyring
@@ -71,7 +72,7 @@ def failures(port):
 
 
 NAMES = ("view", "decode", "faces", "detect", "upright", "choose", "matrix", "crop",
-         "quality", "input", "embedding", "unit", "distance", "fuse", "threshold", "gallery", "decision", "verify")  # fmt: skip
+         "quality", "input", "embedding", "unit", "distance", "fuse", "threshold", "gallery", "enrolment", "decision", "verify")  # fmt: skip
 
 
 def test_the_files_are_small_whole_and_say_what_is_in_them(written, bundle, stages):
@@ -123,6 +124,8 @@ def test_the_cases_tell_every_outcome_apart(stages):
         "a rate of all",
         "templates of another embedder",
     ]
+    assert [case["name"] for case in stages["enrolment"]] == [question.name for question in ENROLMENTS]
+    assert [case["name"] for case in stages["enrolment"] if case["expected"] is None] == ["templates of another embedder"]
 
 
 # the port
@@ -355,27 +358,68 @@ def own_threshold(verifier, thresholds, template_thresholds, fmr, question, rate
     return {"fmr": found.fmr, "distance": found.distance}
 
 
-def own_gallery(verifier, embedder, thresholds, template_thresholds, fmr, head, vector, subjects, artefacts, vectors, subject, rate):
-    """By a verifier of these thresholds that has seen the vector, and by a gallery on disk to which the templates are added one by one."""
-    assert (embedder, head) == (verifier.bundle.artefact, None)
-
-    def measured(table):
-        return tuple(Threshold(one["distance"], one["fmr"], one["fmr"], 0.1, 9, 9, 9) for one in table)
-
-    others = {name: measured(table) for name, table in template_thresholds.items()}
-    known = replace(verifier.manifest, thresholds=measured(thresholds), template_thresholds=others, fmr=fmr)
-    asked, space = Verifier(replace(verifier.bundle, manifest=known)), known.space
-    probe = Look(embedding=Embedding(vector, space))
-    with TemporaryDirectory() as folder, Gallery(Path(folder) / "g", space=space, create=True, keyring=Keyring(folder)) as gallery:
-        for name, artefact, one in zip(subjects, artefacts, vectors, strict=True):
-            gallery.enrol(name, [Embedding(one, space)], artefact=artefact)
-        assert len(gallery) == len(subjects)  # none was taken for one that is there
+def own_gallery(verifier, subjects, artefacts, vectors, vector, subject, rate, **deciding):
+    """By a verifier that has seen the vector."""
+    assert deciding["head"] is None
+    asked = verifier_of(verifier, **deciding)
+    probe = Look(embedding=Embedding(vector, asked.manifest.space))
+    with gallery_of(asked, subjects, artefacts, vectors) as gallery:
         if subject is None:
             decision = asked.identify(probe, gallery, **({} if rate is None else {"fpir": rate}))
         else:
             decision = asked.verify_subject(probe, subject, gallery, fmr=rate)
     who = decision.subject if decision.outcome is Outcome.ACCEPTED else None
     return {"outcome": decision.outcome.value, "subject": who, "distance": decision.distance, "threshold": decision.threshold.distance}
+
+
+def verifier_of(verifier, embedder, thresholds, template_thresholds, fmr, head):
+    """Decides by these thresholds, and by a head where there is one."""
+    assert embedder == verifier.bundle.artefact
+
+    def measured(table):
+        return tuple(Threshold(one["distance"], one["fmr"], one["fmr"], 0.1, 9, 9, 9) for one in table)
+
+    others = {name: measured(table) for name, table in template_thresholds.items()}
+    known = replace(verifier.manifest, thresholds=measured(thresholds), template_thresholds=others, fmr=fmr)
+    distance = Siamese(np.array(head["weights"], np.float32), head["form"]) if head else SQUARED_L2
+    return Verifier(replace(verifier.bundle, manifest=known, distance=distance))
+
+
+@contextmanager
+def gallery_of(verifier, subjects, artefacts, vectors):
+    """On disk; the templates are added one by one."""
+    space = verifier.manifest.space
+    with TemporaryDirectory() as folder, Gallery(Path(folder) / "g", space=space, create=True, keyring=Keyring(folder)) as gallery:
+        for name, artefact, one in zip(subjects, artefacts, vectors, strict=True):
+            gallery.enrol(name, [Embedding(one, space)], artefact=artefact)
+        assert len(gallery) == len(subjects)  # none was taken for one that is there
+        yield gallery
+
+
+DOUBTS = {
+    "outlier": r"expected a distance of (?P<limit>.+) or less to another picture of .+, got (?P<distance>.+); is it .+",
+    "double": r"expected nobody who is enrolled already, got (?P<other>.+) at a distance of (?P<distance>.+) \(threshold (?P<limit>.+)\); is it .+",
+}
+
+
+def own_enrolment(verifier, subjects, artefacts, vectors, subject, embeddings, anyway, **deciding):
+    asked = verifier_of(verifier, **deciding)
+    looks = [Look(embedding=Embedding(one, asked.manifest.space)) for one in embeddings]
+    with gallery_of(asked, subjects, artefacts, vectors) as gallery:
+        enrolment = asked.enrol(subject, looks, gallery, anyway=anyway)
+        assert len(gallery) == len(subjects) + enrolment.added
+    places, said = sorted(enrolment.doubts), []
+    for place in places:
+        (found,) = ((kind, match.groupdict()) for kind, form in DOUBTS.items() if (match := re.fullmatch(form, enrolment.doubts[place])))
+        said.append(found)
+    return {
+        "places": places,
+        "kinds": [kind for kind, _ in said],
+        "others": [table.get("other") for _, table in said],
+        "distances": [float(table["distance"]) for _, table in said],
+        "limits": [float(table["limit"]) for _, table in said],
+        "added": enrolment.added,
+    }
 
 
 class Told(Verifier):
@@ -417,6 +461,7 @@ OWN = {
     "fuse": own_fuse,
     "threshold": own_threshold,
     "gallery": own_gallery,
+    "enrolment": own_enrolment,
     "decision": own_decision,
     "verify": own_verify,
 }
@@ -499,8 +544,76 @@ def all_by(embedder, rows):
 
 def normalised(given):
     manifest, own, rows, subject, rate = given
+    return manifest, own, *spelled(rows, subject), rate
+
+
+def spelled(rows, subject):
     same = partial(unicodedata.normalize, "NFC")
-    return manifest, own, [(same(row[0]), *row[1:]) for row in rows], subject and same(subject), rate
+    return [(same(row[0]), *row[1:]) for row in rows], subject and same(subject)
+
+
+def by_the_strictest(port, old):
+    return lambda manifest, *rest: old(manifest | {"thresholds": manifest["thresholds"][-1:]}, *rest)
+
+
+def as_one(port, old):
+    """Somebody's templates as their mean."""
+
+    def doubles(manifest, artefacts, head, gallery, *rest):
+        people = {name: [row[1] for row in gallery if row[0] == name] for name in dict.fromkeys(row[0] for row in gallery)}
+        return old(manifest, artefacts, head, [(name, *port.fuse([8], vectors)[0]) for name, vectors in people.items()], *rest)
+
+    return doubles
+
+
+def at_the_limit(port, old):
+    """Somebody just at the limit is an outlier."""
+
+    def outliers(manifest, *rest):
+        lower = [one | {"distance": one["distance"] - 1e-9} for one in manifest["thresholds"]]
+        return {place: (*doubt, round(limit, 6)) for place, (*doubt, limit) in old(manifest | {"thresholds": lower}, *rest).items()}
+
+    return outliers
+
+
+def beyond_the_nearest(port, old):
+    """Somebody just at the limit is nobody."""
+
+    def nearest(*given):
+        name, measured = old(*given)
+        return name, measured + 1e-9
+
+    return nearest
+
+
+def each_alone(port, old):
+    return lambda *given: {place: doubt for place, one in enumerate(given[5]) for doubt in old(*given[:5], [one]).values()}
+
+
+def with_itself(port, old):
+    return lambda *given: old(*given[:3], [*given[3], *((given[4], one) for one in given[5])], *given[4:])
+
+
+def makers_of_others(port, old):
+    def doubles(manifest, artefacts, head, gallery, subject, pictures):
+        return old(manifest, {row[2] for row in gallery if row[0] != subject}, head, gallery, subject, pictures)
+
+    return doubles
+
+
+def unmeasured(limit_of):
+    """Another limit where no rate is small enough."""
+
+    def make(port, old):
+        def limit(manifest, templates, artefacts):
+            try:
+                return port.threshold(manifest, "gallery", port.FPIR, templates, artefacts)["distance"]
+            except port.Refused:
+                return limit_of([one["distance"] for table in (manifest["thresholds"], *manifest["template_thresholds"].values()) for one in table])
+
+        return limit
+
+    return make
 
 
 SAMPLING = (
@@ -592,6 +705,26 @@ FAULTS = (
     ("gallery", "any embedder's", "plan", lambda port, old: lambda manifest, own, rows, *rest: old(manifest, own, all_by(own, rows), *rest)),
     ("gallery", "own thresholds for all", "strictest", lambda port, old: lambda *given: old(*given[:3], ())),
     ("gallery", "whatever the number", "strictest", lambda port, old: lambda manifest, templates, *rest: old(manifest, 1, *rest)),
+    ("enrolment", "the strictest for an outlier", "outliers", by_the_strictest),
+    ("enrolment", "no template of one's own", "outliers", lambda port, old: lambda *given: old(*given[:3], [], *given[4:])),
+    ("enrolment", "each alone", "outliers", each_alone),
+    ("enrolment", "compared with itself", "outliers", with_itself),
+    ("enrolment", "an outlier at the limit", "outliers", at_the_limit),
+    ("enrolment", "nobody at the limit", "nearest", beyond_the_nearest),
+    ("enrolment", "own templates are others'", "doubles", lambda port, old: lambda *given: old(*given[:4], None, given[5])),
+    ("enrolment", "others as one", "doubles", as_one),
+    ("enrolment", "the outlier wins", "doubles", lambda port, old: lambda *given: {**old(*given), **port.outliers(*given)}),
+    ("enrolment", "others' embedders alone", "doubles", makers_of_others),
+    ("enrolment", "no head", "distance", lambda port, old: lambda head, a, b: old(None, a, b)),
+    ("enrolment", "the loosest where nothing was measured", "limit_of_doubles", unmeasured(max)),
+    ("enrolment", "the strictest of all kinds", "limit_of_doubles", unmeasured(min)),
+    ("enrolment", "nobody where nothing was measured", "limit_of_doubles", unmeasured(lambda distances: -1)),
+    ("enrolment", "whatever the number", "strictest", lambda port, old: lambda manifest, templates, *rest: old(manifest, 1, *rest)),
+    ("enrolment", "own thresholds for all", "strictest", lambda port, old: lambda *given: old(*given[:3], ())),
+    ("enrolment", "any embedder's", "makers_of", lambda port, old: lambda manifest, own, rows: {own}),
+    ("enrolment", "one name in two spellings", "enrol", lambda port, old: lambda *given: old(*given[:3], *spelled(*given[3:5]), *given[5:])),
+    ("enrolment", "never anyway", "enrol", lambda port, old: lambda *given: old(*given[:6])),
+    ("enrolment", "in spite of doubts", "enrol", lambda port, old: lambda *given: (old(*given)[0], given[5])),
     ("decision", "below", "decide", lambda port, old: lambda first, second, measured, limit: old(first, second, measured, limit and limit - 1e-9)),
     ("decision", "the second counts", "decide", lambda port, old: lambda first, second, *rest: old(second, first, *rest)),
     ("decision", "poor is rejected", "decide", lambda port, old: lambda *given: "rejected" if any(given[:2]) else old(*given)),

@@ -159,6 +159,7 @@ fun store(file: File, gallery: Gallery, facelite: Facelite) {{
 """
 
 SAID = ["Nobody is enrolled", "expected a subject's name", "expected a face", "Ada is enrolled", "Welcome, Ada", "Not recognised"]
+SAID += ["expected nobody who is enrolled already, got Ada at a distance of 0.00"]
 """What a door says to Visit.kt, or how that begins."""
 
 

@@ -103,6 +103,29 @@ def test_java_enrols_all_pictures_or_none(told):
     assert told["enrolled"] == {"Barack Obama": [0, False, 2, True, 0], "Eileen Collins": [0, False, 1, True, 0]}
 
 
+DOUBLE = r"expected nobody who is enrolled already, got (.+) at a distance of (.+) \(threshold (.+)\); is it the same person\? if not, enrol anyway"
+OUTLIER = r"expected a distance of (.+) or less to another picture of (.+), got (.+); is it the same person\? leave it out, or enrol anyway"
+
+
+def test_java_is_told_the_doubts_that_facelite_has(told, people, photographs, released, tmp_path):
+    verifier, names = Verifier(released), {name.replace("/", "-"): path for name, path in photographs.items()}
+    looks = [verifier.look(names[name]) for name in ("obama-1", "collins-1")]
+    with Gallery(tmp_path / "gallery.db", space=released.manifest.space, create=True) as gallery:
+        (said,) = {re.fullmatch(OUTLIER, doubt)[1] for doubt in verifier.enrol("Ada", looks, gallery).doubts.values()}
+        for subject, pictures in people[1]["enrol"].items():
+            verifier.enrol(subject, [names[one] for one in pictures], gallery)
+        doubts = verifier.enrol("Grace", looks, gallery).doubts
+    for place, other in enumerate(people[1]["enrol"]):
+        kind, whose, distance, limit, message = told["doubts"][str(place)]
+        assert (kind, whose) == ("DOUBLE", other) and distance <= limit
+        found = re.fullmatch(DOUBLE, message)
+        assert found.groups() == (other, f"{distance:.2f}", f"{limit:.2f}")
+        assert re.fullmatch(DOUBLE, doubts[place])[3] == found[3]
+    limit, subject, _ = re.fullmatch(OUTLIER, told["doubts"]["outlier"]).groups()
+    assert (limit, subject) == (said, "Ada")
+    assert [told["doubts"][name] for name in ("added", "complete", "anyway", "forgotten")] == [0, False, 2, 2]
+
+
 def test_java_decides_as_facelite_does(told, people, photographs, released, tmp_path):
     verifier, names = Verifier(released), {name.replace("/", "-"): path for name, path in photographs.items()}
     with Gallery(tmp_path / "gallery.db", space=released.manifest.space, create=True) as gallery:

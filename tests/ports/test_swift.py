@@ -88,10 +88,10 @@ def toolchain():
     if made.returncode:
         pytest.skip(f"swift/root.sh: {made.stdout}{made.stderr}")
     swift = Swift(ROOT)
-    if (version := swift.run("swiftc --version")).returncode:
-        pytest.skip(f"swiftc in {ROOT}: {version.stderr}; a mount namespace is needed: unshare --mount")
     for folder in ("devices/ios", "tests/ports/swift"):
         mirror(REPOSITORY / folder, ROOT / "work/repo" / folder)
+    if (version := swift.run("swiftc --version")).returncode:
+        pytest.skip(f"swiftc in {ROOT}: {version.stderr}; a mount namespace is needed: unshare --mount")
     return swift
 
 

@@ -9,6 +9,8 @@ enum Answer: Sendable, Equatable {
     case rejected
     /// There was nothing to compare. It is not a rejection: the person is told what to change.
     case undecided(String)
+    /// Whom to enrol anyway, or not: the person is asked.
+    case doubtful(String)
     case busy(String)
     case failed(String)
 
@@ -17,6 +19,7 @@ enum Answer: Sendable, Equatable {
         case .accepted(let name): return "Welcome, \(name)"
         case .rejected: return "Not known"
         case .undecided: return "Please look here"
+        case .doubtful: return "Is that right?"
         case .busy: return "One moment"
         case .failed: return "Out of order"
         }
@@ -25,7 +28,7 @@ enum Answer: Sendable, Equatable {
     var detail: String {
         switch self {
         case .accepted, .rejected: return ""
-        case .undecided(let reason), .busy(let reason), .failed(let reason): return reason
+        case .undecided(let reason), .doubtful(let reason), .busy(let reason), .failed(let reason): return reason
         }
     }
 }
@@ -82,6 +85,13 @@ final class Door: ObservableObject {
     func enrol(_ name: String) {
         guard let watcher else { return }
         camera.queue.async { watcher.enrol(name) }
+    }
+
+    /// Says whether to enrol whom the answer is doubtful about.
+    func settle(anyway: Bool) {
+        guard let watcher else { return }
+        answer = .busy("")
+        camera.queue.async { watcher.settle(anyway: anyway) }
     }
 
     /// Deletes all templates and the key that they were encrypted with.

@@ -14,9 +14,13 @@ struct DoorView: View {
                 .foregroundColor(door.answer.colour)
             Text(door.answer.detail)
                 .font(.title2)
+            if door.answer.isDoubtful {
+                Button("Enrol anyway") { door.settle(anyway: true) }
+                Button("Leave it out", role: .cancel) { door.settle(anyway: false) }
+            }
             Button("Enrol") { asksName = true }
                 .font(.title)
-                .disabled(!door.isReady)
+                .disabled(!door.isReady || door.answer.isDoubtful)
             Button("Forget everybody", role: .destructive) { door.forget() }
                 .disabled(!door.isReady)
         }
@@ -30,11 +34,16 @@ struct DoorView: View {
 }
 
 extension Answer {
+    fileprivate var isDoubtful: Bool {
+        if case .doubtful = self { return true }
+        return false
+    }
+
     fileprivate var colour: Color {
         switch self {
         case .accepted: return .green
         case .rejected, .failed: return .red
-        case .undecided, .busy: return .primary
+        case .undecided, .doubtful, .busy: return .primary
         }
     }
 }

@@ -14,6 +14,8 @@ final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @un
     private nonisolated(unsafe) var gallery: Gallery
     private nonisolated(unsafe) var frame = Frame()
     private nonisolated(unsafe) var enrolling: (name: String, looks: [Look], since: Date)?
+    /// Looks that are enrolled anyway, or not, as somebody says; the camera waits for that.
+    private nonisolated(unsafe) var doubtful: (name: String, looks: [Look])?
 
     nonisolated init(show: @escaping @Sendable (Answer) -> Void) throws {
         facelite = try Facelite(assets: PackedFiles.coreML, models: CoreMLModels())
@@ -23,6 +25,18 @@ final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @un
 
     nonisolated func enrol(_ name: String) {
         enrolling = (name, [], .distantPast)
+    }
+
+    /// Enrols the doubtful looks, or leaves them out.
+    nonisolated func settle(anyway: Bool) {
+        guard let (name, looks) = doubtful else { return }
+        doubtful = nil
+        guard anyway else { return }
+        do {
+            show(try enrolled(name, looks, anyway: true))
+        } catch {
+            show(.failed("\(error)"))
+        }
     }
 
     nonisolated func forget() {
@@ -35,7 +49,7 @@ final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @un
     }
 
     nonisolated func captureOutput(_ output: AVCaptureOutput, didOutput buffer: CMSampleBuffer, from connection: AVCaptureConnection) {
-        guard let pixels = CMSampleBufferGetImageBuffer(buffer) else { return }
+        guard doubtful == nil, let pixels = CMSampleBufferGetImageBuffer(buffer) else { return }
         do {
             try frame.read(pixels, orientation: .right)  // a phone held upright; the connection does not mirror
             show(try enrolling == nil ? identified() : enrolled())
@@ -63,19 +77,18 @@ final class Watcher: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @un
         }
         guard current.looks.count >= Self.looks else { return .busy("\(current.looks.count) of \(Self.looks)") }
         enrolling = nil
-        if let doubt = try doubt(current.looks, of: current.name) { return .undecided(doubt) }
-        var changed = gallery
-        _ = try facelite.enrol(current.name, from: current.looks, into: &changed)
-        try store.save(changed)
-        gallery = changed
-        return .accepted(current.name)
+        return try enrolled(current.name, current.looks, anyway: false)
     }
 
-    /// Why not to enrol them, which `enrol` does not ask: looks of two people, or of somebody who is enrolled under another name.
-    private nonisolated func doubt(_ looks: [Look], of name: String) throws -> String? {
-        guard try looks.allSatisfy({ try facelite.verify(looks[0], $0).accepted }) else { return "Expected one person; enrol anew" }
-        guard gallery.count > 0 else { return nil }
-        let known = try looks.compactMap { try facelite.identify($0, in: gallery).subject }.first { $0 != name }
-        return known.map { "Enrolled already, as \($0)" }
+    private nonisolated func enrolled(_ name: String, _ looks: [Look], anyway: Bool) throws -> Answer {
+        var changed = gallery
+        let doubts = try facelite.enrol(name, from: looks, into: &changed, anyway: anyway).doubts
+        if let first = doubts.values.first(where: { $0.kind == .double }) ?? doubts.values.first {
+            doubtful = (name, looks)
+            return .doubtful(first.other.map { "This looks like \($0), who is enrolled already" } ?? "These looks are not all of one person")
+        }
+        try store.save(changed)
+        gallery = changed
+        return .accepted(name)
     }
 }

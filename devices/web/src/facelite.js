@@ -4,6 +4,7 @@ import { Aligner } from "./alignment.js";
 import { parseJson, readAll } from "./assets.js";
 import { Detector } from "./detector.js";
 import { checkHead, distance } from "./distance.js";
+import { findDoubts } from "./doubts.js";
 import { Embedder } from "./embedder.js";
 import { FaceliteError } from "./errors.js";
 import { checkGallery } from "./gallery.js";
@@ -18,6 +19,7 @@ import { plan, strictest, thresholdForPictures, thresholdForSubject } from "./th
 /** @import { Assets } from "./assets.js" */
 /** @import { Rule } from "./choice.js" */
 /** @import { Head } from "./distance.js" */
+/** @import { Doubt } from "./doubts.js" */
 /** @import { Frame } from "./frame.js" */
 /** @import { Gallery } from "./gallery.js" */
 /** @import { Look, Parts } from "./look.js" */
@@ -27,6 +29,7 @@ import { plan, strictest, thresholdForPictures, thresholdForSubject } from "./th
 /**
  * @typedef {object} Enrolment
  * @property {Look[]} looks one a frame
+ * @property {Map<number, Doubt>} doubts about frames, by their place; where there is one, nothing was added
  * @property {number} added templates; 0 where a look has an outcome, and where the subject has equal ones already
  */
 
@@ -171,25 +174,29 @@ export class Facelite {
   }
 
   /**
-   * Add one template a frame to a gallery, all or none. Whether the frames show one person, and nobody who is enrolled under another name, is not
-   * looked at: ask `verify` and `identify` before.
+   * Add one template a frame to a gallery, all or none: none where a frame is doubtful, being unlike the subject's other frames and templates, or
+   * like somebody who is enrolled under another name.
    *
    * @param {string} subject
    * @param {readonly (Frame | Look)[]} frames one or more
    * @param {Gallery} gallery
-   * @param {Rule} [rule]
+   * @param {object} [options]
+   * @param {Rule} [options.rule]
+   * @param {boolean} [options.anyway] in spite of doubts: they are not asked for
    * @returns {Promise<Enrolment>}
    */
-  async enrol(subject, frames, gallery, rule = "only") {
+  async enrol(subject, frames, gallery, { rule = "only", anyway = false } = {}) {
     checkGallery(gallery, this.manifest);
     checkSubject(subject);
     if (!frames.length) throw new FaceliteError("a frame or more", "none", "take a picture of the person");
     const looks = await Promise.all(frames.map((frame) => this.#seen(frame, rule)));
     const vectors = looks.flatMap(({ embedding }) => (embedding ? [embedding.vector] : []));
-    if (vectors.length < looks.length) return { looks, added: 0 };
+    if (vectors.length < looks.length) return { looks, doubts: new Map(), added: 0 };
+    const doubts = anyway ? new Map() : findDoubts(subject, vectors, gallery, this.manifest, this.#head);
+    if (doubts.size) return { looks, doubts, added: 0 };
     const enrolled_at = new Date().toISOString().replace(/\.\d+/, "");
     const added = vectors.filter((vector) => gallery.add({ subject, artefact: this.artefact, enrolled_at, vector }));
-    return { looks, added: added.length };
+    return { looks, doubts, added: added.length };
   }
 
   /** Free the models' memory when all questions asked before are answered. No frame is looked at afterwards. */

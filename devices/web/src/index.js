@@ -11,6 +11,7 @@ export { Decision } from "./outcome.js";
 /** @typedef {import("./assets.js").Assets} Assets */
 /** @typedef {import("./choice.js").Rule} Rule */
 /** @typedef {import("./face.js").Box} Box */
+/** @typedef {import("./doubts.js").Doubt} Doubt */
 /** @typedef {import("./facelite.js").Enrolment} Enrolment */
 /** @typedef {import("./template.js").Template} Template */
 /** @typedef {import("./gallery.js").Vault} Vault */

@@ -3,6 +3,7 @@ import { Decision } from "./outcome.js";
 import type { Assets } from "./assets.js";
 import type { Rule } from "./choice.js";
 import type { Head } from "./distance.js";
+import type { Doubt } from "./doubts.js";
 import type { Frame } from "./frame.js";
 import type { Gallery } from "./gallery.js";
 import type { Look, Parts } from "./look.js";
@@ -13,6 +14,10 @@ export type Enrolment = {
      */
     looks: Look[];
     /**
+     * about frames, by their place; where there is one, nothing was added
+     */
+    doubts: Map<number, Doubt>;
+    /**
      * templates; 0 where a look has an outcome, and where the subject has equal ones already
      */
     added: number;
@@ -20,6 +25,7 @@ export type Enrolment = {
 /** @import { Assets } from "./assets.js" */
 /** @import { Rule } from "./choice.js" */
 /** @import { Head } from "./distance.js" */
+/** @import { Doubt } from "./doubts.js" */
 /** @import { Frame } from "./frame.js" */
 /** @import { Gallery } from "./gallery.js" */
 /** @import { Look, Parts } from "./look.js" */
@@ -28,6 +34,7 @@ export type Enrolment = {
 /**
  * @typedef {object} Enrolment
  * @property {Look[]} looks one a frame
+ * @property {Map<number, Doubt>} doubts about frames, by their place; where there is one, nothing was added
  * @property {number} added templates; 0 where a look has an outcome, and where the subject has equal ones already
  */
 /**
@@ -111,16 +118,21 @@ export declare class Facelite {
         rule?: Rule;
     }): Promise<Decision>;
     /**
-     * Add one template a frame to a gallery, all or none. Whether the frames show one person, and nobody who is enrolled under another name, is not
-     * looked at: ask `verify` and `identify` before.
+     * Add one template a frame to a gallery, all or none: none where a frame is doubtful, being unlike the subject's other frames and templates, or
+     * like somebody who is enrolled under another name.
      *
      * @param {string} subject
      * @param {readonly (Frame | Look)[]} frames one or more
      * @param {Gallery} gallery
-     * @param {Rule} [rule]
+     * @param {object} [options]
+     * @param {Rule} [options.rule]
+     * @param {boolean} [options.anyway] in spite of doubts: they are not asked for
      * @returns {Promise<Enrolment>}
      */
-    enrol(subject: string, frames: readonly (Frame | Look)[], gallery: Gallery, rule?: Rule): Promise<Enrolment>;
+    enrol(subject: string, frames: readonly (Frame | Look)[], gallery: Gallery, { rule, anyway }?: {
+        rule?: Rule;
+        anyway?: boolean;
+    }): Promise<Enrolment>;
     /** Free the models' memory when all questions asked before are answered. No frame is looked at afterwards. */
     close(): Promise<void>;
 }

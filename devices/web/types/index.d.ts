@@ -9,6 +9,7 @@ export { Decision } from "./outcome.js";
 export type Assets = import("./assets.js").Assets;
 export type Rule = import("./choice.js").Rule;
 export type Box = import("./face.js").Box;
+export type Doubt = import("./doubts.js").Doubt;
 export type Enrolment = import("./facelite.js").Enrolment;
 export type Template = import("./template.js").Template;
 export type Vault = import("./gallery.js").Vault;
@@ -22,6 +23,7 @@ export type Threshold = import("./outcome.js").Threshold;
 /** @typedef {import("./assets.js").Assets} Assets */
 /** @typedef {import("./choice.js").Rule} Rule */
 /** @typedef {import("./face.js").Box} Box */
+/** @typedef {import("./doubts.js").Doubt} Doubt */
 /** @typedef {import("./facelite.js").Enrolment} Enrolment */
 /** @typedef {import("./template.js").Template} Template */
 /** @typedef {import("./gallery.js").Vault} Vault */

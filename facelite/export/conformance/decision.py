@@ -1,4 +1,4 @@
-"""Cases of the stages from two embeddings to a decision, and of all stages together: distance, fuse, threshold, gallery, decision, verify."""
+"""Cases of the stages from two embeddings to a decision, and of all together: distance, fuse, threshold, gallery, enrolment, decision, verify."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from facelite.bundle import Manifest, fused_kind
 from facelite.distance import SQUARED_L2, Siamese, scaled
 from facelite.errors import UnsupportedRate
 from facelite.export.conformance.case import ROUNDED, Scene, Table, make_case, numbers, whole
+from facelite.export.conformance.enrolment import enrolment_cases
 from facelite.export.conformance.gallery import gallery_cases
 from facelite.export.synthetic import draw_face
 from facelite.face import Floats, Threshold, fuse_groups
@@ -29,6 +30,7 @@ def decision_stages(verifier: Verifier, /) -> dict[str, list[Table]]:
         "fuse": [_fuse(verifier.manifest, *case) for case in ENROLLED],
         "threshold": [_threshold(verifier.manifest, *case) for case in ASKED],
         "gallery": gallery_cases(verifier),
+        "enrolment": enrolment_cases(verifier),
         "decision": [make_case(name, dict(zip(("first", "second", "distance", "threshold"), given, strict=True)), {"outcome": outcome})
                      for name, given, outcome in DECISIONS],
         "verify": [case for one in _frames() if (case := _verify(verifier, *one))],

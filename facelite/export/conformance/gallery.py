@@ -113,7 +113,8 @@ def _templates(verifier: Verifier, probe: Floats, question: Asked) -> Iterator[t
 
 
 @contextmanager
-def _enrolled(verifier: Verifier, templates: Sequence[tuple[str, str, Floats]]) -> Iterator[Gallery]:
+def open_gallery(verifier: Verifier, templates: Sequence[tuple[str, str, Floats]]) -> Iterator[Gallery]:
+    """A gallery of templates: subject, embedder and vector of each, in the order of their enrolment."""
     space = verifier.manifest.space
     with TemporaryDirectory() as folder, Gallery(Path(folder, "people.gallery"), space=space, create=True, keyring=Keyring(folder)) as gallery:
         for (subject, artefact), group in groupby(templates, key=lambda one: one[:2]):
@@ -128,7 +129,7 @@ def _ask(verifier: Verifier, given: Table, question: Asked) -> Table | None:
     subjects, artefacts, vectors = zip(*templates, strict=True) if templates else ((), (), np.empty((0, verifier.manifest.embedding)))
     enrolled = {"subjects": subjects, "artefacts": artefacts, "vectors": np.array(vectors, np.float32)}
     asked = {**given, **enrolled, "subject": question.subject, "rate": question.rate}
-    with _enrolled(verifier, templates) as gallery:
+    with open_gallery(verifier, templates) as gallery:
         try:
             if question.subject is None:
                 decision = verifier.identify(look, gallery, fpir=0.01 if question.rate is None else question.rate)

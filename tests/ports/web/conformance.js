@@ -29,9 +29,7 @@ export async function answered(modules, table, binary, parts = null) {
 function arithmetic(modules, out) {
   const {
     Detector,
-    Facelite,
     Frame,
-    Gallery,
     Sampler,
     choose,
     compared,
@@ -123,19 +121,9 @@ function arithmetic(modules, out) {
       }[question]();
       return { fmr: found.fmr, distance: found.distance };
     },
-    async gallery({ embedder, head, subjects, artefacts, vectors, vector, subject, rate, ...measured }) {
-      const { length } = vector;
-      const manifest = { ...measured, space: "", embedding: length, files: { "embedder.tflite": embedder } };
-      const facelite = new Facelite({ manifest }, head && checkHead(head, length));
-      const gallery = new Gallery(manifest.space);
-      for (const [i, name] of subjects.entries())
-        gallery.add({
-          subject: name,
-          artefact: artefacts[i],
-          enrolled_at: new Date(i).toISOString(),
-          vector: vectors.subarray(i * length, (i + 1) * length),
-        });
-      const look = { outcome: null, embedding: { vector, artefact: embedder } };
+    async gallery({ vector, subject, rate, ...given }) {
+      const { facelite, gallery } = people(modules, vector.length, given);
+      const look = { outcome: null, embedding: { vector, artefact: facelite.artefact } };
       const { threshold, ...found } = await (subject === null
         ? facelite.identify(look, gallery, { fpir: rate ?? undefined })
         : facelite.verifySubject(look, subject, gallery, { fmr: rate }));
@@ -146,10 +134,51 @@ function arithmetic(modules, out) {
         threshold: threshold.distance,
       };
     },
+    async enrolment({ subject, embeddings, anyway, ...given }) {
+      const [count, length] = embeddings.shape;
+      const { facelite, gallery } = people(modules, length, given);
+      const looks = Array.from({ length: count }, (_, i) => ({
+        outcome: null,
+        embedding: { vector: embeddings.subarray(i * length, (i + 1) * length), artefact: facelite.artefact },
+      }));
+      const { size } = gallery;
+      const { doubts, added } = await facelite.enrol(subject, looks, gallery, { anyway });
+      if (gallery.size !== size + added)
+        throw new Error(`${added} templates were added, ${gallery.size - size} are new`);
+      const places = [...doubts.keys()].sort((a, b) => a - b);
+      const each = (name) => places.map((place) => doubts.get(place)[name]);
+      return {
+        places,
+        kinds: each("kind"),
+        others: each("other"),
+        distances: each("distance"),
+        limits: each("limit"),
+        added,
+      };
+    },
     decision: ({ first, second, distance: apart, threshold }) => ({
       outcome: first ?? second ?? compared(apart, { distance: threshold }),
     }),
   };
+}
+
+/** Who decides by a case's thresholds and head, and those who are enrolled. */
+function people(
+  { Facelite, Gallery, checkHead },
+  length,
+  { embedder, head, subjects, artefacts, vectors, ...measured },
+) {
+  const manifest = { ...measured, space: "", embedding: length, files: { "embedder.tflite": embedder } };
+  const facelite = new Facelite({ manifest }, head && checkHead(head, length));
+  const gallery = new Gallery(manifest.space);
+  for (const [i, name] of subjects.entries())
+    gallery.add({
+      subject: name,
+      artefact: artefacts[i],
+      enrolled_at: new Date(i).toISOString(),
+      vector: vectors.subarray(i * length, (i + 1) * length),
+    });
+  return { facelite, gallery };
 }
 
 function withModels({ Detector, Face, unit }, { detector: model, embedder, facelite }) {

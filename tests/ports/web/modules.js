@@ -7,6 +7,7 @@ const NAMES = [
   "choice",
   "detector",
   "distance",
+  "doubts",
   "embedder",
   "errors",
   "face",

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 
 ARITHMETIC = ("view", "decode", "faces", "choose", "matrix", "crop", "quality", "input",
-              "unit", "distance", "fuse", "threshold", "gallery", "decision")  # fmt: skip
+              "unit", "distance", "fuse", "threshold", "gallery", "enrolment", "decision")  # fmt: skip
 """The stages that need no model."""
 
 

@@ -353,6 +353,27 @@ test("people are enrolled all or none, verified and identified", async () => {
   await assert.rejects(facelite.identify(plain(10), new Gallery("another")), refused("templates of the space"));
 });
 
+test("nobody is enrolled in spite of doubts, unless it is said", async () => {
+  const facelite = machine();
+  const gallery = new Gallery(MANIFEST.space);
+  await facelite.enrol("Bob", [plain(150)], gallery);
+  const { added, doubts } = await facelite.enrol("Ada", [plain(10), plain(150)], gallery);
+  assert.deepEqual([added, gallery.size, [...doubts.keys()]], [0, 1, [0, 1]]);
+  const [outlier, double] = doubts.values();
+  assert.deepEqual([outlier.kind, outlier.other, double.kind, double.other], ["outlier", null, "double", "Bob"]);
+  assert.ok(outlier.distance > outlier.limit && double.distance <= double.limit);
+  assert.match(
+    outlier.detail,
+    /^expected a distance of \d\.\d\d or less to another picture of Ada, got \d\.\d\d; is it /,
+  );
+  assert.match(
+    double.detail,
+    /^expected nobody who is enrolled already, got Bob at a distance of 0\.00 \(threshold \d\./,
+  );
+  const anyway = await facelite.enrol("Ada", [plain(10), plain(150)], gallery, { anyway: true });
+  assert.deepEqual([anyway.added, anyway.doubts.size, gallery.size], [2, 0, 3]);
+});
+
 test("what is fused is kept until templates change", () => {
   const gallery = new Gallery(MANIFEST.space);
   for (const angle of [0.1, 0.3]) gallery.add(template("Ada", leaning(angle)));

@@ -1,6 +1,6 @@
 // A program in TypeScript, which is checked and not run.
 
-import { assetsAt, type Decision, Facelite, FaceliteError, Frame, Gallery, type Look, type Outcome, type Vault } from "@facelite/web";
+import { assetsAt, type Decision, type Doubt, Facelite, FaceliteError, Frame, Gallery, type Look, type Outcome, type Vault } from "@facelite/web";
 import { loadModels } from "@facelite/web/litert";
 import { BrowserVault } from "@facelite/web/vault";
 
@@ -16,7 +16,12 @@ export async function enrolled(video: HTMLVideoElement): Promise<Uint8Array<Arra
     console.log(nothing, outcome, look.detail);
   }
   const gallery = new Gallery(facelite.manifest.space), vault: Vault = await BrowserVault.open();
-  await facelite.enrol("Ada", [look], gallery);
+  const { added, doubts } = await facelite.enrol("Ada", [look], gallery, { rule: "only", anyway: false });
+  const doubt: Doubt | undefined = doubts.get(0);
+  const kind: "outlier" | "double" | undefined = doubt?.kind;
+  console.log(added, kind, doubt?.other ?? doubt?.limit);
+  // @ts-expect-error what may be chosen has names
+  await facelite.enrol("Ada", [look], gallery, "only");
   const decision: Decision = await facelite.identify(Frame.ofVideo(video), gallery, { fpir: 0.01, rule: "centre" });
   const distance: number | null = decision.distance;
   console.log(distance, decision.threshold.fmr, decision.accepted);

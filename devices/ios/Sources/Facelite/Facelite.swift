@@ -19,13 +19,17 @@ public final class Facelite: Sendable {
     /// Opens the files of the folder `assets`: checks their hashes, opens both models and runs the self-test. It takes a while.
     ///
     /// Throws `FaceliteError` where a file is missing or changed and where this machine does not reproduce the golden vectors, and what `models` throws.
-    public init(assets folder: URL, models: any Models) throws {
+    public convenience init(assets folder: URL, models: any Models) throws {
         let assets = Assets(folder: folder)
-        manifest = try assets.checked()
-        distance = try assets.distance(manifest)
+        let manifest = try assets.checked()
         let looker = try Looker(manifest, assets: assets, models: models)
         try looker.selfTest(assets.goldens())
-        self.looker = Locked(looker)
+        try self.init(manifest, distance: assets.distance(manifest), looker: looker)
+    }
+
+    /// Of parts that go together. Nobody else may keep `looker`.
+    init(_ manifest: Manifest, distance: Distance, looker: Looker) {
+        (self.manifest, self.distance, self.looker) = (manifest, distance, Locked(looker))
     }
 
     /// Finds the face that `rule` means, judges and embeds it. Throws what the interpreter throws.
@@ -71,26 +75,30 @@ public final class Facelite: Sendable {
         try decide(look, comparison(gallery, fpir))
     }
 
-    /// Adds a template of each frame to the gallery, all or none: none where a look has an outcome.
+    /// Adds a template of each frame to the gallery, all or none: none where a look has an outcome, and none where one is doubtful, being unlike the subject's
+    /// other frames and templates, or like somebody who is enrolled under another name. With `anyway` doubts are not asked for.
     ///
-    /// Faces are not compared: `verify` each look with the first, and `identify` each, to find another person's, and people enrolled under another name.
     /// Throws `FaceliteError` without frames, for a name that is blank or cannot be printed, and for a gallery of another space or embedder.
-    public func enrol(_ subject: String, from frames: [Frame], into gallery: inout Gallery, rule: Rule = .only) throws -> Enrolment {
+    public func enrol(
+        _ subject: String, from frames: [Frame], into gallery: inout Gallery, rule: Rule = .only, anyway: Bool = false
+    ) throws -> Enrolment {
         try check(subject, gallery)
-        return try enrol(subject, from: frames.map { try look($0, rule: rule) }, into: &gallery)
+        return try enrol(subject, from: frames.map { try look($0, rule: rule) }, into: &gallery, anyway: anyway)
     }
 
     /// As above, of what frames gave: of a camera, keep the looks that are good, not the frames. Throws `FaceliteError` for looks of another embedder, too.
-    public func enrol(_ subject: String, from looks: [Look], into gallery: inout Gallery) throws -> Enrolment {
+    public func enrol(_ subject: String, from looks: [Look], into gallery: inout Gallery, anyway: Bool = false) throws -> Enrolment {
         try check(subject, gallery)
         try require(!looks.isEmpty, "expected frames to enrol \(subject) from, got none; take three or more")
         let embeddings = looks.compactMap(\.embedding)
-        guard embeddings.count == looks.count else { return Enrolment(looks: looks, added: 0) }
+        guard embeddings.count == looks.count else { return Enrolment(looks: looks, doubts: [:], added: 0) }
         try embeddings.forEach(check)
+        let doubts = anyway ? [:] : Doubts(subject, gallery: gallery, manifest: manifest, distance: distance).about(embeddings)
+        guard doubts.isEmpty else { return Enrolment(looks: looks, doubts: doubts, added: 0) }
         var changed = gallery
         let added = try embeddings.filter { try changed.add($0, of: subject) }.count
         gallery = changed
-        return Enrolment(looks: looks, added: added)
+        return Enrolment(looks: looks, doubts: [:], added: added)
     }
 
     private func decide(_ first: Look, _ second: Look, _ threshold: Threshold) throws -> Decision {

@@ -65,6 +65,8 @@ public struct Decision: Sendable {
 public struct Enrolment: Sendable {
     /// One for each frame. Where one has an outcome, nothing was added.
     public let looks: [Look]
+    /// About frames, by their place. Where there is one, nothing was added.
+    public let doubts: [Int: Doubt]
     /// Templates added; a frame that equals one of the subject's templates adds none.
     public let added: Int
 }

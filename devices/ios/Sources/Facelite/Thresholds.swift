@@ -23,6 +23,13 @@ struct Rates: Sendable {
         return fitting.count == tables.count ? fitting.min { $0.distance < $1.distance } : nil
     }
 
+    /// The distance beyond which two pictures are hardly of one person, and the one within which a newcomer is like somebody of so many templates by these
+    /// makers: at a rate of 0.01, or the strictest that there is.
+    func enrolment(_ templates: Int, makers: Set<String>) -> (farthest: Double, nearest: Double) {
+        let own = thresholds.map(\.distance)
+        return (own.max() ?? 4, strictest(templates, rate: 0.01, kinds: makers)?.distance ?? own.min() ?? 0)
+    }
+
     /// How many templates as one were measured, by rising number.
     var measured: [Int] { [2, 3, 5, 8].filter { templateThresholds["fused \($0)"] != nil } }
 }

@@ -62,6 +62,7 @@ class Conformance(private val vectors: Vectors, private val assets: File) {
         "fuse" to ::fused,
         "threshold" to ::threshold,
         "gallery" to ::gallery,
+        "enrolment" to ::enrolment,
         "decision" to ::decision,
         "verify" to ::verify,
     )
@@ -164,15 +165,8 @@ class Conformance(private val vectors: Vectors, private val assets: File) {
     }
 
     private fun gallery(given: JSONObject): Map<String, Any?> = bundle(given).use { bundle ->
-        val space = bundle.manifest.space
-        val vector = given.floats("vector")
-        val subjects = given.texts("subjects")
-        val artefacts = given.texts("artefacts")
-        val people = Gallery(space)
-        given.floats("vectors").asList().chunked(vector.size).forEachIndexed { i, one ->
-            check(people.add(subjects[i], listOf(Embedding(space, artefacts[i], one.toFloatArray()))) == 1)
-        }
-        val look = Look(null, "", null, Embedding(space, bundle.manifest.artefact, vector))
+        val people = people(given, bundle.manifest)
+        val look = looks(given.floats("vector"), bundle.manifest).single()
         val rate = given.rate()
         val decision = when {
             !given.isNull("subject") -> bundle.verifySubject(look, given.getString("subject"), people, rate)
@@ -185,6 +179,39 @@ class Conformance(private val vectors: Vectors, private val assets: File) {
             "distance" to decision.distance,
             "threshold" to decision.threshold.distance,
         )
+    }
+
+    private fun enrolment(given: JSONObject): Map<String, Any?> = bundle(given).use { bundle ->
+        val people = people(given, bundle.manifest)
+        val before = people.size
+        val looks = looks(given.floats("embeddings"), bundle.manifest)
+        val enrolment = bundle.enrol(given.getString("subject"), looks, people, anyway = given.getBoolean("anyway"))
+        check(people.size == before + enrolment.added)
+        val doubts = enrolment.doubts.toSortedMap()
+        mapOf(
+            "places" to doubts.keys.toList(),
+            "kinds" to doubts.values.map { it.kind.name.lowercase() },
+            "others" to doubts.values.map { it.other },
+            "distances" to doubts.values.map { it.distance },
+            "limits" to doubts.values.map { it.limit },
+            "added" to enrolment.added,
+        )
+    }
+
+    /** Those who are enrolled, template by template. */
+    private fun people(given: JSONObject, manifest: Manifest): Gallery {
+        val subjects = given.texts("subjects")
+        val artefacts = given.texts("artefacts")
+        val people = Gallery(manifest.space)
+        given.floats("vectors").asList().chunked(manifest.embedding).forEachIndexed { i, one ->
+            check(people.add(subjects[i], listOf(Embedding(manifest.space, artefacts[i], one.toFloatArray()))) == 1)
+        }
+        return people
+    }
+
+    /** What gave these vectors, one behind the other. */
+    private fun looks(vectors: FloatArray, manifest: Manifest): List<Look> = vectors.asList().chunked(manifest.embedding).map {
+        Look(null, "", null, Embedding(manifest.space, manifest.artefact, it.toFloatArray()))
     }
 
     /** The packed bundle with a case's embedder, thresholds and head. */

@@ -17,6 +17,7 @@ import javax.crypto.spec.SecretKeySpec;
 import org.facelite.AesVault;
 import org.facelite.Assets;
 import org.facelite.Decision;
+import org.facelite.Doubt;
 import org.facelite.Enrolment;
 import org.facelite.Facelite;
 import org.facelite.FaceliteException;
@@ -97,6 +98,7 @@ public final class Desk {
         told.put("sealed anew each time", !Arrays.equals(sealed, gallery.save(vault)));
         told.put("vectors", new JSONArray(vectors(gallery)));
         told.put("saved", new JSONObject(new String(gallery.save(OPEN), StandardCharsets.UTF_8)));
+        told.put("doubts", doubts(loaded, frames.get("obama-1"), frames.get("collins-1")));
         told.put("refused", refusals(gallery, vault, sealed, frames.get(probes.get(0))));
 
         String first = gallery.getSubjects().get(0);
@@ -123,6 +125,22 @@ public final class Desk {
             added.put(subject, new JSONArray(List.of(none.getAdded(), none.getComplete(), all.getAdded(), all.getComplete(), again.getAdded())));
         }
         return added;
+    }
+
+    /** About pictures of two people, who are enrolled, under another name, and how many templates were added in spite of them. */
+    private JSONObject doubts(Gallery gallery, Frame first, Frame second) throws JSONException {
+        List<Picture> pictures = List.of(facelite.look(first), facelite.look(second));
+        Enrolment doubtful = facelite.enrol("Grace", pictures, gallery);
+        JSONObject told = new JSONObject().put("added", doubtful.getAdded()).put("complete", doubtful.getComplete());
+        for (Map.Entry<Integer, Doubt> one : doubtful.getDoubts().entrySet()) {
+            Doubt doubt = one.getValue();
+            JSONArray fields = new JSONArray().put(doubt.getKind().toString()).put(doubt.getOther()).put(doubt.getDistance()).put(doubt.getLimit());
+            told.put(one.getKey().toString(), fields.put(doubt.getDetail()));
+        }
+        Enrolment outlier = facelite.enrol("Ada", pictures, new Gallery(gallery.getSpace()), Rule.ONLY);
+        told.put("outlier", outlier.getDoubts().get(0).getDetail());
+        told.put("anyway", facelite.enrol("Grace", pictures, gallery, Rule.ONLY, true).getAdded());
+        return told.put("forgotten", gallery.remove("Grace"));
     }
 
     private JSONArray decide(List<String> probes, Gallery gallery) throws JSONException {

@@ -29,6 +29,8 @@ fun main(words: Array<String>) {
         come(somebody)
         come(somebody)
         come(stranger)
+        ask("Bob")
+        come(somebody)
     }
 }
 

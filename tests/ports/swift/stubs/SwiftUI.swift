@@ -68,6 +68,7 @@ extension Never: View {
 
 @resultBuilder public struct ViewBuilder {
     public static func buildBlock<each Content: View>(_ content: repeat each Content) -> Stub { fatalError() }
+    public static func buildIf(_ content: Stub?) -> Stub { fatalError() }
 }
 
 /// Of any view: the types of SwiftUI's modified views are not told apart.

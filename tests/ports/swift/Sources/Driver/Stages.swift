@@ -35,6 +35,7 @@ struct Stages {
         case "fuse": return try fused(given)
         case "threshold": return try threshold(given)
         case "gallery": return try asked(given)
+        case "enrolment": return try enrolled(given)
         case "decision": return try decision(given)
         case "verify": return try verified(given)
         default: throw Unreadable(description: "no stage \(stage)")
@@ -153,38 +154,67 @@ struct Stages {
     }
 
     private func asked(_ given: Fields) throws -> [String: Any] {
-        let vector = try given.floats("vector")
-        let (manifest, gallery) = (try manifest(given, vector.count), try gallery(given, vector.count))
+        let facelite = try deciding(given)
+        let (gallery, look) = (try gallery(given), try looks(given.floats("vector"), facelite.manifest)[0])
         let rate: Double? = given.optional("rate")
-        let comparison: Comparison
+        let decision: Decision
         if let subject: String = given.optional("subject") {
-            comparison = try Comparison(subject: subject, gallery: gallery, fmr: rate, manifest: manifest)
+            decision = try facelite.verify(look, as: subject, in: gallery, fmr: rate)
         } else {
-            comparison = try Comparison(gallery: gallery, fpir: rate ?? 0.01, manifest: manifest)
+            decision = try facelite.identify(look, in: gallery, fpir: rate ?? 0.01)
         }
-        let nearest = try comparison.nearest(to: vector, by: distance(given, vector.count))
-        let outcome = decided(nearest.distance, subject: nil, comparison.threshold).outcome
-        let subject: Any = outcome == .accepted ? nearest.subject : NSNull()
-        return ["outcome": outcome.rawValue, "subject": subject, "distance": nearest.distance, "threshold": comparison.threshold.distance]
+        return [
+            "outcome": decision.outcome.rawValue, "subject": decision.subject ?? NSNull(), "distance": decision.distance ?? NSNull(),
+            "threshold": decision.threshold.distance,
+        ]
     }
 
-    /// The bundle's, of embeddings of `size` numbers, with the embedder and the thresholds of the case.
-    private func manifest(_ given: Fields, _ size: Int) throws -> Manifest {
+    private func enrolled(_ given: Fields) throws -> [String: Any] {
+        let facelite = try deciding(given)
+        let (before, looks) = (try gallery(given), try looks(given.floats("embeddings"), facelite.manifest))
+        var gallery = before
+        let enrolment = try facelite.enrol(given.value("subject"), from: looks, into: &gallery, anyway: given.value("anyway"))
+        guard gallery.count == before.count + enrolment.added else { throw Unreadable(description: "\(gallery.count) templates") }
+        let doubts = enrolment.doubts.sorted { $0.key < $1.key }
+        return [
+            "places": doubts.map(\.key), "kinds": doubts.map(\.value.kind.rawValue), "others": doubts.map { $0.value.other ?? NSNull() as Any },
+            "distances": doubts.map(\.value.distance), "limits": doubts.map(\.value.limit), "added": enrolment.added,
+        ]
+    }
+
+    /// By the thresholds and the head of the case.
+    private func deciding(_ given: Fields) throws -> Facelite {
+        let manifest = try manifest(given)
+        return Facelite(manifest, distance: try distance(given, manifest.embedding), looker: looker)
+    }
+
+    /// What gave these vectors, one behind the other.
+    private func looks(_ vectors: [Float], _ manifest: Manifest) throws -> [Look] {
+        stride(from: 0, to: vectors.count, by: manifest.embedding).map { start in
+            let vector = Array(vectors[start..<start + manifest.embedding])
+            let embedding = Embedding(vector: vector, space: manifest.space, artefact: manifest.artefact)
+            return Look(embedding, of: Face(score: 1, numbers: SIMD16(repeating: 0)))
+        }
+    }
+
+    /// The bundle's, with the embedder and the thresholds of the case.
+    private func manifest(_ given: Fields) throws -> Manifest {
         func thresholds(_ rows: [[String: Double]]) -> [[String: Double]] {
             rows.map { $0.merging(["fmr_upper": 0, "fnmr": 0, "genuine_pairs": 0, "impostor_pairs": 0, "people_pairs": 0]) { $1 } }
         }
         let (known, embedder): (Manifest, String) = (facelite.manifest, try given.value("embedder"))
         let others: [String: [[String: Double]]] = try given.value("template_thresholds")
         let table: [String: Any] = [
-            "format": [1, 0], "name": known.name, "network": known.network, "precision": known.precision, "space": known.space, "embedding": size,
-            "preprocessing": ["height": known.preprocessing.height, "width": known.preprocessing.width],
+            "format": [1, 0], "name": known.name, "network": known.network, "precision": known.precision, "space": known.space,
+            "embedding": known.embedding, "preprocessing": ["height": known.preprocessing.height, "width": known.preprocessing.width],
             "thresholds": thresholds(try given.value("thresholds")), "template_thresholds": others.mapValues(thresholds),
             "fmr": try given.number("fmr"), "files": known.files.merging([known.embedderFile: embedder]) { $1 },
         ]
         return try Manifest(json: JSONSerialization.data(withJSONObject: table))
     }
 
-    private func gallery(_ given: Fields, _ size: Int) throws -> Gallery {
+    private func gallery(_ given: Fields) throws -> Gallery {
+        let size = facelite.manifest.embedding
         let (subjects, artefacts): ([String], [String]) = (try given.value("subjects"), try given.value("artefacts"))
         let (vectors, space) = (try given.floats("vectors"), facelite.manifest.space)
         var gallery = Gallery(space: space)

@@ -112,7 +112,8 @@ final class FaceliteTests: XCTestCase {
         var gallery = Gallery(space: facelite.manifest.space)
         XCTAssertThrowsError(try facelite.identify(frames[0], in: gallery))
         for (number, frame) in frames.enumerated() {
-            XCTAssertEqual(try facelite.enrol("\(number)", from: [frame, frame], into: &gallery).added, 1)
+            let enrolment = try facelite.enrol("\(number)", from: [frame, frame], into: &gallery, anyway: true)  // drawn faces are alike
+            XCTAssertEqual(enrolment.added, 1)
         }
         for (number, frame) in frames.enumerated() {
             let found = try facelite.identify(frame, in: gallery)
@@ -138,6 +139,28 @@ final class FaceliteTests: XCTestCase {
         XCTAssertEqual([enrolment.added, gallery.count], [0, 0])
         XCTAssertThrowsError(try facelite.enrol(" ", from: [Frame()], into: &gallery)) { XCTAssertTrue("\($0)".contains("name"), "\($0)") }
         XCTAssertThrowsError(try facelite.enrol("Bo", from: [Frame](), into: &gallery))
+    }
+
+    func testDoubtsKeepFromEnrollingUnlessItIsDoneAnyway() throws {
+        let (manifest, face) = (facelite.manifest, try XCTUnwrap(facelite.look(frames[0]).face))
+        let looks = (0...2).map { place in
+            let vector = (0..<manifest.embedding).map { Float($0 == place ? 1 : 0) }
+            return Look(Embedding(vector: vector, space: manifest.space, artefact: manifest.artefact), of: face)
+        }
+        var gallery = Gallery(space: manifest.space)
+        _ = try facelite.enrol("Bo", from: [looks[0]], into: &gallery)
+        let doubtful = try facelite.enrol("Cy", from: Array(looks[0...1]), into: &gallery)
+        XCTAssertEqual([doubtful.added, gallery.count], [0, 1])
+        XCTAssertEqual(doubtful.doubts.keys.sorted(), [0, 1])
+        let (double, outlier) = (try XCTUnwrap(doubtful.doubts[0]), try XCTUnwrap(doubtful.doubts[1]))
+        XCTAssertEqual([double.kind, outlier.kind], [.double, .outlier])
+        XCTAssertEqual([double.other, outlier.other], ["Bo", nil])
+        XCTAssertTrue(double.detail.hasPrefix("expected nobody who is enrolled already, got Bo at a distance of 0.00 (threshold "), double.detail)
+        XCTAssertTrue(outlier.detail.hasSuffix(" to another picture of Cy, got 2.00; is it the same person? leave it out, or enrol anyway"))
+        let anyway = try facelite.enrol("Cy", from: Array(looks[0...1]), into: &gallery, anyway: true)
+        XCTAssertEqual([anyway.added, anyway.doubts.count, gallery.count], [2, 0, 3])
+        XCTAssertEqual(try facelite.enrol("Bo", from: [frames[0]], into: &gallery).doubts[0]?.kind, .outlier)
+        XCTAssertEqual(try facelite.enrol("Bo", from: [frames[0]], into: &gallery, anyway: true).added, 1)
     }
 
     func testUndecidedIsNotRejected() throws {

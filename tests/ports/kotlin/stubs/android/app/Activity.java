@@ -14,5 +14,7 @@ public class Activity extends Context {
 
     public native <T extends View> T findViewById(int id);
 
+    public native boolean isFinishing();
+
     public native void runOnUiThread(Runnable action);
 }

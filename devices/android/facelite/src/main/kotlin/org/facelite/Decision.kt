@@ -39,9 +39,10 @@ public class Decision internal constructor(
  * What became of an enrolment: all of its pictures were added, or none.
  *
  * @property looks one for each picture, in their order; those with an outcome say why nothing was added.
+ * @property doubts about pictures, by their place in that order; where there is one, nothing was added.
  * @property added how many templates the gallery has got; a picture that it had already is not added again.
  */
-public class Enrolment internal constructor(public val looks: List<Look>, public val added: Int) {
-    /** Whether every picture was good enough, and all are in the gallery now. */
-    public val complete: Boolean get() = looks.all { it.outcome == null }
+public class Enrolment internal constructor(public val looks: List<Look>, public val doubts: Map<Int, Doubt>, public val added: Int) {
+    /** Whether every picture was good enough and beyond doubt, and all are in the gallery now. */
+    public val complete: Boolean get() = doubts.isEmpty() && looks.all { it.outcome == null }
 }

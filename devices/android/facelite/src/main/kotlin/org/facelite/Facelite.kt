@@ -75,20 +75,33 @@ public class Facelite private constructor(
     /**
      * Adds a template of [subject] for each of [pictures], all or none. The gallery is changed in memory: save it.
      *
-     * Whether the pictures show one person, and nobody who is enrolled under another name, is not asked: use [verify] and [identify] before.
+     * None is added where a picture is doubtful: unlike the subject's other pictures and templates, or like somebody who is enrolled under another
+     * name. See [Enrolment.doubts]. With [anyway] that is not asked.
      *
      * @throws IllegalArgumentException without a picture, or for a name that is blank or has characters that cannot be printed.
      * @throws FaceliteException for a gallery of another space or embedder.
      */
     @JvmOverloads
-    public fun enrol(subject: String, pictures: List<Picture>, gallery: Gallery, rule: Rule = Rule.ONLY): Enrolment {
+    public fun enrol(
+        subject: String,
+        pictures: List<Picture>,
+        gallery: Gallery,
+        rule: Rule = Rule.ONLY,
+        anyway: Boolean = false,
+    ): Enrolment {
         require(isName(subject)) { "expected a subject's name, got a blank one or characters that cannot be printed" }
         require(pictures.isNotEmpty()) { "expected a picture or more, got none" }
         gallery.expectSpace(manifest.space)
         gallery.roll.expectKnown(manifest)
         val looks = pictures.map { seen(it, rule) }
         val embeddings = looks.mapNotNull { it.embedding }
-        return Enrolment(looks, if (embeddings.size == looks.size) gallery.add(subject, embeddings) else 0)
+        if (embeddings.size < looks.size) {
+            return Enrolment(looks, emptyMap(), 0)
+        }
+        return synchronized(gallery) { // nobody is enrolled between the question and its answer
+            val doubts = if (anyway) emptyMap() else Doubts(subject, gallery.roll, manifest, distance).about(embeddings)
+            Enrolment(looks, doubts, if (doubts.isEmpty()) gallery.add(subject, embeddings) else 0)
+        }
     }
 
     /** Frees both models. Looks afterwards are refused; again does nothing. */

@@ -23,7 +23,7 @@ internal class Plan(private val compared: Compared, private val threshold: Thres
 /** The templates of a gallery at one moment, and how probes are compared with them (section 13 of the specification). Never changes. */
 internal class Roll(val templates: List<Template>) {
     private val bySubject: Map<String, List<Template>> = templates.groupBy { it.subject }
-    private val artefacts: Set<String> = templates.mapTo(LinkedHashSet()) { it.artefact }
+    val artefacts: Set<String> = templates.mapTo(LinkedHashSet()) { it.artefact }
     private val everybody = arrayOfNulls<Compared>(MOST + 1) // by how many templates are compared as one; made when asked for, by whichever thread
 
     val subjects: Set<String> get() = bySubject.keys

@@ -45,6 +45,13 @@ internal class Thresholds(private val default: Double, private val own: List<Thr
         return strictest(vectors, fpir, kinds)
     }
 
+    /** Beyond it two pictures are hardly of one person. */
+    val loosest: Double get() = own.maxOf { it.distance }
+
+    /** Within it a newcomer is like somebody of [templates] templates by these [makers]: at a rate of 0.01, or the strictest that there is. */
+    fun forNewcomer(templates: Int, makers: Set<String>): Double =
+        strictest(templates.coerceAtLeast(1), FPIR, makers)?.distance ?: own.minOf { it.distance }
+
     private fun expectRate(rate: Double) = require(rate > 0 && rate < 1) { "expected a rate above 0 and below 1, got $rate" }
 
     private fun strictest(vectors: Int, rate: Double, kinds: Set<String>): Threshold? {
@@ -59,6 +66,7 @@ internal class Thresholds(private val default: Double, private val own: List<Thr
 
     internal companion object {
         private val FUSED = listOf(2, 3, 5, 8)
+        private const val FPIR = 0.01
 
         private fun fusedKind(number: Int) = "fused $number"
 

@@ -3,7 +3,7 @@ package org.facelite.sample
 import android.content.Context
 import android.util.AtomicFile
 import org.facelite.Decision
-import org.facelite.Enrolment
+import org.facelite.Doubt
 import org.facelite.Facelite
 import org.facelite.Frame
 import org.facelite.Gallery
@@ -38,7 +38,14 @@ class Desk(context: Context) : AutoCloseable {
 
     fun identify(look: Look): Decision = facelite.identify(look, gallery)
 
-    fun enrol(name: String, look: Look): Enrolment = facelite.enrol(name, listOf(look), gallery).also { save() }
+    /** Gives the doubt that kept the look from being enrolled; none is had [anyway]. */
+    fun enrol(name: String, look: Look, anyway: Boolean): Doubt? {
+        val doubt = facelite.enrol(name, listOf(look), gallery, anyway = anyway).doubts[0]
+        if (doubt == null) {
+            save()
+        }
+        return doubt
+    }
 
     fun forget(name: String) {
         gallery.remove(name)

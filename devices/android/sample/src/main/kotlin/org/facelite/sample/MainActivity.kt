@@ -1,6 +1,7 @@
 package org.facelite.sample
 
 import android.Manifest
+import android.app.AlertDialog
 import android.content.pm.PackageManager
 import android.os.Bundle
 import android.widget.Button
@@ -16,6 +17,7 @@ import androidx.camera.view.CameraController
 import androidx.camera.view.LifecycleCameraController
 import androidx.camera.view.PreviewView
 import androidx.core.content.ContextCompat
+import org.facelite.Doubt
 import org.facelite.FaceliteException
 import org.facelite.Frame
 import org.facelite.Look
@@ -96,7 +98,7 @@ class MainActivity : ComponentActivity() {
             val newcomer = enrolling
             if (newcomer != null && look.outcome == null) {
                 enrolling = null
-                attempt(R.string.enrolled, newcomer) { desk.enrol(newcomer, look) }
+                enrol(desk, newcomer, look, anyway = false)
             }
             show(answer(desk, look))
         } catch (error: FaceliteException) {
@@ -113,15 +115,29 @@ class MainActivity : ComponentActivity() {
         }
     }
 
-    private fun forget(name: String) {
-        val desk = desk ?: return
-        attempt(R.string.forgotten, name) { desk.forget(name) }
+    /** Where the look is doubtful, and that is not to be passed over, asks first whether it should be. */
+    private fun enrol(desk: Desk, name: String, look: Look, anyway: Boolean) {
+        val doubt = attempt(R.string.enrolled, name) { desk.enrol(name, look, anyway) } ?: return
+        runOnUiThread {
+            if (!isFinishing) {
+                AlertDialog.Builder(this)
+                    .setMessage(words(doubt, name))
+                    .setPositiveButton(R.string.anyway) { _, _ -> worker.execute { enrol(desk, name, look, anyway = true) } }
+                    .setNegativeButton(R.string.leave_out, null)
+                    .show()
+            }
+        }
     }
 
-    /** Does [act] for the person [name], and says that it is [done], or why not. */
-    private fun attempt(done: Int, name: String, act: () -> Unit) {
+    private fun forget(name: String) {
+        val desk = desk ?: return
+        attempt(R.string.forgotten, name) { null.also { desk.forget(name) } }
+    }
+
+    /** Does [act] for the person [name], and says that it is [done], or why not. Gives the doubt that kept it from being done, of which nothing is said. */
+    private fun attempt(done: Int, name: String, act: () -> Doubt?): Doubt? {
         val said = try {
-            act()
+            act()?.let { return it }
             getString(done, name)
         } catch (error: NotStored) {
             getString(R.string.not_stored, reason(error.cause))
@@ -129,9 +145,15 @@ class MainActivity : ComponentActivity() {
             reason(error)
         }
         runOnUiThread { Toast.makeText(this, said, Toast.LENGTH_LONG).show() }
+        return null
     }
 
     private fun reason(error: Exception): String = error.message ?: error.toString()
+
+    private fun words(doubt: Doubt, name: String): String = when (doubt.kind) {
+        Doubt.Kind.OUTLIER -> getString(R.string.outlier, name)
+        Doubt.Kind.DOUBLE -> getString(R.string.twofold, doubt.other)
+    }
 
     private fun words(outcome: Outcome, subject: String? = null): String = getString(
         when (outcome) {
