@@ -396,28 +396,19 @@ def gallery_of(verifier, subjects, artefacts, vectors):
         yield gallery
 
 
-DOUBTS = {
-    "outlier": r"expected a distance of (?P<limit>.+) or less to another picture of .+, got (?P<distance>.+); is it .+",
-    "double": r"expected nobody who is enrolled already, got (?P<other>.+) at a distance of (?P<distance>.+) \(threshold (?P<limit>.+)\); is it .+",
-}
-
-
 def own_enrolment(verifier, subjects, artefacts, vectors, subject, embeddings, anyway, **deciding):
     asked = verifier_of(verifier, **deciding)
     looks = [Look(embedding=Embedding(one, asked.manifest.space)) for one in embeddings]
     with gallery_of(asked, subjects, artefacts, vectors) as gallery:
         enrolment = asked.enrol(subject, looks, gallery, anyway=anyway)
         assert len(gallery) == len(subjects) + enrolment.added
-    places, said = sorted(enrolment.doubts), []
-    for place in places:
-        (found,) = ((kind, match.groupdict()) for kind, form in DOUBTS.items() if (match := re.fullmatch(form, enrolment.doubts[place])))
-        said.append(found)
+    doubts = [enrolment.doubts[place] for place in sorted(enrolment.doubts)]
     return {
-        "places": places,
-        "kinds": [kind for kind, _ in said],
-        "others": [table.get("other") for _, table in said],
-        "distances": [float(table["distance"]) for _, table in said],
-        "limits": [float(table["limit"]) for _, table in said],
+        "places": sorted(enrolment.doubts),
+        "kinds": [doubt.kind for doubt in doubts],
+        "others": [doubt.other for doubt in doubts],
+        "distances": [doubt.distance for doubt in doubts],
+        "limits": [doubt.limit for doubt in doubts],
         "added": enrolment.added,
     }
 

@@ -13,6 +13,8 @@ NNS1 (third release, loosest FMR 1e-2), 104 held-out people, celebrities over ye
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -25,38 +27,50 @@ FPIR = 0.01
 """How often a newcomer may be taken for somebody else of the gallery, where rates so small were measured; 0.01 is the default of ``identify``."""
 
 
-def find_doubts(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle, /) -> dict[int, str]:
-    """The places of the doubtful ones among ``embeddings``, which are to become templates of ``subject``, and why. Raises what ``Gallery`` does."""
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a picture may not be one of its subject; as text, what was expected, what came and what to do.
+
+    An outlier is at a ``distance`` above the ``limit`` to the nearest of the ``subject``'s other pictures and templates, a double within it to a
+    template of somebody ``other``.
+    """
+
+    kind: Literal["outlier", "double"]
+    subject: str
+    distance: float
+    limit: float
+    other: str | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "outlier":
+            expected = f"expected a distance of {self.limit:.2f} or less to another picture of {self.subject}, got {self.distance:.2f}"
+            return f"{expected}; is it the same person? leave it out, or enrol anyway"
+        found = f"got {self.other} at a distance of {self.distance:.2f} (threshold {self.limit:.2f})"
+        return f"expected nobody who is enrolled already, {found}; is it the same person? if not, enrol anyway"
+
+
+def find_doubts(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle, /) -> dict[int, Doubt]:
+    """The doubts about some of ``embeddings``, which are to become templates of ``subject``, by place. Raises what ``Gallery`` does."""
     return {**_outliers(subject, embeddings, gallery, bundle), **_doubles(subject, embeddings, gallery, bundle)}
 
 
-def _outliers(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle) -> dict[int, str]:
+def _outliers(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle) -> dict[int, Doubt]:
     limit = max(threshold.distance for threshold in bundle.manifest.thresholds)
     new = np.stack([one.vector for one in embeddings])
     own = np.concatenate([new, gallery.vectors(subject).reshape(-1, new.shape[1])])
     distances = bundle.distance.table(new, own)
     np.fill_diagonal(distances, np.inf)
     nearest = distances.min(1)
-    return {
-        place: f"expected a distance of {limit:.2f} or less to another picture of {subject}, got {found:.2f}; "
-        "is it the same person? leave it out, or enrol anyway"
-        for place, found in enumerate(nearest.tolist())
-        if limit < found < np.inf
-    }
+    return {place: Doubt("outlier", subject, found, limit) for place, found in enumerate(nearest.tolist()) if limit < found < np.inf}
 
 
-def _doubles(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle) -> dict[int, str]:
+def _doubles(subject: str, embeddings: Sequence[Embedding], gallery: Gallery, bundle: Bundle) -> dict[int, Doubt]:
     others = len(gallery) - len(gallery.vectors(subject))
     if not others:
         return {}
     limit = _threshold(bundle.manifest, others, gallery).distance
     found = {place: gallery.nearest(one, besides=subject, distance=bundle.distance) for place, one in enumerate(embeddings)}
-    return {
-        place: f"expected nobody who is enrolled already, got {match.subject} at a distance of {match.distance:.2f} (threshold {limit:.2f}); "
-        "is it the same person? if not, enrol anyway"
-        for place, match in found.items()
-        if match.distance <= limit
-    }
+    return {place: Doubt("double", subject, match.distance, limit, match.subject) for place, match in found.items() if match.distance <= limit}
 
 
 def _threshold(manifest: Manifest, templates: int, gallery: Gallery) -> Threshold:

@@ -17,7 +17,7 @@ from facelite.preprocess import align
 from facelite.quality import judge_quality, measure_quality
 from facelite.runtime.choice import Rule
 from facelite.runtime.detector import Detector
-from facelite.runtime.doubts import find_doubts
+from facelite.runtime.doubts import Doubt, find_doubts
 from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import self_test, unpack_golden
 from facelite.runtime.look import Look, find_face
@@ -34,7 +34,7 @@ class Enrolment:
     """
 
     looks: list[Look]
-    doubts: dict[int, str]
+    doubts: dict[int, Doubt]
     added: int
 
 

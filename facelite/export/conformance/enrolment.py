@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from copy import copy
 from dataclasses import dataclass, field, replace
 
@@ -16,14 +15,6 @@ from facelite.face import Embedding, Floats, Threshold
 from facelite.runtime.look import Look
 from facelite.runtime.verifier import Verifier
 
-SAID = {"largest": 0.0051}
-"""Tolerance of a distance, of which facelite says two digits."""
-
-OUTLIER = re.compile(r"expected a distance of (?P<limit>[\d.]+) or less to another picture of .+, got (?P<distance>[\d.]+); .+")
-DOUBLE = re.compile(
-    r"expected nobody who is enrolled already, got (?P<other>.+) at a distance of (?P<distance>[\d.]+) \(threshold (?P<limit>[\d.]+)\); .+"
-)
-
 Measured = dict[str, tuple[tuple[float, float], ...]]
 
 USUAL: Measured = {
@@ -33,7 +24,7 @@ USUAL: Measured = {
 }
 FEW: Measured = {"": ((1e-1, 1.0), (1e-2, 0.8)), OTHER: ((1e-2, 0.3),)}
 WIDE: Measured = {"": ((1e-1, 1.4), (1e-2, 1.0))}
-"""FMR and distance of thresholds, of two digits at most: so many does facelite say."""
+"""FMR and distance of thresholds."""
 
 Vector = tuple[float, ...]
 """The first numbers of a unit vector whose others are 0."""
@@ -129,9 +120,17 @@ def _ask(verifier: Verifier, question: Asked) -> Table:
             enrolment = _deciding(verifier, question.measured, head).enrol(question.subject, looks, gallery, anyway=question.anyway)
         except FaceliteError:
             return make_case(question.name, given, None)
-    doubts = [_read(doubt) for _, doubt in sorted(enrolment.doubts.items())]
-    expected = {name: [doubt[name] for doubt in doubts] for name in ("kinds", "others", "distances", "limits")}
-    return make_case(question.name, given, {"places": sorted(enrolment.doubts), **expected, "added": enrolment.added}, distances=SAID)
+    places = sorted(enrolment.doubts)
+    doubts = [enrolment.doubts[place] for place in places]
+    expected = {
+        "places": places,
+        "kinds": [doubt.kind for doubt in doubts],
+        "others": [doubt.other for doubt in doubts],
+        "distances": [round(doubt.distance, 6) for doubt in doubts],
+        "limits": [doubt.limit for doubt in doubts],
+        "added": enrolment.added,
+    }
+    return make_case(question.name, given, expected, distances={"largest": 1e-5})
 
 
 def _long(first: Vector, size: int) -> Floats:
@@ -146,11 +145,3 @@ def _deciding(verifier: Verifier, measured: Measured, head: Siamese | None) -> V
     other = copy(verifier)
     other.bundle, other.manifest = replace(verifier.bundle, manifest=manifest, distance=head or SQUARED_L2), manifest
     return other
-
-
-def _read(doubt: str) -> Table:
-    """What a doubt of facelite's says."""
-    if not (said := OUTLIER.fullmatch(doubt) or DOUBLE.fullmatch(doubt)):
-        raise ValueError(f"expected a doubt in one of two forms, got {doubt!r}")
-    kind, other = ("double", said["other"]) if said.re is DOUBLE else ("outlier", None)
-    return {"kinds": kind, "others": other, "distances": float(said["distance"]), "limits": float(said["limit"])}
