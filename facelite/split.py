@@ -35,7 +35,7 @@ def counted(names: Sequence[str], people: Sequence[str], /) -> list[int]:
 
 
 def _hash(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:4], "big")
 
 
 @dataclass(frozen=True, slots=True)

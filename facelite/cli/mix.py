@@ -36,7 +36,7 @@ def mix(recipe: str, data: str, folder: str, pictures: int, seed: int, teacher: 
     chosen, out = read_recipe(recipe, TrainingRecipe), Path(data, folder)
     if folder in ("", ".", "..") or Path(folder).name != folder:
         raise click.UsageError(f"expected the name of a folder in --data, got {folder!r}")
-    sets = [one for one in chosen.data if one.folder != folder and not is_mixed(Path(data, one.folder))]  # the recipe may name mixtures already
+    sets = [one for one in chosen.data if one.folder != folder and not one.of and not is_mixed(Path(data, one.folder))]  # which it may name already
     if not sets:
         raise InputError(f"{recipe}: expected a set of people, got mixtures alone; name what they are to be made of")
     known = chosen.teacher or Teacher()

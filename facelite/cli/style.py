@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,8 @@ class _Weights(click.ParamType[dict[str, float]]):
 @click.argument("styles", nargs=-1, type=click.Path())
 @click.option("--augment", "faces", type=click.Path(), help="A folder of aligned crops, each of which is to be rendered in the look of --look.")
 @click.option("--look", "frames", type=click.Path(), help="What the camera has seen: a folder of frames or a film with people in it.")
-@click.option("--full", is_flag=True, help="With --augment: textures by NETWORK's layers, a second a picture, and not by statistics.")
-@click.option("--farthest", type=Number(0, min_open=True), help="With --augment: of a picture to itself, squared; default: the bundle's threshold.")
+@click.option("--full", is_flag=True, help="With --augment: textures by NETWORK's layers, seconds a picture, and not by statistics.")
+@click.option("--farthest", type=Number(0, min_open=True), help="With --augment: distance of a picture to itself; default: the bundle's threshold.")
 @click.option("--out", type=click.Path(), help="The picture, a PNG, or with --augment the folder; default: style.png, or FACES-look beside FACES.")
 @click.option("--content-layer", help="Default: the third of the network, where the pictures are a quarter or an eighth as large.")
 @click.option("--style-layers", type=_Weights(), help="Layers and their weights, as conv1:1,conv2:0.5; default: the first five, alike.")
@@ -94,7 +95,7 @@ def style(
             raise click.UsageError("expected --augment FACES and --look FRAMES, no CONTENT, and NETWORK with --full alone, got others")
         options: dict[str, Any] = {"bundle": bundle, "detector": detector, "farthest": farthest, "seed": seed, "as_json": as_json}
         chosen = _opened(network, preprocess, content_layer, style_layers or {}, weights) if network else None
-        _augment(faces, frames, out or f"{Path(faces)}-look", chosen, steps or 15, **options)
+        _augment(faces, frames, out or f"{Path(faces).resolve()}-look", chosen, steps or 15, **options)
         return
     if not (network and content and styles):
         raise click.UsageError("expected NETWORK CONTENT STYLES, or --augment FACES --look FRAMES, got less")
@@ -149,25 +150,27 @@ def _augment(
     as_json: bool,
 ) -> None:
     from facelite.bundle import find_bundle, open_bundle
-    from facelite.explain.look import look_of, painter, read_seen
-    from facelite.explain.rendering import draw_sheet, render_set
+    from facelite.errors import InputError
+    from facelite.explain.look import look_of, painter, pictures_of, read_seen
+    from facelite.explain.rendering import claim_look, draw_sheet, render_set
     from facelite.runtime.detector import find_detector
     from facelite.runtime.embedder import Embedder
     from facelite.training.geometry import read_geometry
 
     opened = open_bundle(find_bundle(bundle))
+    limit = farthest or opened.manifest.threshold().distance
+    pictures_of(faces)  # before the work
     seen = read_seen(frames, find_detector(detector), read_geometry(faces))
+    made_by: dict[str, Any] = {"seen_sha256": hashlib.sha256(b"".join(crop.tobytes() for crop in seen)).hexdigest(), "bundle": opened.artefact}
+    made_by |= {"farthest": limit, "seed": seed, "full": {**asdict(full[1]), "steps": steps, "network": full[0].known} if full else None}
+    claim_look(faces, out, made_by)
     camera = look_of(faces, seen)
     render = painter(full[0], camera, seen, full[1], steps=steps) if full else camera.render
-    made_by = {"frames": Path(frames).name, "faces": len(seen), "full": bool(full), "bundle": opened.artefact}
     with bar("rendering") as progress:
-        options: dict[str, Any] = {
-            "farthest": farthest or opened.manifest.threshold().distance,
-            "seed": seed,
-            "workers": 1 if full else None,
-            "progress": progress,
-        }
-        rendered = render_set(faces, out, render, made_by=made_by, embedder=lambda: Embedder.of(opened), **options)
+        options: dict[str, Any] = {"seed": seed, "workers": 1 if full else None, "progress": progress}
+        rendered = render_set(faces, out, render, embedder=lambda: Embedder.of(opened), farthest=limit, distance=opened.distance, **options)
+    if not rendered.pictures:
+        raise InputError(f"{out}: expected pictures within {limit:g} of themselves, got none; raise --farthest, or see that the frames are right")
     draw_sheet(faces, out, seen)
     show({"folder": out, "faces": len(seen), **asdict(rendered), "sheet": str(Path(out, "look.png"))}, as_json)
 

@@ -93,7 +93,7 @@ def write_release(
         before = _sha256(released.read_bytes()) if released.exists() else artefact
         write_atomically(released, model)
         if recipe.thresholds and before != artefact:
-            left = {key: value for key, value in table.items() if before not in key.split()}
+            left = {key: value for key, value in table.items() if key.split()[0] != before}
             write_atomically(path, json.dumps(left, indent=1, sort_keys=True).encode())
 
 

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from facelite.errors import InputError
 from facelite.face import Floats, Pixels
-from facelite.image import read_image
 from facelite.split import HELD_OUT_SHARE, counted, is_held_out
-from facelite.training.geometry import CropGeometry, read_geometry
+from facelite.training.geometry import CropGeometry, read_crop, read_geometry
 from facelite.training.leaks import leaks
 from facelite.training.recipe import Teacher, TrainingSet
 from facelite.training.taught import read_taught
@@ -134,6 +133,8 @@ def _find(root: Path, sets: Sequence[TrainingSet]) -> tuple[list[str], Integers,
             raise InputError(f"{folder}: expected aligned crops person/picture.jpg, found none; see its align.csv, or take the set out of the recipe")
         if (source := known.get(one.of or one.folder)) is None:
             raise InputError(f"{folder}: expected the set {one.of!r}, which its pictures are of, beside it, got none; name that set too")
+        if one.of:  # what was taken out of that set since is not trained on in its look
+            found = [path for path in found if (root / source.folder / path).exists()]
         names += [Path(one.folder, path).as_posix() for path in found]
         originals += [Path(source.folder, path).as_posix() for path in found]
         labels += [(source.numbering or source.folder, path.parent.name if source.labelled else "") for path in found]
@@ -165,11 +166,7 @@ def _read_crops(root: Path, names: list[str], geometry: CropGeometry) -> Pixels:
 
     def read(start: int) -> None:
         for i, name in enumerate(names[start : start + READ], start):
-            crop = read_image(root / name)
-            if crop.shape != pixels.shape[1:]:
-                height, width = crop.shape[:2]
-                raise InputError(f"{root / name}: expected a crop of {geometry.side} x {geometry.side}, got {width} x {height}; align again")
-            pixels[i] = crop
+            pixels[i] = read_crop(root / name, geometry)
 
     with ThreadPoolExecutor() as pool:
         deque(pool.map(read, range(0, len(names), READ)), maxlen=0)

@@ -14,7 +14,8 @@ import numpy as np
 
 from facelite.atomic import write_atomically
 from facelite.errors import InputError
-from facelite.face import Floats
+from facelite.face import Floats, Pixels
+from facelite.image import read_image
 from facelite.preprocess import template
 
 GEOMETRY = "align.json"
@@ -54,6 +55,15 @@ def read_geometry(folder: str | Path, /) -> CropGeometry:
         raise InputError(f"{path}: expected a folder of aligned crops; make one: facelite align PHOTOS {folder}") from None
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: expected the geometry of aligned crops, got {error}; align again") from None
+
+
+def read_crop(path: Path, geometry: CropGeometry, /) -> Pixels:
+    """The stored crop (s, s, 3) uint8 RGB. Raises ImageError, and InputError for one of another size."""
+    crop = read_image(path)
+    if crop.shape[:2] != (geometry.side, geometry.side):
+        height, width = crop.shape[:2]
+        raise InputError(f"{path}: expected a crop of {geometry.side} x {geometry.side}, got {width} x {height}; align again")
+    return crop
 
 
 def claim_geometry(out: Path, geometry: CropGeometry, /) -> None:

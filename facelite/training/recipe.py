@@ -176,6 +176,10 @@ class TrainingSet(Set):
 
     of: str = ""
 
+    def __post_init__(self) -> None:
+        if self.of and (self.numbering or not self.labelled):
+            raise ValueError(f"expected the numbering and the labels of the set {self.of!r}, got others for a look of it; leave them out")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:

@@ -59,7 +59,8 @@ def teach(
     asked = np.flatnonzero(~faces.has_target)
     with ThreadPoolExecutor(workers) as pool:
         if faces.has_target.any():
-            known = np.flatnonzero(faces.has_target)[:: max(1, int(faces.has_target.sum()) // ASKED)]
+            own_target = faces.has_target & np.array([one == name for one, name in zip(faces.originals or faces.names, faces.names, strict=True)])
+            known = np.flatnonzero(own_target)[:: max(1, int(own_target.sum()) // ASKED)]
             _check(np.concatenate(list(pool.map(some, _parts(known)))), faces.targets[known])
         answers: list[Floats] = []
         for answer in pool.map(some, _parts(asked)):

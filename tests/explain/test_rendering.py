@@ -17,12 +17,14 @@ from facelite.errors import InputError
 from facelite.explain import rendering as module
 from facelite.explain.features import open_features
 from facelite.explain.look import look_of, painter, pictures_of, read_seen
-from facelite.explain.rendering import JOURNAL, NOTE, SHARES, SHEET, draw_sheet, render_set
+from facelite.explain.rendering import JOURNAL, NOTE, SHARES, SHEET, claim_look, draw_sheet, render_set
 from facelite.explain.style import Look
 from facelite.export.synthetic import draw_face
-from facelite.preprocess import Preprocessing
+from facelite.face import FaceCrop
+from facelite.preprocess import Preprocessing, template
 from facelite.runtime.detector import Detector
 from facelite.split import is_held_out
+from facelite.training.augment import view, view_matrix
 from facelite.training.dataset import load
 from facelite.training.geometry import CropGeometry
 from facelite.training.recipe import Teacher, TrainingSet
@@ -65,8 +67,17 @@ def faces(tmp_path_factory):
     return folder
 
 
-def rendered(faces, out, render=darker, **options):
-    return render_set(faces, out, render, **{"made_by": {"frames": "f"}, "embedder": Levels, "farthest": 0.1, "workers": 2, **options})
+def rendered(faces, out, render=darker, made_by="f", **options):
+    claim_look(faces, out, {"made_by": made_by})
+    return render_set(faces, out, render, **{"embedder": Levels, "farthest": 0.1, "workers": 2, **options})
+
+
+def embedded(path):
+    """What the embedder makes of a stored crop: its template's square, as the network would take it."""
+    crop = cv2.imread(str(path))[:, :, ::-1]
+    matrix = view_matrix(GEOMETRY, 32, 32)
+    vector = Levels().vectors([FaceCrop(view(np.ascontiguousarray(crop), matrix, 32, 32), template(32, 32))])[0]
+    return vector / np.linalg.norm(vector)
 
 
 def files(out):
@@ -78,7 +89,19 @@ def test_the_same_pictures_without_those_held_out(faces, tmp_path):
     names = {name for name in files(tmp_path / "out") if name.endswith(".jpg")}
     assert names == set(pictures_of(faces)) and len(names) == told.pictures == 18
     assert not any(is_held_out(name.split("/")[0]) for name in names)
-    assert json.loads((tmp_path / "out" / NOTE).read_text()) == {"of": "faces", "frames": "f", "farthest": 0.1, "seed": 1}
+    note = json.loads((tmp_path / "out" / NOTE).read_text())
+    assert (note["of"], note["made_by"]) == ("faces", "f")
+    assert len({(tmp_path / "out" / name).read_bytes() for name in names}) == 18
+
+
+def test_each_picture_has_a_chance_of_its_own(faces, tmp_path):
+    """The same picture under two names is rendered in two ways, and under one name always in one."""
+    drawn = []
+    rendered(faces, tmp_path / "out", render=lambda crop, rng: drawn.append(rng.random()) or crop, workers=1)
+    assert len(set(drawn)) == 18
+    again = []
+    rendered(faces, tmp_path / "again", render=lambda crop, rng: again.append(rng.random()) or crop, workers=1)
+    assert again == drawn
 
 
 def test_none_is_farther_from_itself_than_is_allowed(faces, tmp_path):
@@ -87,6 +110,8 @@ def test_none_is_farther_from_itself_than_is_allowed(faces, tmp_path):
     distances, shares = np.array([[float(value) for value in row[1:]] for row in rows]).T
     assert set(shares) <= set(SHARES) and told.weakened == (shares < 1).sum() > 0 and told.left_out == 0
     assert distances.max() <= 0.1 and told.quantile <= 0.1 and told.median == pytest.approx(np.median(distances))
+    for name, apart in zip([row[0] for row in rows], distances, strict=True):  # as written; JPEG changes it a little
+        assert ((embedded(tmp_path / "out" / name) - embedded(faces / name)) ** 2).sum() == pytest.approx(apart, abs=0.005)
     free = rendered(faces, tmp_path / "free", farthest=4.0)
     assert free.weakened == 0 and free.median > told.median
 
@@ -115,21 +140,30 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(faces, tmp_path, monkeypatch
     told = rendered(faces, tmp_path / "cut", render=lambda crop, rng: calls.append(1) or darker(crop, rng))
     assert len(calls) == 10 and told.pictures == 18
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
-    assert len((tmp_path / "cut" / JOURNAL).read_text().split()) == 18
+    assert sorted((tmp_path / "cut" / JOURNAL).read_text().split()) == sorted((tmp_path / "whole" / JOURNAL).read_text().split())
+    (tmp_path / "cut" / NAMES[0] / "1.jpg").unlink()
+    rendered(faces, tmp_path / "cut")
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
 def test_another_look_and_other_files_are_refused(faces, tmp_path):
     rendered(faces, tmp_path / "out")
-    for other in ({"seed": 2}, {"farthest": 0.2}, {"made_by": {"frames": "g"}}):
+    fewer = tmp_path / "fewer/faces"
+    shutil.copytree(faces, fewer)
+    shutil.rmtree(fewer / NAMES[0])
+    for source, made_by in ((faces, "g"), (fewer, "f")):
         with pytest.raises(InputError, match=r"expected pictures made by .*; name another folder"):
-            rendered(faces, tmp_path / "out", **other)
+            rendered(source, tmp_path / "out", made_by=made_by)
+    for inside in (faces, faces / "look", faces.parent):
+        with pytest.raises(InputError, match="expected a folder apart from the crops, got one that overlaps"):
+            rendered(faces, inside)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/a.txt").write_text("a")
     with pytest.raises(InputError, match="expected a new folder or one of rendered pictures, got one with other files in it"):
         rendered(faces, tmp_path / "mine")
     assert files(tmp_path / "mine") == {"a.txt": b"a"}
     (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match=r"expected aligned crops person/picture.jpg, found none"):
+    with pytest.raises(InputError, match=r"expected aligned crops person/picture.jpg of people who are not held out, found none"):
         rendered(tmp_path / "none", tmp_path / "new")
 
 
@@ -165,8 +199,35 @@ def test_the_faces_of_frames_are_aligned(frames, detector_file, tmp_path):
     assert all(one and np.abs(one[0].landmarks - GEOMETRY.landmarks).max() < 6 for one in found)
     for i in range(3):
         shutil.copy(frames / f"{i}.png", tmp_path)
-    with pytest.raises(InputError, match="expected a folder of frames or a film with 8 faces or more, got 3; take some more"):
+    with pytest.raises(InputError, match="expected 8 whole faces or more, got 3; take more frames"):
         read_seen(tmp_path, detector_file, GEOMETRY)
+    for wrong in (tmp_path / "none", detector_file_path(tmp_path)):
+        with pytest.raises(InputError, match=r"expected a folder of frames or a film .*, found none; check the path"):
+            read_seen(wrong, detector_file, GEOMETRY)
+
+
+def detector_file_path(folder):
+    (folder / "frames.tar").write_bytes(b"tar")
+    return folder / "frames.tar"
+
+
+def test_a_face_that_the_frame_cuts_off_is_not_looked_at(astronaut, detector_file, tmp_path):
+    face = Detector(detector_file).detect(astronaut)[0]
+    left = round(float(face.box[0] + 0.35 * face.box[2]))
+    for i in range(9):
+        write(tmp_path / f"{i}.png", astronaut[:, left:])
+    assert Detector(detector_file).detect(np.ascontiguousarray(astronaut[:, left:]))
+    with pytest.raises(InputError, match="expected 8 whole faces or more, got 0"):
+        read_seen(tmp_path, detector_file, GEOMETRY)
+
+
+def test_a_crop_of_another_size_is_refused(faces, tmp_path):
+    other = tmp_path / "faces"
+    shutil.copytree(faces, other)
+    write(other / NAMES[0] / "1.jpg", draw_face(0, side=100))
+    for ask in (lambda: rendered(other, tmp_path / "out"), lambda: look_of(other, [draw_face(1, side=GEOMETRY.side)] * 8)):
+        with pytest.raises(InputError, match="expected a crop of 128 x 128, got 100 x 100; align again"):
+            ask()
 
 
 def test_the_command_makes_a_set_that_training_takes(frames, faces, tmp_path, bundle_file):
@@ -181,6 +242,12 @@ def test_the_command_makes_a_set_that_training_takes(frames, faces, tmp_path, bu
     training, held_out = load(data, (TrainingSet("faces"), TrainingSet("faces-look", of="faces")), Teacher())
     assert len(training) == 18 + told["pictures"] and training.people == 6
     assert len(held_out) == 6 and not any("look" in name for name in held_out.names)
+
+
+def test_where_nothing_is_near_enough_the_command_says_so(frames, faces, tmp_path, bundle_file):
+    words = ["style", "--augment", faces, "--look", frames, "--bundle", bundle_file, "--out", tmp_path / "out", "--farthest", "0.0000001"]
+    ended = CliRunner().invoke(main, [*map(str, words)])
+    assert ended.exit_code == 2 and "raise --farthest" in ended.output
 
 
 @pytest.mark.parametrize(

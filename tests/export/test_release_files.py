@@ -34,5 +34,11 @@ def test_what_was_measured_on_the_file_before_goes_with_it_and_what_was_on_other
     assert known_thresholds(RECIPE, tmp_path, b"second") == (measured(1.0), {"fused 2": measured(0.9)})
     assert known_thresholds(OTHER, tmp_path, b"other") == (measured(1.5), {"fused 2": measured(1.4)})
     assert known_clarity(OTHER, tmp_path, b"other") == 1.5
+    migrating = replace(RECIPE, templates=("first.tflite",))  # whose galleries are still to be taken
+    (tmp_path / "first.tflite").write_bytes(b"second")
+    crossed = {hashlib.sha256(b"second").hexdigest(): measured(0.8)}
+    write_release(migrating, tmp_path, b"third", measured(0.9), crossed, SQUARED_L2, clarity=1.0)
+    assert known_thresholds(migrating, tmp_path, b"third") == (measured(0.9), crossed)
+    release(RECIPE, tmp_path, b"second", 1.0)
     table = json.loads((tmp_path / "thresholds.json").read_text())
     assert not any(hashlib.sha256(b"first").hexdigest() in key for key in table) and len(table) == 8

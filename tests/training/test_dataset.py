@@ -309,3 +309,17 @@ def test_what_a_teacher_says_of_another_look_is_what_it_said_of_the_original(two
     assert looks and all(name.replace("a-look/", "a/") in place for name in looks)
     for name in looks:
         np.testing.assert_array_equal(training.targets[place[name]], training.targets[place[name.replace("a-look/", "a/")]])
+
+
+def test_a_picture_taken_out_of_its_set_is_not_trained_on_in_its_look(two_sets):
+    shutil.copytree(two_sets / "a", two_sets / "a-look")
+    gone = next(path for path in sorted((two_sets / "a").glob("*/*.jpg")) if not is_held_out(path.parent.name))
+    gone.unlink()
+    training, _ = load(two_sets, (TrainingSet("a"), TrainingSet("a-look", of="a")), None)
+    assert len(training) == 2 * (5 * 3 - 1) and not any(name.endswith(f"{gone.parent.name}/{gone.name}") for name in training.names)
+
+
+def test_a_look_has_the_numbering_and_the_labels_of_its_set():
+    for other in ({"numbering": "celeba"}, {"labelled": False}):
+        with pytest.raises(ValueError, match="expected the numbering and the labels of the set 'a', got others for a look of it"):
+            TrainingSet("a-look", of="a", **other)

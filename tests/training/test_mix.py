@@ -300,3 +300,25 @@ def test_training_says_what_teaches_nothing(root, faces, tmp_path, monkeypatch):
     monkeypatch.setattr(fit, "train", stop)
     ended = CliRunner().invoke(main, ["train", str(tmp_path / "recipe.toml"), "--data", str(root), "--out", str(tmp_path / "run")])
     assert "got neither of 5: they teach nothing" in ended.stderr
+
+
+def test_looks_of_a_set_are_not_mixed(root, tmp_path):
+    shutil.copytree(root / "tiny", root / "tiny-look")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('space = "s"\n[network]\nname = "nns2"\n[[data]]\nfolder = "tiny"\n[[data]]\nfolder = "tiny-look"\nof = "tiny"\n[teacher]\n')
+    ended = CliRunner().invoke(main, ["mix", str(recipe), "--data", str(root), "--pictures", "3", "--json"])
+    assert ended.exit_code == 0, ended.output
+    assert json.loads((root / "mixed" / NOTE).read_text())["pictures"] == 12 * 6
+
+
+def test_a_teacher_is_asked_about_originals_alone(faces):
+    """What a picture in another look is taught is not what the teacher makes of it."""
+    one = faces[0]
+    targets = taught_by_colours(one)
+    half = len(one) // 2
+    looks = replace(one, pixels=one.pixels.copy(), originals=[*one.names[:half], *one.names[: len(one) - half]])
+    looks.pixels[half:] = 255 - looks.pixels[half:]
+    known = np.ones(len(one), bool)
+    known[0] = False
+    told = taught_by_colours(replace(looks, targets=np.concatenate([targets[:half], targets[: len(one) - half]]), has_target=known))
+    np.testing.assert_allclose(told[0], targets[0], atol=1e-6)
