@@ -6,7 +6,8 @@ RECIPE is a training's, of which the first set is taken, FACES what that lies in
 camera is made up: dim, warm, soft, noisy, with hard JPEG. It saw FRAMES: pictures of training people of the recipe's other sets. Rows: the weights as
 they are; trained on as before; with as many pictures in the camera's look by statistics, and by the network's layers (--full: seconds a picture); and
 with those that the camera itself would have taken, which is the most that a look can give. VAL at FMR 1e-3 on held-out people: both pictures by that
-camera, one of them, none. Intervals of the gain over "as before" are drawn by people. Rows that OUT has are not run again.
+camera, one of them, none. Intervals of the gain over "as before" are drawn by people, of whom the same have chosen between
+a row's first weights and its last. Rows that OUT has are not run again.
 """
 
 # ruff: noqa: E402 - the host is prepared before Keras is imported
@@ -89,7 +90,7 @@ def by_camera(source: Path, out: Path) -> None:
 
 def by_command(source: Path, out: Path, frames: Path, *words: str) -> None:
     command = [sys.executable, "-m", "facelite", "style", *words, "--augment", source, "--look", frames, "--out", out]
-    print(run([str(word) for word in command], check=True, capture_output=True, text=True).stdout)
+    run([str(word) for word in command], check=True)
 
 
 def trained(recipe: TrainingRecipe, data: tuple[FaceSet, FaceSet], weights: Path, out: Path, steps: int) -> None:
@@ -117,7 +118,8 @@ def main() -> None:
     take_frames(wish.faces, [one.folder for one in others if one.labelled], frames)
     take_people(wish.faces / first.folder, data / first.folder, wish.people)
     if recipe.teacher and recipe.teacher.file:
-        shutil.copy(wish.faces / recipe.teacher.file, data)
+        (data / recipe.teacher.file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(wish.faces / recipe.teacher.file, data / recipe.teacher.file)
     looks: dict[str, Callable[[Path, Path], None]] = {"statistics": partial(by_command, frames=frames), "the camera": by_camera}
     if wish.full:
         looks["layers"] = lambda source, out: by_command(source, out, frames, str(wish.recipe.parent / "int8.toml"), "--full", "--steps", "15")
