@@ -13,8 +13,7 @@ import pytest
 from facelite.errors import RecipeError
 from facelite.export.recipe import Recipe
 from facelite.recipe import parse, read_recipe
-from facelite.split import Set
-from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe, default_recipe
+from facelite.training.recipe import Loss, NetworkChoice, Schedule, Teacher, TrainingRecipe, TrainingSet, default_recipe
 
 RELEASED = Path(__file__).parents[1] / "export/nns2/training.toml"
 
@@ -146,7 +145,7 @@ def test_a_recipe_without_data_is_refused(tmp_path):
 
 def test_the_default_recipe_trains_on_one_folder_by_triplets_alone():
     recipe = default_recipe("nns1", "mine")
-    assert recipe.data == (Set("."),) and recipe.teacher is None and recipe.loss == Loss() and recipe.schedule == Schedule()
+    assert recipe.data == (TrainingSet("."),) and recipe.teacher is None and recipe.loss == Loss() and recipe.schedule == Schedule()
     with pytest.raises(FrozenInstanceError):
         recipe.space = "other"
 

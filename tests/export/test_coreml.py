@@ -90,7 +90,7 @@ def test_the_detector_s_package_finds_what_its_file_finds(detector_file, astrona
     for name in DETECTOR:
         assert found["float32"][name].shape == expected[name].shape
         np.testing.assert_allclose(found["float32"][name], expected[name], rtol=0, atol=2e-4)
-        np.testing.assert_allclose(found["float16"][name], expected[name], rtol=0, atol=0.25)  # pixels of 128, and logits
+        np.testing.assert_allclose(found["float16"][name], expected[name], rtol=2e-3, atol=0.25)  # pixels of 128, and logits
 
 
 def test_the_same_model_gives_the_same_bytes(models):

@@ -238,7 +238,7 @@ from facelite.networks import NETWORKS, Network
 from facelite.networks.table import Conv, Flatten
 from facelite.training import fit, folder
 from facelite.training.dataset import load
-from facelite.training.recipe import NetworkChoice, OfflineMining, Schedule, TrainingRecipe
+from facelite.training.recipe import NetworkChoice, OfflineMining, Schedule, TrainingRecipe, TrainingSet
 from facelite.training.run import RECIPE
 from facelite.training.state import TrainingState
 
