@@ -103,6 +103,11 @@ class Manifest:
         """The kind, a key of ``template_thresholds`` or none, by whose thresholds ``number`` templates are judged that are compared as one."""
         return fused_kind(min(one for one in self.fused if one >= number))
 
+    def fnmrs(self) -> dict[int, float]:
+        """The FNMR at the default rate with each number of templates that may be compared as one."""
+        tables = {1: self.thresholds} | {number: self.template_thresholds[fused_kind(number)] for number in self.fused[1:]}
+        return {number: one.fnmr for number, table in tables.items() for one in table if one.fmr == self.fmr}
+
     def threshold(self, fmr: float | None = None, /) -> Threshold:
         """The threshold measured at ``fmr`` (None: the bundle's default). Raises UnsupportedRate."""
         wanted = self.fmr if fmr is None else fmr

@@ -94,8 +94,8 @@ def look_row(look: Look, /) -> Row:
     return Row(values, " ".join(f"{value:.6f}" for value in vector))
 
 
-def enrolment_row(files: Sequence[Path], enrolment: Enrolment, /, *, templates: int, warning: str = "") -> Row:
-    """One person enrolled from ``files``, or why not; ``templates`` is how many the person has now."""
+def enrolment_row(files: Sequence[Path], enrolment: Enrolment, /, *, templates: int, advice: str = "", warning: str = "") -> Row:
+    """One person enrolled from ``files``, or why not; ``templates`` is how many the person has now, ``advice`` what more of them would bring."""
     added, known = enrolment.added, len(files) - enrolment.added
     problems = [f"{file}: {look.outcome.value}: {look.detail}" for file, look in zip(files, enrolment.looks, strict=True) if look.outcome]
     problems += [f"{files[place]}: doubtful: {doubt}" for place, doubt in sorted(enrolment.doubts.items())]
@@ -104,4 +104,4 @@ def enrolment_row(files: Sequence[Path], enrolment: Enrolment, /, *, templates: 
         return Row(values, "; ".join(problems), UNDECIDED)
     done = [f"enrolled from {added} picture(s)"] if added else []
     done += [f"{known} picture(s) already enrolled"] if known else []
-    return Row(values, ", ".join([*done, f"now {templates} template(s)"]), warning=warning)
+    return Row(values, ", ".join([*done, f"now {templates} template(s)"]) + advice, warning=warning)
