@@ -304,7 +304,7 @@ MINED = ["mined_active"]
 
 
 def _check_teacher(recipe: TrainingRecipe, faces: FaceSet, embedding: int) -> None:
-    if recipe.loss.embedding and faces.targets.shape[1] != embedding:
+    if recipe.loss.into_space and faces.targets.shape[1] != embedding:
         raise InputError(
             f"expected a teacher of {embedding} numbers, as the network has, got {faces.targets.shape[1]}; "
             "set network.embedding, or use loss.pairwise, which suits any"

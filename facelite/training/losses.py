@@ -80,6 +80,33 @@ def triplet_loss(
     return masked_mean(margin - gap, chosen)
 
 
+def harmonic_loss(
+    embeddings: Any,
+    targets: Any,
+    has_target: Any,
+    subjects: Any,
+    numbering: Any,
+    /,
+    *,
+    anchors: int,
+    margin: float = 0.2,
+    mining: Mining = "semi-hard",
+    positives: float = 1.0,
+) -> Any:
+    """``triplet_loss`` whose anchors, positives and negatives are each the network's embedding of a picture or the teacher's, where it has one.
+
+    ``embeddings`` and ``targets`` (n, d) unit length. It makes a network compatible with the templates of an older one, the teacher.
+    Source: the harmonic triplet loss, FaceNet, arXiv:1503.03832, appendix A.
+    """
+    theirs = ops.where(has_target > 0, subjects, -1)
+
+    def mixed(ours: Any, others: Any) -> Any:
+        return ops.concatenate([ours[:anchors], others[:anchors], ours[anchors:], others[anchors:]])
+
+    rows = mixed(embeddings, targets), mixed(subjects, theirs), mixed(numbering, numbering)
+    return triplet_loss(*rows, anchors=2 * anchors, margin=margin, mining=mining, positives=positives)
+
+
 def _hardest(d: Any, positive: Any, negative: Any, margin: float) -> Any:
     """0 and 4 are the least and the largest distance: what stands where there is no positive or no negative."""
     farthest_positive = ops.max(ops.where(positive, d[:, : positive.shape[1]], 0.0), -1)

@@ -9,7 +9,7 @@ import keras
 
 from facelite.training.dataset import Integers
 from facelite.training.identities import centre_loss, least_scale, moved_centres, softmax_loss
-from facelite.training.losses import contrastive_loss, embedding_loss, pairwise_loss, triplet_loss, unit, verification_loss
+from facelite.training.losses import contrastive_loss, embedding_loss, harmonic_loss, pairwise_loss, triplet_loss, unit, verification_loss
 from facelite.training.pipeline import unpack
 from facelite.training.recipe import Loss
 from facelite.training.siamese import siamese_loss
@@ -51,13 +51,15 @@ class Objective(keras.layers.Layer):  # type: ignore[misc]
         loss, anchors, vectors = self.terms, self.anchors, unit(embeddings)
         targets, has_target, subjects, numbering = unpack(packed)
         batch, taught = (vectors, subjects, numbering), (vectors, targets, has_target)
+        mined: dict[str, Any] = {"anchors": anchors, "margin": loss.margin, "mining": loss.mining, "positives": loss.positives}
         terms: tuple[tuple[float, Callable[[], Any]], ...] = (
-            (loss.triplet, lambda: triplet_loss(*batch, anchors=anchors, margin=loss.margin, mining=loss.mining, positives=loss.positives)),
+            (loss.triplet, lambda: triplet_loss(*batch, **mined)),
             (loss.contrastive, lambda: contrastive_loss(*batch, anchors=anchors, margin=loss.contrastive_margin)),
             (loss.verification, lambda: self._verification_loss(*batch)),
             (loss.softmax, lambda: softmax_loss(*batch, people=self.people, classifier=self.classifier, scale=self.scale)),
             (loss.centre, lambda: self._centre_loss(*batch)),
             (loss.siamese, lambda: self._siamese_loss(*batch)),
+            (loss.harmonic, lambda: harmonic_loss(*taught, subjects, numbering, **mined)),
             (loss.embedding, lambda: embedding_loss(*taught)),
             (loss.pairwise, lambda: pairwise_loss(*taught)),
         )

@@ -76,6 +76,7 @@ class Loss:
     - ``softmax`` over the training part's people: ``scale`` multiplies their cosines; 0 is ``identities.least_scale`` for so many people.
     - ``centre``, beside other terms: each person's centre goes the share ``centre_rate`` of the way to the batch's pictures.
     - ``siamese``: logistic regression on two embeddings' differences, in the ``siamese_form``.
+    - ``harmonic``: triplets of the network's embeddings and the teacher's, mined as those of ``triplet``.
     - ``embedding`` and ``pairwise``: distillation to the teacher's embeddings and to their cosines with each other.
     """
 
@@ -92,11 +93,17 @@ class Loss:
     centre_rate: float = 0.5
     siamese: float = 0.0
     siamese_form: PairForm = "absolute"
+    harmonic: float = 0.0
     embedding: float = 0.0
     pairwise: float = 0.0
 
+    @property
+    def into_space(self) -> bool:
+        """Whether a term compares embeddings with the teacher's, which needs as many numbers."""
+        return self.harmonic > 0 or self.embedding > 0
+
     def __post_init__(self) -> None:
-        apart = (self.triplet, self.contrastive, self.verification, self.softmax, self.siamese, self.embedding, self.pairwise)
+        apart = (self.triplet, self.contrastive, self.verification, self.softmax, self.siamese, self.harmonic, self.embedding, self.pairwise)
         if not (min(*apart, self.centre) >= 0 and max(*apart, self.centre) > 0 and min(self.margin, self.contrastive_margin) > 0):
             raise ValueError(f"expected weights >= 0, one of them and the margins > 0, got {self}")
         if not max(apart) > 0:
@@ -198,8 +205,8 @@ class TrainingRecipe:
         folders = [one.folder for one in self.data]
         if not folders or len(set(folders)) < len(folders):
             raise ValueError(f"expected one or more [[data]] sets, each folder once, got {folders}")
-        if self.teacher is None and (self.loss.embedding or self.loss.pairwise):
-            raise ValueError("expected a [teacher] for loss.embedding and loss.pairwise, got none")
+        if self.teacher is None and (self.loss.into_space or self.loss.pairwise):
+            raise ValueError("expected a [teacher] for loss.harmonic, loss.embedding and loss.pairwise, got none")
 
 
 def default_recipe(

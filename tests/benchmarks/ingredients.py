@@ -31,7 +31,7 @@ prepare_host()
 import keras
 import numpy as np
 
-from facelite.calibration import Interval, Rates, compare_all, intervals
+from facelite.calibration import Interval, Rates, compare_all, intervals, rates
 from facelite.networks import build, count, set_weights, total
 from facelite.networks.weights import read_weights
 from facelite.recipe import read_recipe
@@ -44,7 +44,7 @@ from facelite.training.run import sized_network
 
 DISTILLED, TRIPLETS, TARGETLESS = Loss(0.0, embedding=1.0, pairwise=10.0), Loss(), Loss(0.5, pairwise=10.0)
 FMR = 1e-3
-FIELDS = ("table", "row", "parameters", "multiply_adds", "pictures", "people", "steps", "val", "low", "high", "seconds")
+FIELDS = ("table", "row", "parameters", "multiply_adds", "pictures", "people", "steps", "val", "low", "high", "across", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ ROWS = (
     Row("recipe", "pictures not varied", {"augmentation": Augmentation.none()}),
     Row("recipe", "faces not aligned", aligned=False),
     loss("distillation alone", DISTILLED),
+    loss("harmonic triplets and distillation", replace(DISTILLED, harmonic=0.5)),
+    loss("harmonic triplets alone", Loss(0.0, harmonic=1.0)),
     loss("triplets alone, semi-hard", TRIPLETS),
     loss("triplets, batch-hard", replace(TRIPLETS, mining="batch-hard")),
     loss("triplets, batch-all", replace(TRIPLETS, mining="batch-all")),
@@ -105,9 +107,9 @@ def run(row: Row, base: TrainingRecipe, data: tuple[FaceSet, FaceSet], out: Path
     began = time.monotonic()
     result = train(recipe, (training, data[1]), out, resume=(out / "state.npz").exists(), progress=show)
     seconds, table = time.monotonic() - began, sized_network(recipe.network)
-    val = val_of(result.weights.parent, recipe, data[1])
+    val, across = judged(result.weights.parent, recipe, data[1])
     parameters, multiply_adds = total(count(table))
-    sizes = (parameters, multiply_adds, len(training), training.people, result.steps, val.value, val.low, val.high, round(seconds))
+    sizes = (parameters, multiply_adds, len(training), training.people, result.steps, val.value, val.low, val.high, across, round(seconds))
     return dict(zip(FIELDS, (row.table, row.name, *sizes), strict=True))
 
 
@@ -127,17 +129,22 @@ def with_people(faces: FaceSet, share: float) -> FaceSet:
     return replace(faces, names=[faces.names[i] for i in chosen], **arrays)
 
 
-def val_of(folder: Path, recipe: TrainingRecipe, faces: FaceSet) -> Interval:
-    """VAL at FMR of the run's weights on the held-out ``faces``, with its interval over people."""
+def judged(folder: Path, recipe: TrainingRecipe, faces: FaceSet) -> tuple[Interval, float | str]:
+    """VAL at FMR of the run's weights on the held-out ``faces``, with its interval over people, and with the teacher's embeddings as templates."""
     table = sized_network(recipe.network)
     model = build(table, keras=keras)
     set_weights(model, read_weights(folder))
-    comparisons = compare_all(embed_crops(model, faces, table), faces.subjects, numbering=faces.numbering)
+    vectors = embed_crops(model, faces, table)
+    comparisons = compare_all(vectors, faces.subjects, numbering=faces.numbering)
 
     def statistic(drawn: Rates) -> list[float]:
         return [drawn.val_at(FMR)]
 
-    return intervals(comparisons, statistic, trials=[comparisons.genuine_people])[0]
+    val = intervals(comparisons, statistic, trials=[comparisons.genuine_people])[0]
+    if not recipe.loss.into_space:
+        return val, ""
+    across = compare_all(faces.targets, faces.subjects, numbering=faces.numbering, probes=vectors)
+    return val, rates(across).val_at(FMR)
 
 
 def show(progress: Progress) -> None:
@@ -153,12 +160,13 @@ def done(path: Path) -> list[dict[str, str]]:
 
 def table(lines: list[dict[str, str]]) -> Iterator[str]:
     """The results as Markdown, in the order of ROWS."""
-    yield f"| | parameters | multiply-adds | pictures | steps | VAL at FMR {FMR:g} | 95 % |\n|---|---|---|---|---|---|---|"
+    yield f"| | parameters | multiply-adds | pictures | steps | VAL at FMR {FMR:g} | 95 % | teacher's templates |\n|---|---|---|---|---|---|---|---|"
     order = {(row.table, row.name): place for place, row in enumerate(ROWS)}
     for line in sorted(lines, key=lambda line: order.get((line["table"], line["row"]), len(order))):
         sizes = f"{float(line['parameters']) / 1e6:.2f}M | {float(line['multiply_adds']) / 1e6:.1f}M | {line['pictures']} | {line['steps']}"
         val, low, high = (f"{100 * float(line[name]):.1f}" for name in ("val", "low", "high"))
-        yield f"| {line['table']}: {line['row']} | {sizes} | {val} % | {low} to {high} |"
+        across = f"{100 * float(line['across']):.1f} %" if line["across"] else "-"
+        yield f"| {line['table']}: {line['row']} | {sizes} | {val} % | {low} to {high} | {across} |"
 
 
 def main() -> None:

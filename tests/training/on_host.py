@@ -39,7 +39,7 @@ ROWS = (
 NETWORKS["rows"] = Network("rows", 32, 24, ROWS, 16)
 NETWORKS["small"] = Network("small", 8, 8, (Conv("conv", 3, 8, 2), Flatten("flatten")), 16)
 
-EVERYTHING = Loss(contrastive=1, verification=1, softmax=1, centre=1, siamese=1, embedding=1, pairwise=1)
+EVERYTHING = Loss(contrastive=1, verification=1, softmax=1, centre=1, siamese=1, harmonic=1, embedding=1, pairwise=1)
 LOSSES = {
     "semi-hard": Loss(),
     "emphasis": Loss(positives=0.5, mining="batch-all"),
@@ -50,6 +50,7 @@ LOSSES = {
     "centre": Loss(triplet=0, softmax=1, centre=1),
     "absolute": Loss(triplet=0, siamese=1),
     "chi-square": Loss(triplet=0, siamese=1, siamese_form="chi-square"),
+    "harmonic": Loss(triplet=0, harmonic=1),
     "embedding": Loss(triplet=0, embedding=1),
     "pairwise": Loss(triplet=0, pairwise=1),
 }

@@ -16,7 +16,7 @@ from facelite.training.state import TrainingState
 from facelite.training.trainer import Trainer
 
 PEOPLE = np.array([(0, i) for i in range(6)])
-EVERYTHING = Loss(contrastive=1, verification=1, softmax=1, centre=1, siamese=1, embedding=1, pairwise=1)
+EVERYTHING = Loss(contrastive=1, verification=1, softmax=1, centre=1, siamese=1, harmonic=1, embedding=1, pairwise=1)
 
 
 def batch(n=24, side=8, d=16):

@@ -14,6 +14,7 @@ from facelite.training.losses import (
     distances,
     embedding_loss,
     farthest,
+    harmonic_loss,
     pair_masks,
     pairwise_loss,
     triplet_loss,
@@ -226,6 +227,25 @@ def test_embedding_loss_is_the_mean_of_one_minus_cosine():
     assert value(embedding_loss(a, b, np.zeros(24))) == 0
 
 
+@pytest.mark.parametrize("anchors", [4, 10, 24])
+def test_harmonic_loss_is_the_triple_loop_over_both_networks_embeddings(anchors):
+    ours, subjects, numbering = batch(3)
+    theirs, has = unit(ours + 0.4 * np.random.default_rng(0).normal(size=ours.shape)), np.arange(24) % 3 != 1
+    known = np.flatnonzero(has)
+    first = known[known < anchors]
+    order = [*range(anchors), *(24 + first), *range(anchors, 24), *(24 + known[known >= anchors])]
+    vectors, labels = np.concatenate([ours, theirs])[order], [np.tile(one, 2)[order] for one in (subjects, numbering)]
+    expected = loop_triplet_loss(vectors, *labels, anchors + len(first), 0.2)
+    assert value(harmonic_loss(ours, theirs, has, subjects, numbering, anchors=anchors)) == pytest.approx(expected, abs=1e-12)
+    assert expected != pytest.approx(loop_triplet_loss(ours, subjects, numbering, anchors, 0.2), abs=1e-6)
+
+
+def test_harmonic_loss_without_a_teachers_word_is_the_triplets():
+    ours, subjects, numbering = batch(3)
+    expected = value(triplet_loss(ours, subjects, numbering, anchors=16))
+    assert value(harmonic_loss(ours, -ours, np.zeros(24), subjects, numbering, anchors=16)) == pytest.approx(expected, abs=1e-12)
+
+
 def test_pairwise_loss_is_the_double_loop():
     rng = np.random.default_rng(0)
     a, b, has = batch(1)[0], batch(2, d=9)[0], rng.integers(0, 2, 24).astype(np.float64)
@@ -258,6 +278,7 @@ OF_PEOPLE = {
 }
 
 LOSSES = {name: lambda v, labels, targets, has, one=one: one(v, labels, 16) for name, one in OF_PEOPLE.items()} | {
+    "harmonic": lambda v, labels, targets, has: harmonic_loss(v, targets, has, *labels, anchors=16),
     "embedding": lambda v, labels, targets, has: embedding_loss(v, targets, has),
     "pairwise": lambda v, labels, targets, has: pairwise_loss(v, targets, has),
 }
