@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from facelite.face import Pixels
 
 
-class _Weights(click.ParamType[dict[str, float]]):
+class _Weights(click.ParamType):  # type: ignore[type-arg]  # in click 8.2 it takes none
     """Layers with their weights: "conv1:1,inception3a:0.5"; a layer without a number weighs 1."""
 
     name = "layer:weight,..."
