@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 import cv2
+import numpy as np
 
 from facelite.atomic import write_atomically
 from facelite.bundle import find_bundle
@@ -187,7 +188,9 @@ def _status(decisions: Sequence[Decision]) -> int:
 
 
 def _write_picture(target: Path, pixels: Pixels) -> None:
-    written, encoded = cv2.imencode(target.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    written, encoded = False, np.zeros(0, np.uint8)
+    with suppress(cv2.error):  # by which OpenCV 4 says what 5 answers with False
+        written, encoded = cv2.imencode(target.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     if not written:  # WebP has room for sides of 16,383 pixels, JPEG of 65,500
         size = f"{pixels.shape[1]} x {pixels.shape[0]}"
         raise InputError(f"{target}: expected a picture that fits into its kind of file, got {size}; name it .png")

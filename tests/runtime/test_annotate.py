@@ -21,7 +21,7 @@ def test_the_box_is_drawn_in_the_colour_of_the_outcome(outcome, colour):
     for y, x in ((130, 100), (130, 220), (180, 160)):
         assert tuple(drawn[y, x]) == colour
     assert not drawn[100:160, 120:200].any()  # the face itself stays free
-    assert (drawn[55:80] == 255).all(-1).sum() > 20  # letters above the box
+    assert (drawn[55:80] >= 200).all(-1).sum() > 20  # letters above the box
 
 
 @pytest.mark.parametrize("box", [(-30, -20, 80, 60), (290, 200, 80, 90), (0, 0, 320, 240), (150, 2, 20, 20)])

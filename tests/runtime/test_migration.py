@@ -40,7 +40,9 @@ def test_ridge_is_the_closed_form_of_an_augmented_least_squares():
     new = np.random.default_rng(3).normal(size=(len(old), 4))
     centred = old.astype(float) - old.mean(0, dtype=float)
     penalty = 0.1 * (centred**2).sum() / 6
-    expected = np.linalg.lstsq(np.concatenate([centred, np.sqrt(penalty) * np.eye(6)]), np.concatenate([new - new.mean(0), np.zeros((6, 4))]))[0]
+    expected = np.linalg.lstsq(
+        np.concatenate([centred, np.sqrt(penalty) * np.eye(6)]), np.concatenate([new - new.mean(0), np.zeros((6, 4))]), rcond=None
+    )[0]
     assert RULES["ridge 0.1"](old.astype(float), new)[0] == pytest.approx(expected, abs=1e-10)
 
 
