@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from facelite.cli.output import Number, bar, bundle_option, detector_option, json_option, show, stages
 
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from facelite.explain.features import Features
     from facelite.explain.style import Look
     from facelite.face import Pixels
+
+
+ONE_PICTURE = ("optimizer", "start", "side", "every")
+BY_LAYERS = ("content_layer", "style_layers", "alpha", "beta", "variation", "steps", "preprocess")
+MANY_PICTURES = ("full", "farthest", "bundle", "detector")
+"""Options that only one form goes by: CONTENT and STYLES; those and --full; --augment."""
 
 
 class _Weights(click.ParamType):  # type: ignore[type-arg]  # in click 8.2 it takes none
@@ -54,7 +62,9 @@ class _Weights(click.ParamType):  # type: ignore[type-arg]  # in click 8.2 it ta
 @bundle_option
 @detector_option
 @json_option
+@click.pass_context
 def style(
+    context: click.Context,
     network: str | None,
     content: str | None,
     styles: tuple[str, ...],
@@ -91,12 +101,16 @@ def style(
     """
     weights = alpha, beta, variation
     if faces or frames:
+        _check_unused(context, "with --augment", ONE_PICTURE)
+        if not full:
+            _check_unused(context, "without --full", BY_LAYERS)
         if not (faces and frames) or content or bool(network) != full:
             raise click.UsageError("expected --augment FACES and --look FRAMES, no CONTENT, and NETWORK with --full alone, got others")
         options: dict[str, Any] = {"bundle": bundle, "detector": detector, "farthest": farthest, "seed": seed, "as_json": as_json}
         chosen = _opened(network, preprocess, content_layer, style_layers or {}, weights) if network else None
         _augment(faces, frames, out or f"{Path(faces).resolve()}-look", chosen, steps or 15, **options)
         return
+    _check_unused(context, "without --augment", MANY_PICTURES)
     if not (network and content and styles):
         raise click.UsageError("expected NETWORK CONTENT STYLES, or --augment FACES --look FRAMES, got less")
     if Path(out or "style.png").suffix.lower() != ".png":
@@ -104,6 +118,12 @@ def style(
     features, look = _opened(network, preprocess, content_layer, style_layers or {}, weights)
     options = {"steps": steps or 200, "optimizer": optimizer, "start": start, "seed": seed}
     _paint(features, look, [_read(path, side, features.size) for path in (content, *styles)], Path(out or "style.png"), every, options, as_json)
+
+
+def _check_unused(context: click.Context, form: str, names: Sequence[str]) -> None:
+    given = [f"--{name.replace('_', '-')}" for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"expected no {' and no '.join(given)} {form}, where nothing goes by it; leave it out")
 
 
 def _opened(

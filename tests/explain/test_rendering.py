@@ -267,6 +267,19 @@ def test_what_does_not_belong_together_is_refused(words):
     assert ended.exit_code == 2 and "expected" in ended.output and "Traceback" not in ended.output
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--augment", "faces", "--look", "frames", "--every", "3", "--style-layers", "conv1"], "no --every with --augment"),
+        (["--augment", "faces", "--look", "frames", "--alpha", "2", "--style-layers", "conv1"], "no --style-layers and no --alpha without --full"),
+        (["net.toml", "a.png", "b.png", "--farthest", "1"], "no --farthest without --augment"),
+    ],
+)
+def test_an_option_by_which_nothing_goes_is_refused(words, said):
+    ended = CliRunner().invoke(main, ["style", *words])
+    assert ended.exit_code == 2 and said in " ".join(ended.output.split())
+
+
 def test_the_sheet_shows_some_of_each(faces, tmp_path):
     rendered(faces, tmp_path / "out")
     draw_sheet(faces, tmp_path / "out", [draw_face(1, side=GEOMETRY.side)] * 20)
