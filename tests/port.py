@@ -261,12 +261,13 @@ class Detector:
         return faces
 
     def look_again(self, frame, face, side, number):
-        if number <= 1 and size_of(face) >= 0.35 * side and face[2] >= 0.65:
+        sure = number <= 1 and size_of(face) >= 0.35 * side and face[2] >= 0.65
+        if sure and size_of(face) <= 0.65 * side:
             return face
         again = self.look(frame, around(face), 0.55 if number <= 1 else 0.7, 0)
         same = max(again, key=lambda one: overlap(one[0], face[0]), default=None)
         if same is None or overlap(same[0], face[0]) < 0.3:
-            return None
+            return face if sure else None
         return same[0], same[1], max(same[2], face[2])
 
     def upright(self, frame, face):
@@ -452,14 +453,21 @@ FPIR = 0.01  # at which a newcomer may be taken for somebody else
 
 
 def outliers(manifest, artefacts, head, gallery, subject, pictures):
-    """Of each picture of ``subject`` that is far from all others and from the subject's templates, by its place: kind, nobody, distance, limit."""
-    limit, found = max(one["distance"] for one in manifest["thresholds"]), {}
-    own = [*pictures, *(row[1] for row in gallery if row[0] == subject)]
-    for place, vector in enumerate(pictures):
-        nearest = min((distance(head, vector, other) for i, other in enumerate(own) if i != place), default=0)
-        if nearest > limit:
-            found[place] = "outlier", None, nearest, limit
-    return found
+    """Of each picture of ``subject`` that is in no right group, by its place: kind, nobody, distance, limit."""
+    limit, own = max(one["distance"] for one in manifest["thresholds"]), [*pictures, *(row[1] for row in gallery if row[0] == subject)]
+    group = list(range(len(own)))
+    for i, one in enumerate(own):
+        for j in range(i):
+            if distance(head, one, own[j]) <= limit:
+                group = [group[i] if number == group[j] else number for number in group]
+    sizes = {number: group.count(number) for number in group}
+    most = [number for number, size in sizes.items() if size == max(sizes.values())]
+    right = set(group[len(pictures) :]) or set(most if len(most) == 1 else ())
+    return {
+        place: ("outlier", None, min(distance(head, vector, other) for i, other in enumerate(own) if group[i] != group[place]), limit)
+        for place, vector in enumerate(pictures)
+        if group[place] not in right
+    }
 
 
 def doubles(manifest, artefacts, head, gallery, subject, pictures):

@@ -104,7 +104,7 @@ def test_java_enrols_all_pictures_or_none(told):
 
 
 DOUBLE = r"expected nobody who is enrolled already, got (.+) at a distance of (.+) \(threshold (.+)\); is it the same person\? if not, enrol anyway"
-OUTLIER = r"expected a distance of (.+) or less to another picture of (.+), got (.+); is it the same person\? leave it out, or enrol anyway"
+OUTLIER = r"expected a distance of (.+) or less to the other pictures of (.+), got (.+); is it the same person\? leave it out, or enrol anyway"
 
 
 def test_java_is_told_the_doubts_that_facelite_has(told, people, photographs, released, tmp_path):

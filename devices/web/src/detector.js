@@ -44,7 +44,8 @@ export class Detector {
       for (const view of views) found.push(...(await this.look(frame, view, 0.5, 0)));
       for (const face of suppressed(found)) {
         const sure = !tiles && face.size >= 0.35 * side && face.score >= 0.65;
-        const second = sure ? face : await this.#lookAgain(frame, face, tiles ? 0.7 : 0.55);
+        const clear = sure && face.size <= 0.65 * side;
+        const second = clear ? face : ((await this.#lookAgain(frame, face, tiles ? 0.7 : 0.55)) ?? (sure ? face : null));
         if (second) faces.push(second);
       }
       faces = suppressed(faces);

@@ -61,6 +61,7 @@ def draw_frames() -> dict[str, Scene]:
         "a face in two tiles": Scene(161, 261, ((150, 50, draw_face(1, side=40)),)),
         "tiny in a large frame": Scene(480, 640, ((500, 60, draw_face(1, side=64)),)),
         "near and far": Scene(151, 227, ((8, 20, draw_face(1, side=42)), (160, 40, draw_face(2, side=34)), (70, 50, draw_face(3, side=70)))),
+        "little around the face": whole(draw_face(1, side=100)[20:96, 11:87]),
         "fills the frame": whole(close),
         **{name: whole(np.rot90(face, turns)) for turns, name in enumerate(TURNED, start=1)},
     }

@@ -364,7 +364,7 @@ test("nobody is enrolled in spite of doubts, unless it is said", async () => {
   assert.ok(outlier.distance > outlier.limit && double.distance <= double.limit);
   assert.match(
     outlier.detail,
-    /^expected a distance of \d\.\d\d or less to another picture of Ada, got \d\.\d\d; is it /,
+    /^expected a distance of \d\.\d\d or less to the other pictures of Ada, got \d\.\d\d; is it /,
   );
   assert.match(
     double.detail,

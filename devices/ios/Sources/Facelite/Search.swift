@@ -43,9 +43,10 @@ extension Looking {
         return best
     }
 
-    /// The face as a closer look sees it; nil where that does not find it again.
+    /// The face as a look of its own sees it, with as much around it; nil where that does not find it again and it was not sure.
     private func lookAgain(_ face: Face, _ pass: Pass) throws -> Face? {
-        if pass.kind != .tiles, face.box.size >= 0.35 * pass.side, face.score >= 0.65 {
+        let sure = pass.kind != .tiles && face.box.size >= 0.35 * pass.side && face.score >= 0.65
+        if sure, face.box.size <= 0.65 * pass.side {
             return face
         }
         var (same, most): (Face?, Double) = (nil, 0.3)
@@ -55,7 +56,7 @@ extension Looking {
                 (same, most) = (other, overlap)
             }
         }
-        return same.map { Face(score: max($0.score, face.score), numbers: $0.numbers) }
+        return same.map { Face(score: max($0.score, face.score), numbers: $0.numbers) } ?? (sure ? face : nil)
     }
 }
 

@@ -156,7 +156,7 @@ final class FaceliteTests: XCTestCase {
         XCTAssertEqual([double.kind, outlier.kind], [.double, .outlier])
         XCTAssertEqual([double.other, outlier.other], ["Bo", nil])
         XCTAssertTrue(double.detail.hasPrefix("expected nobody who is enrolled already, got Bo at a distance of 0.00 (threshold "), double.detail)
-        XCTAssertTrue(outlier.detail.hasSuffix(" to another picture of Cy, got 2.00; is it the same person? leave it out, or enrol anyway"))
+        XCTAssertTrue(outlier.detail.hasSuffix(" to the other pictures of Cy, got 2.00; is it the same person? leave it out, or enrol anyway"))
         let anyway = try facelite.enrol("Cy", from: Array(looks[0...1]), into: &gallery, anyway: true)
         XCTAssertEqual([anyway.added, anyway.doubts.count, gallery.count], [2, 0, 3])
         XCTAssertEqual(try facelite.enrol("Bo", from: [frames[0]], into: &gallery).doubts[0]?.kind, .outlier)

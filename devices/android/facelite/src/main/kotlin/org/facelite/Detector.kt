@@ -38,13 +38,14 @@ internal class Detector(private val eye: Eye) {
         return best
     }
 
-    /** [face] as a view of its own shows it; null where that shows no face there. */
+    /** [face] as a view of its own shows it, with as much around it; null where that shows no face there and it was not sure. */
     private fun lookAgain(picture: Pyramid, face: Face, pass: Pass): Face? {
-        if (!pass.tiles && face.size >= LARGE * pass.side && face.score >= SURE) {
+        val sure = !pass.tiles && face.size >= LARGE * pass.side && face.score >= SURE
+        if (sure && face.size <= FILLING * pass.side) {
             return face
         }
         val again = eye.look(picture, around(face), if (pass.tiles) CONFIRMED_IN_TILE else CONFIRMED, 0)
-        return Face.nearest(again, face)?.let { it.scored(max(it.score, face.score)) }
+        return Face.nearest(again, face)?.let { it.scored(max(it.score, face.score)) } ?: face.takeIf { sure }
     }
 
     private fun around(face: Face): View =
@@ -68,6 +69,7 @@ internal class Detector(private val eye: Eye) {
         const val RELIABLE = 0.12 // share of its view from which few faces are missed
         const val LARGE = 0.35 // share of its view and
         const val SURE = 0.65 // score below which a face of the whole frame is looked at again
+        const val FILLING = 0.65 // share of its view above which it is, too
         const val CONFIRMED = 0.55
         const val CONFIRMED_IN_TILE = 0.7
         const val UPRIGHT = 0.85
