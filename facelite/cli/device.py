@@ -14,6 +14,8 @@ from facelite.cli.rows import Row, decision_row, enrolment_row, look_row, rows_o
 from facelite.errors import InputError, UnsupportedRate
 from facelite.gallery import Gallery, Keyring
 from facelite.image import find_images
+from facelite.kiosk.config import FPIR
+from facelite.kiosk.room import check_room
 from facelite.runtime.choice import Rule
 from facelite.runtime.verifier import Verifier, open_verifier
 
@@ -107,8 +109,8 @@ def enrol(
     """Enrol SUBJECT from PICTURES, or everybody in --folder. A subject is enrolled from all its pictures or not at all.
 
     A picture is refused that is like none of the subject's others, or like somebody else who is enrolled. One that is already enrolled is
-    not added again. A subject's templates are compared as one; where they become more than the bundle's rates allow, enrol says so. The first
-    enrolment makes the gallery, which is encrypted, and its key.
+    not added again. A subject's templates are compared as one; where they become more than the bundle's rates allow, for the subject
+    or for a kiosk's search among all, enrol says so. The first enrolment makes the gallery, which is encrypted, and its key.
     """
     if (folder is None) == (subject is None) or (folder is None and not pictures):
         raise click.UsageError("expected SUBJECT and PICTURES, or --folder PEOPLE")
@@ -119,8 +121,11 @@ def enrol(
         for done, name in enumerate(people):
             rows |= rows_of([name], lambda name: _enrol(verifier, name, people[name], opened, rule=rule, anyway=anyway))
             progress(done + 1, len(people))
-        total = len(opened.subjects)
-    context.exit(show_rows({"gallery": gallery, "subjects": total}, "people", rows, as_json))
+        total, warning = len(opened.subjects), _crowded(verifier, opened)
+    status = show_rows({"gallery": gallery, "subjects": total, "warning": warning}, "people", rows, as_json)
+    if warning:
+        warn(f"{gallery}: {warning}")
+    context.exit(status)
 
 
 @click.command()
@@ -166,6 +171,16 @@ def _enrol(verifier: Verifier, name: str, files: list[Path], gallery: Gallery, *
         except UnsupportedRate as error:
             warning = str(error)
     return enrolment_row(files, enrolment, templates=templates, advice=_advice(verifier.manifest, templates), warning=warning)
+
+
+def _crowded(verifier: Verifier, gallery: Gallery) -> str:
+    """Why a kiosk would not work with the gallery any more, at its default rate; empty where one would, or by this bundle never could."""
+    try:
+        if len(gallery) and verifier.manifest.thresholds[-1].fmr <= FPIR:
+            check_room(verifier, gallery, FPIR)
+    except UnsupportedRate as error:
+        return f"a kiosk would be out of service: {error}"
+    return ""
 
 
 def _advice(manifest: Manifest, templates: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -32,10 +33,14 @@ def gallery_group() -> None:
 @bundle_option
 @json_option
 def list_subjects(gallery: str, keyring: str | None, bundle: str | None, as_json: bool) -> None:
-    """List the enrolled subjects and their templates."""
+    """List the enrolled subjects, their templates, and since when the oldest of these is there (UTC)."""
     with _opened(gallery, keyring, bundle) as opened:
-        counts = opened.counts
-    show({"subjects": counts}, as_json, _lines(counts) or ["nobody is enrolled"])
+        counts, since = opened.counts, dict[str, float]()
+        for template in opened.templates:
+            since[template.subject] = min(template.enrolled_at, since.get(template.subject, math.inf))
+    dates = {subject: _date(since[subject]) for subject in counts}
+    lines = [f"{line}, since {at[:10]}" for line, at in zip(_lines(counts), dates.values(), strict=True)]
+    show({"subjects": counts, "since": dates}, as_json, lines or ["nobody is enrolled"])
 
 
 @gallery_group.command()
@@ -100,7 +105,7 @@ def restore(gallery: str, keyring: str | None, bundle: str | None, as_json: bool
     """Take the gallery file as it is for the latest, after a copy was put in its place. Whoever was removed since then is enrolled again."""
     with restore_gallery(gallery, space=_space(bundle), keyring=Keyring(keyring)) as opened:
         counts, newest = opened.counts, max((template.enrolled_at for template in opened.templates), default=None)
-    at = datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds") if newest is not None else None
+    at = _date(newest) if newest is not None else None
     show({"subjects": counts, "newest": at}, as_json, [*_lines(counts), f"restored; newest enrolment: {at or 'none'}"])
 
 
@@ -116,8 +121,12 @@ def _lines(counts: dict[str, int]) -> list[str]:
     return [f"{subject}: {count} template(s)" for subject, count in counts.items()]
 
 
+def _date(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
 def _plain(template: Template) -> dict[str, object]:
-    at = datetime.fromtimestamp(template.enrolled_at, UTC).isoformat(timespec="seconds")
+    at = _date(template.enrolled_at)
     return {"subject": template.subject, "enrolled_at": at, "artefact": template.artefact, "embedding": template.embedding.vector.tolist()}
 
 

@@ -202,15 +202,16 @@ def _write_picture(target: Path, pixels: Pixels) -> None:
 def _writing(target: Path | None, rate: float) -> Iterator[Draw]:
     """A function of a frame and its labels that adds a frame to the video ``target``, which is there when all are.
 
-    Frames of another size than the first one's are brought to it.
+    Frames of another size than the first one's are brought to it. Raises OSError where they cannot be written: on a full disk OpenCV says nothing.
     """
     if target is None:
         yield lambda frame, labels: None
         return
     part, writer, size = target.with_name(f".{target.stem}.{os.getpid()}.mp4"), None, (0, 0)
+    frames = 0
 
     def draw(frame: Pixels, labels: Sequence[Label]) -> None:
-        nonlocal writer, size
+        nonlocal writer, size, frames
         if writer is None:
             part.parent.mkdir(parents=True, exist_ok=True)
             size = (frame.shape[1], frame.shape[0])
@@ -218,11 +219,14 @@ def _writing(target: Path | None, rate: float) -> Iterator[Draw]:
             if not writer.isOpened():
                 raise OSError(None, "a video that cannot be written", str(part))
         writer.write(cv2.cvtColor(cv2.resize(annotate(frame, labels), size), cv2.COLOR_RGB2BGR))
+        frames += 1
 
     try:
         yield draw
         if writer:
             writer.release()
+            if cv2.VideoCapture(str(part)).get(cv2.CAP_PROP_FRAME_COUNT) != frames:
+                raise OSError(None, "a video that has lost frames", str(target))
             os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 from contextlib import closing
 from datetime import datetime
 from statistics import median
@@ -12,11 +11,11 @@ from typing import Any
 
 import click
 
-from facelite.cli.output import json_option, show, show_checks
+from facelite.cli.output import ACCEPTED, REFUSED, json_option, show, show_checks
 from facelite.kiosk.check import check_kiosk
 from facelite.kiosk.codes import ADMINISTRATOR, Codes
 from facelite.kiosk.config import CodeConfig, EnrolConfig, Kiosk, read_config
-from facelite.kiosk.door import Door
+from facelite.kiosk.door import release_relay
 from facelite.kiosk.log import Log
 from facelite.kiosk.loop import Loop, told_event
 
@@ -47,13 +46,14 @@ def kiosk(
 ) -> None:
     """Run the kiosk that the TOML file CONFIG describes: camera, door, screen, log.
 
-    It runs until it is ended (Ctrl-C, SIGTERM), or its video does. Exit status: 0 ended so, or all works with --check; 4 something does not.
+    It runs until it is ended (Ctrl-C, SIGTERM), or its video does. Exit status: 0 ended so; all works (--check); the relay is released, or there
+    is none (--release). 4 something does not work.
     """
     read = read_config(config)
     if check:
         context.exit(show_checks(list(check_kiosk(read)), as_json))
     if release:
-        return _release(read, as_json)
+        context.exit(_release(read, as_json))
     if show_log:
         return _show_log(read, as_json)
     if forget is not None:
@@ -78,15 +78,11 @@ def _values(loop: Loop) -> dict[str, Any]:
     return {"frames": loop.frames, "watch_milliseconds": watch, "rest_milliseconds": rest, "state": loop.view.state.value, "fault": loop.fault}
 
 
-def _release(read: Kiosk, as_json: bool) -> None:
-    """By a relay's process of its own, which needs neither bundle nor gallery nor log."""
-    if read.door:
-        with closing(Door(read.door)) as door:
-            while door.state == "down" and not door.failed:
-                time.sleep(0.05)
-                door.check(time.monotonic())
-            state = door.state
-    show({"relay": state if read.door else "none"}, as_json)
+def _release(read: Kiosk, as_json: bool) -> int:
+    """By a relay's process of its own, which needs neither bundle nor gallery nor log; the exit status."""
+    state = release_relay(read.door) or "down" if read.door else "none"
+    show({"relay": state}, as_json)
+    return ACCEPTED if state in ("released", "none") else REFUSED
 
 
 def _show_log(read: Kiosk, as_json: bool) -> None:

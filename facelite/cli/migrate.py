@@ -103,8 +103,13 @@ def migrate(
             move = plan_move(opened, verifier, space_map=space_map, why_not=why_not, pictures=pictures, anyway=anyway, rule=rule, progress=progress)
     if (kept := data is not None and space_map is not None and not dry_run) and data:
         write_atomically(Path(str(out_bundle)), data)
-    if made := bool(move.templates) and not dry_run:
-        write_gallery(Path(str(out)), move.templates, keyring=keys)
+    try:
+        if made := bool(move.templates) and not dry_run:
+            write_gallery(Path(str(out)), move.templates, keyring=keys)
+    except BaseException:
+        if kept:  # so that the same words do it another time
+            Path(str(out_bundle)).unlink(missing_ok=True)
+        raise
     status = _show(move, learned, verifier.bundle, out if made else None, out_bundle if kept else None, as_json)
     context.exit(status)
 
@@ -118,6 +123,8 @@ def _check_usage(out: str | None, old: str | None, faces: str | None, out_bundle
         raise click.UsageError(f"expected --faces and --out-bundle together, got --{'faces' if faces else 'out-bundle'} alone")
     if out and Path(out).exists():
         raise GalleryError(f"{out}: expected the name of a new gallery, got a file that exists; name another: --out")
+    if out and not Path(out).parent.is_dir():
+        raise GalleryError(f"{out}: expected an existing folder to make the gallery in, found none; check the path: --out")
     if out_bundle and Path(out_bundle).exists():
         raise InputError(f"{out_bundle}: expected the name of a new bundle, got a file that exists; name another: --out-bundle")
 

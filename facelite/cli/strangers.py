@@ -16,6 +16,7 @@ from facelite.errors import InputError
 from facelite.gallery import Gallery, Keyring
 from facelite.kiosk.config import Kiosk, read_config
 from facelite.kiosk.loop import open_pinned, open_strangers
+from facelite.kiosk.room import check_room
 from facelite.kiosk.strangers import Stranger, Strangers
 from facelite.runtime.verifier import Verifier
 
@@ -65,10 +66,11 @@ def show_stranger(config: str, number: int, out: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def enrol(context: click.Context, config: str, number: int, subject: str, anyway: bool, as_json: bool) -> None:
-    """Enrol the stranger NUMBER as SUBJECT into the kiosk's gallery. Exit status: 0 enrolled, 1 a doubt."""
+    """Enrol the stranger NUMBER as SUBJECT into the kiosk's gallery. Exit status: 0 enrolled, 1 a doubt, 4 no room for more at the kiosk's fpir."""
     with _opened(config) as (read, verifier, strangers):
         stranger = _found(strangers, number)
         with Gallery(read.gallery, space=verifier.manifest.space, create=True, keyring=Keyring(read.keyring or None)) as gallery:
+            check_room(verifier, gallery, read.fpir, subject=subject, more=len(stranger.looks))
             enrolment = verifier.enrol(subject, stranger.looks, gallery, anyway=anyway)
         for doubt in enrolment.doubts.values():
             warn(f"{subject} is not enrolled: {doubt}")

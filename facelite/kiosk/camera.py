@@ -102,9 +102,9 @@ class Camera:
                     break
                 self.fault = "no more frames"
             except FaceliteError as error:
-                self.fault = _without_secrets(str(error))
+                self.fault = without_secrets(str(error))
             except Exception as error:  # noqa: BLE001 - of a driver, which may raise anything
-                self.fault = _without_secrets(f"{type(error).__name__}: {error}")
+                self.fault = without_secrets(f"{type(error).__name__}: {error}")
             self._moved = time.monotonic()
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
             failures += 1
@@ -159,9 +159,9 @@ def _is_recording(source: str) -> bool:
     return is_video_file(path) or bool(frame_files(path))
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
     """``text`` without the user, password and query of an address in it."""
-    return re.sub(r"(\w://)[^\s/@]*@", r"\1", re.sub(r"(\w://[^\s?]*)\?\S*", r"\1", text))
+    return re.sub(r"(\w://)[^\s/]*@", r"\1", re.sub(r"(\w://[^\s?]*)\?\S*", r"\1", text))
 
 
 def _paced(frames: Frames) -> Frames:

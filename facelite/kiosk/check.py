@@ -1,4 +1,7 @@
-"""Everything that a kiosk's config names, tried: what works, what does not, and what to do about it. The door stays locked."""
+"""Everything that a kiosk's config names, tried: what works, what does not, and what to do about it. The door stays locked.
+
+Nothing of it is secret: a camera's address is told without its password, and the home folder as "~".
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,24 @@ from pathlib import Path
 
 from facelite.errors import FaceliteError
 from facelite.gallery import Gallery, Keyring
-from facelite.kiosk.camera import Camera
+from facelite.kiosk.camera import Camera, without_secrets
 from facelite.kiosk.claim import claimed
 from facelite.kiosk.codes import ADMINISTRATOR, Codes
 from facelite.kiosk.config import Kiosk
-from facelite.kiosk.door import Door
+from facelite.kiosk.door import release_relay
 from facelite.kiosk.log import Log
 from facelite.kiosk.loop import open_pinned, open_strangers
 from facelite.kiosk.mqtt import Mqtt
+from facelite.kiosk.room import check_room
 from facelite.kiosk.screen import Screen
 from facelite.kiosk.signals import Signals
-from facelite.runtime.doctor import Check, State
+from facelite.runtime.doctor import Check, State, _plain
 
 PERSIST = ("/sys/module", "pinctrl_*/parameters/persist_gpio_outputs")
 """Where a Pi's kernel says whether a pin keeps its level when no process has it any more (raspberrypi/linux#6117, #6150)."""
 
 PATIENCE = 10.0
-"""Seconds that a camera, a broker or the door's process may take."""
+"""Seconds that a camera or a broker may take."""
 
 
 def check_kiosk(kiosk: Kiosk, /) -> Iterator[Check]:
@@ -57,11 +61,12 @@ def check_kiosk(kiosk: Kiosk, /) -> Iterator[Check]:
             continue
         try:
             found, _, remedy = look(kiosk).partition(" -> ")
-            yield Check(name, State.NOTE if remedy else State.OK, found, remedy)
+            state = State.NOTE if remedy else State.OK
         except Exception as error:  # noqa: BLE001 - what is broken is what is to be told
             expected = isinstance(error, FaceliteError)
             found, _, remedy = (str(error) if expected else f"{type(error).__name__}: {error}").rpartition("; ")
-            yield Check(name, State.FAIL, found or remedy, remedy if found else "see to what it names")
+            found, remedy, state = found or remedy, remedy if found else "see to what it names", State.FAIL
+        yield Check(name, state, _plain(without_secrets(found)), _plain(without_secrets(remedy)))
 
 
 def _told(kiosk: Kiosk) -> str:
@@ -88,6 +93,7 @@ def _gallery(kiosk: Kiosk) -> str:
         found = f"{len(gallery.subjects)} subject(s), {len(gallery)} template(s)"
         if not len(gallery):
             return f"{found} -> facelite enrol --gallery {kiosk.gallery} NAME PICTURE..."
+        check_room(verifier, gallery, kiosk.fpir)
         threshold = verifier.threshold_for_gallery(gallery, fpir=kiosk.fpir)
     return f"{found}; a stranger is taken for somebody at a rate of at most {kiosk.fpir:g}: threshold {threshold.distance:.3f}"
 
@@ -107,14 +113,9 @@ def _camera(kiosk: Kiosk) -> str:
 def _door(kiosk: Kiosk) -> str:
     if not kiosk.door:
         raise ValueError("expected a door, got none")
-    began = time.monotonic()
-    with closing(Door(kiosk.door)) as door:
-        while door.state == "down" and time.monotonic() - began < PATIENCE and not door.failed:
-            time.sleep(0.05)
-            door.check(began)  # of the same time, so that no second process is started
-    if door.told != "released":
+    if (told := release_relay(kiosk.door)) != "released":
         raise FaceliteError(
-            f"GPIO {kiosk.door.pin}: expected a relay that is released, got {door.told or 'a process that ends, as it says above'}; "
+            f"GPIO {kiosk.door.pin}: expected a relay that is released, got {told or 'a process that ends, as it says above'}; "
             "sudo apt install python3-lgpio, and let the user be of the group gpio"
         )
     found = f"GPIO {kiosk.door.pin}, released; {kiosk.door.seconds:g} s for a visit, never longer than {kiosk.door.longest:g} s"

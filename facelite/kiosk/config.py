@@ -11,6 +11,9 @@ from facelite.kiosk.texts import LANGUAGES
 from facelite.recipe import read_recipe
 from facelite.runtime.attempt import AttemptRule, LockRule
 
+FPIR = 0.003
+"""How often a stranger may be taken for somebody of the gallery, where the config says nothing: NIST's FRTE gives it for the access to a building."""
+
 PINS = range(28)
 """The GPIO numbers of a Pi's 40-pin header."""
 
@@ -193,15 +196,13 @@ class StrangersConfig:
 
 @dataclass(frozen=True, slots=True)
 class Kiosk:
-    """The whole. ``digest``: sha256 of the only bundle file that is trusted. ``fpir``: how often a stranger may be
-    taken for somebody; NIST's FRTE gives 0.003 for the access to a building.
-    """
+    """The whole. ``digest``: sha256 of the only bundle file that is trusted. ``fpir``: how often a stranger may be taken for somebody."""
 
     gallery: str
     bundle: str = ""
     digest: str = ""
     keyring: str = ""
-    fpir: float = 0.003
+    fpir: float = FPIR
     threads: int = 1
     camera: CameraConfig = field(default_factory=CameraConfig)
     attempt: AttemptRule = field(default_factory=AttemptRule)

@@ -31,6 +31,9 @@ PATIENCE = 8.0
 NAMING = (State.NAME, State.STRANGER)
 """A name is asked for: of who stands there, or of a stranger who was kept."""
 
+ENDS = (State.ENROLLED, State.NOT_ENROLLED, State.NO_ROOM)
+"""How it can end; NOT_ENROLLED where the pictures look like two people, or like somebody who is enrolled already."""
+
 TOLD = 4.0
 """Seconds for which the end is shown."""
 
@@ -90,9 +93,14 @@ class Desk:
         """Whether there are pictures enough to enrol."""
         return self.stage in POSES and len(self.looks) >= self._wanted
 
-    def ended(self, enrolled: bool, at: float, /) -> Desk:
-        """After the enrolment, or its refusal."""
-        return replace(self, stage=State.ENROLLED if enrolled else State.NOT_ENROLLED, until=at + TOLD, looks=(), stranger=None)
+    @property
+    def open(self) -> bool:
+        """Whether something is still asked for, and can be cancelled."""
+        return self.stage is not None and self.stage not in ENDS
+
+    def ended(self, how: State, at: float, /) -> Desk:
+        """After the enrolment, or its refusal: one of ENDS."""
+        return replace(self, stage=how, until=at + TOLD, looks=(), stranger=None)
 
     def closed(self) -> Desk:
         return Desk(self.config)

@@ -19,9 +19,11 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from facelite.bundle import find_bundle, open_bundle
-from facelite.errors import BundleError, FaceliteError, InputError, SelfTestError
-from facelite.face import Decision, Outcome
+from facelite.errors import BundleError, FaceliteError, InputError, SelfTestError, UnsupportedRate
+from facelite.face import Decision, Embedding, Outcome
 from facelite.gallery import Gallery, Keyring
 from facelite.kiosk.camera import Camera, Frame
 from facelite.kiosk.claim import Claim
@@ -32,6 +34,7 @@ from facelite.kiosk.door import Door
 from facelite.kiosk.log import Entry, Log
 from facelite.kiosk.mqtt import Mqtt
 from facelite.kiosk.notify import notify
+from facelite.kiosk.room import check_room
 from facelite.kiosk.screen import OFFERED, Screen
 from facelite.kiosk.signals import Signals
 from facelite.kiosk.strangers import Stranger, Strangers
@@ -197,7 +200,11 @@ class Loop:
         if not len(self._gallery):  # the first one is being enrolled
             outcome = Outcome.REJECTED if look.embedding else look.outcome or Outcome.NO_FACE
             return Decision(outcome, self._verifier.manifest.threshold(), detail=look.detail)
-        return self._verifier.identify(look, self._gallery, fpir=self.kiosk.fpir)
+        try:
+            return self._verifier.identify(look, self._gallery, fpir=self.kiosk.fpir)
+        except UnsupportedRate:
+            check_room(self._verifier, self._gallery, self.kiosk.fpir)  # which says it in the words of a kiosk
+            raise
 
     def _visited(self, at: float) -> None:
         """Judge the visits, and act on what has happened."""
@@ -218,15 +225,26 @@ class Loop:
 
     def _keep(self, event: Event) -> None:
         """Keep who was not recognised, where that is wanted, until they are: all looks of one track as one stranger."""
-        if self._strangers and event.kind is Kind.ACCEPTED and event.track in self._kept:
-            with _only_told("who is no stranger could not be discarded"):
-                self._strangers.discard(self._kept.pop(event.track))
         one = next((one for one in self._present if one.track.number == event.track), None)
+        if self._strangers and event.kind is Kind.ACCEPTED:
+            with _only_told("who is no stranger could not be discarded"):
+                self._strangers.discard(*[self._kept.pop(event.track)] if event.track in self._kept else [])
+                self._strangers.discard(*self._alike(one.look.embedding, event.threshold) if one and one.look.embedding else [])
         if not self._strangers or event.kind not in (Kind.REJECTED, Kind.STILL_REJECTED) or not one or not one.look.embedding:
             return
         with _only_told("a stranger could not be kept"):
             number = self._strangers.keep(one.look, time.time(), number=self._kept.get(one.track.number))
             self._kept = dict([*self._kept.items(), (one.track.number, number)][-COUNTED:])
+
+    def _alike(self, embedding: Embedding, limit: float) -> list[int]:
+        """The numbers of the strangers of whom a look lies within ``limit`` of ``embedding``."""
+        kept = self._strangers.all(time.time()) if self._strangers else {}
+        distance = self._verifier.bundle.distance
+        return [
+            number
+            for number, stranger in kept.items()
+            if distance.table(embedding.vector[None], np.stack([one.vector for one in stranger.embeddings])).min() <= limit
+        ]
 
     def _heard(self, at: float) -> None:
         """Take up what was typed and pressed at the screen."""
@@ -237,6 +255,8 @@ class Loop:
                 for event in events:
                     self._act(event)
                 self._visits = visits
+                for event in events:
+                    self._keep(event)
             elif said.word == "code" and self._desk.stage is State.ADMINISTRATOR:
                 self._admit(said.text, at)
             elif said.word == "enrol" and self.kiosk.enrol and not waiting and not self._desk_lock.left(at) and not self._visits.lock.left(at):
@@ -275,20 +295,30 @@ class Loop:
         self._act(Event(Kind.ADMITTED if right else Kind.NOT_ADMITTED, None, None, self._failure.threshold.distance))
 
     def _enrol(self, at: float) -> None:
-        """Enrol who stands there, or the stranger, unless the pictures look like two people, or like somebody who is enrolled already."""
+        """Enrol who stands there, or the stranger, and tell how it has ended."""
         subject, stranger = self._desk.subject, self._desk.stranger
         if self._strangers and stranger and stranger not in self._strangers.all(time.time()):  # discarded by somebody else meanwhile
-            self._desk = self._desk.ended(False, at)
+            self._desk = self._desk.ended(State.NOT_ENROLLED, at)
             return
-        enrolment = self._verifier.enrol(subject, list(self._desk.looks), self._gallery)
-        for doubt in enrolment.doubts.values():
-            log.warning("%s is not enrolled: %s", subject, doubt)
-        self._desk = self._desk.ended(not enrolment.doubts, at)
-        if self._strangers and stranger and not enrolment.doubts:
+        how = self._enrolled(subject, self._desk.looks)
+        self._desk = self._desk.ended(how, at)
+        if self._strangers and stranger and how is State.ENROLLED:
             with _only_told("a stranger could not be discarded"):
                 self._strangers.discard(stranger)
-        kind = Kind.NOT_ENROLLED if enrolment.doubts else Kind.ENROLLED
+        kind = Kind.ENROLLED if how is State.ENROLLED else Kind.NOT_ENROLLED
         self._act(Event(kind, subject, None, self._verifier.manifest.threshold().distance))
+
+    def _enrolled(self, subject: str, looks: Sequence[Look]) -> State:
+        """Enrol ``subject``, unless there is a doubt, or no room for so many templates at this ``fpir``: how it has ended."""
+        try:
+            check_room(self._verifier, self._gallery, self.kiosk.fpir, subject=subject, more=len(looks))
+        except UnsupportedRate as error:
+            log.warning("%s is not enrolled: %s", subject, error)
+            return State.NO_ROOM
+        doubts = self._verifier.enrol(subject, looks, self._gallery).doubts
+        for doubt in doubts.values():
+            log.warning("%s is not enrolled: %s", subject, doubt)
+        return State.NOT_ENROLLED if doubts else State.ENROLLED
 
     def _act(self, event: Event) -> None:
         """Log first: what cannot be kept raises, and opens nothing."""
@@ -311,7 +341,7 @@ class Loop:
         self.view = View(State.OUT_OF_SERVICE) if self.fault else self._view(frame.at if frame else now)
         if self._screen:
             self._offered = self._offered if self._desk.stage in NAMING else {}
-            desk = (self._offered if self.view.state in NAMING else {}, self._desk.stranger)
+            desk = (self._offered if self.view.state in NAMING else {}, self._desk.stranger) if self._desk.open and not self.fault else None
             self._screen.show(self.view, self._present, frame.pixels if frame else None, fault=self.fault, desk=desk)
         if self._signals:
             self._signals.state(self.view.state)

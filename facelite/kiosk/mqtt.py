@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facelite import __version__
-from facelite.errors import InputError
+from facelite.errors import FaceliteError, InputError
 from facelite.kiosk.config import MqttConfig
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,12 @@ class Mqtt:
     """
 
     def __init__(self, config: MqttConfig, /) -> None:
+        """Raises FaceliteError where paho-mqtt is not installed, InputError where the password cannot be read."""
         self._config = config
-        library: Any = import_module("paho.mqtt.client")
+        try:
+            library: Any = import_module("paho.mqtt.client")
+        except ModuleNotFoundError:
+            raise FaceliteError("expected the package paho-mqtt, found none; install it: pip install 'facelite[kiosk]'") from None
         name = "facelite-" + config.topic.replace("/", "-")
         self._client = library.Client(library.CallbackAPIVersion.VERSION2, client_id=name)
         if config.user:

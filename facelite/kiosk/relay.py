@@ -15,8 +15,10 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
+
+from facelite.errors import FaceliteError
+from facelite.kiosk.gpio import gpio
 
 PAUSE = 1.0
 """Seconds that the relay stays released after ``LONGEST`` before it may be energised again."""
@@ -33,42 +35,51 @@ class Relay(Protocol):
 
 @dataclass(slots=True)
 class Keeper:
-    """When ``relay`` is energised. It is asked with times in seconds, of any clock that does not go back."""
+    """When ``relay`` is energised: ``since`` when, wanted ``until`` when. Times are in seconds, of any clock that does not go back."""
 
     relay: Relay
     longest: float
     since: float | None = None
-    until: float = 0.0
+    until: float = float("-inf")
     resting: float = float("-inf")
 
     def open(self, seconds: float, at: float) -> None:
-        """Energise for ``seconds``, from ``at`` on, but not beyond ``longest`` after it was released."""
-        if at < self.resting or not seconds > 0:
-            return
-        if self.since is None:
-            self.since = at
-            self.relay.on()
-        self.until = min(max(self.until, at + seconds), self.since + self.longest)
-
-    def close(self) -> None:
-        self.relay.off()
-        self.since, self.until = None, 0.0
+        """Energise for ``seconds``, ``longest`` at the most, from ``at`` on; where it rests then, from the end of that on."""
+        if seconds > 0:
+            self.until = max(self.until, max(at, self.resting) + min(seconds, self.longest))
+            self.pass_time(at)
 
     def pass_time(self, at: float) -> None:
-        """Release it where its time is over."""
-        if self.since is not None and at >= self.until:
+        """Release it where its time is over, or has been the longest, after which it rests and has what is left; energise it where that is due."""
+        if self.since is not None and at >= self._end:
             if at >= self.since + self.longest:
                 self.resting = at + PAUSE
-            self.close()
+                self.until += PAUSE if self.until > at else 0.0
+            self.relay.off()
+            self.since = None
+        if self.since is None and self.resting <= at < self.until:
+            self.relay.on()
+            self.since = at
 
     def left(self, at: float) -> float | None:
-        """Seconds until it is to be released; None where it is."""
-        return None if self.since is None else max(0.0, self.until - at)
+        """Seconds until it is to be released, or to be energised after a rest; None where nothing is due."""
+        if self.since is None and at >= self.until:
+            return None
+        return max(0.0, self._end - at)
+
+    @property
+    def _end(self) -> float:
+        """Of the time for which it is energised, or of its rest."""
+        return self.resting if self.since is None else min(self.until, self.since + self.longest)
 
 
 def main(arguments: list[str]) -> None:
     pin, active_high, longest = int(arguments[0]), arguments[1] == "high", float(arguments[2])
-    device: Any = import_module("gpiozero").OutputDevice(pin, active_high=active_high, initial_value=False)
+    try:
+        with gpio() as library:
+            device = library.OutputDevice(pin, active_high=active_high, initial_value=False)
+    except FaceliteError as error:
+        sys.exit(f"facelite: the relay: {error}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the kiosk closes standard input when it ends
     for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT):
         signal.signal(ending, lambda *_: sys.exit(0))

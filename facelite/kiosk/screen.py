@@ -45,7 +45,7 @@ ALIVE = 1.0
 HANGING = 5.0
 """Seconds without a word of the kiosk's loop after which nothing that it has said is shown any more."""
 
-HUNG: dict[str, Any] = {"state": "out of service", "subject": None, "boxes": [], "strangers": [], "fault": "its loop hangs"}
+HUNG: dict[str, Any] = {"state": "out of service", "subject": None, "boxes": [], "desk": False, "strangers": [], "fault": "its loop hangs"}
 
 WIDTH = 640
 """Of the live picture, in pixels."""
@@ -107,18 +107,19 @@ class Screen:
         /,
         *,
         fault: str = "",
-        desk: tuple[Mapping[int, Stranger], int | None] = ({}, None),
+        desk: tuple[Mapping[int, Stranger], int | None] | None = None,
     ) -> None:
         """Show ``view``, and of ``frame`` (h, w, 3) the picture with the faces of ``present``; ``fault``: why it is out of service.
 
-        ``desk``: the strangers by number whom the administrator, and nobody else, may see, the latest first, and who of them is chosen.
+        ``desk``, while the administrator's is open: the strangers by number whom nobody else may see, the latest first, and who of them is chosen.
         """
         height, width = frame.shape[:2] if frame is not None else (1, 1)
         boxes = [[round(float(side) / scale, 4) for side, scale in zip(one.track.face.box, (width, height) * 2, strict=True)] for one in present]
-        strangers = dict(list(desk[0].items())[:OFFERED])
+        offered, chosen = desk or ({}, None)
+        strangers = dict(list(offered.items())[:OFFERED])
         named = [{"number": number, "time": f"{datetime.fromtimestamp(one.at):%H:%M}"} for number, one in strangers.items()]
         with self._changed:
-            self._shown = {**asdict(view), "boxes": boxes, "fault": fault, "strangers": named, "stranger": desk[1]}
+            self._shown = {**asdict(view), "boxes": boxes, "fault": fault, "desk": desk is not None, "strangers": named, "stranger": chosen}
             self._strangers = strangers
             self._frame = frame if self.config.picture else None
             self._version, self._at = self._version + 1, time.monotonic()

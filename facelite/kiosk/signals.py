@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 from facelite.kiosk.config import SignalsConfig
+from facelite.kiosk.gpio import gpio
 from facelite.kiosk.visits import Kind, State
 
 BEEPS = {Kind.ACCEPTED: 1, Kind.ADMITTED: 1, Kind.ENROLLED: 1, Kind.LOCKED: 4}
@@ -16,10 +14,10 @@ class Signals:
     """Green is on while somebody is welcome, red while the kiosk is locked; red blinks where it is out of service."""
 
     def __init__(self, config: SignalsConfig, /) -> None:
-        gpio: Any = import_module("gpiozero")
-        self._green, self._red, self._buzzer = (
-            kind(pin) if pin is not None else None for kind, pin in ((gpio.LED, config.green), (gpio.LED, config.red), (gpio.Buzzer, config.buzzer))
-        )
+        """Raises FaceliteError where the pins cannot be used."""
+        with gpio() as library:
+            kinds = ((library.LED, config.green), (library.LED, config.red), (library.Buzzer, config.buzzer))
+            self._green, self._red, self._buzzer = (kind(pin) if pin is not None else None for kind, pin in kinds)
         self._state: State | None = None
 
     def state(self, state: State, /) -> None:

@@ -52,6 +52,7 @@ class State(StrEnum):
     LESS = "not so far"
     ENROLLED = "enrolled"
     NOT_ENROLLED = "not enrolled"
+    NO_ROOM = "no room"
 
 
 HINTS = {

@@ -15,7 +15,7 @@ import pytest
 from facelite.bundle import save_bundle
 from facelite.cli import device
 from facelite.face import Embedding
-from facelite.gallery import Gallery
+from facelite.gallery import Gallery, Template
 from facelite.image import read_image
 from facelite.runtime.verifier import open_verifier
 
@@ -83,8 +83,9 @@ def test_from_enrolment_to_removal(facelite, photos, tmp_path):
     enrolled = facelite("enrol", "--gallery", gallery, "Eileen", photos / "astronaut.png", photos / "flipped.jpg")
     assert (enrolled.status, enrolled.out.split(";")[0]) == (0, "Eileen: enrolled from 2 picture(s), now 2 template(s)")
     assert facelite("enroll", "--gallery", gallery, "Grace", photos / "hopper.jpg").status == 0
-    assert facelite("gallery", "list", "--gallery", gallery).out == "Eileen: 2 template(s)\nGrace: 1 template(s)\n"
-    assert facelite("gallery", "list", "--gallery", gallery, "--json").json == {"subjects": {"Eileen": 2, "Grace": 1}}
+    listed = facelite("gallery", "list", "--gallery", gallery)
+    assert [line.split(", since 20")[0] for line in listed.out.splitlines()] == ["Eileen: 2 template(s)", "Grace: 1 template(s)"]
+    assert facelite("gallery", "list", "--gallery", gallery, "--json").json["subjects"] == {"Eileen": 2, "Grace": 1}
     both = facelite("identify", "--gallery", gallery, photos / "astronaut.png", photos / "hopper.jpg")
     assert both.status == 0
     assert f"{photos / 'astronaut.png'}: accepted as Eileen: " in both.out
@@ -136,7 +137,7 @@ def test_a_folder_of_people_is_enrolled_each_whole_or_not_at_all(facelite, peopl
     poor, unreadable = result.err.splitlines()
     assert poor.startswith(f"facelite: Poor: {folder}/Poor/x.png: no face: expected")
     assert unreadable.startswith(f"facelite: Unreadable: {folder}/Unreadable/x.jpg: expected a JPEG")
-    assert facelite("gallery", "list", "--gallery", tmp_path / "gallery.db", "--json").json == {"subjects": {"Eileen": 3, "Grace": 3}}
+    assert facelite("gallery", "list", "--gallery", tmp_path / "gallery.db", "--json").json["subjects"] == {"Eileen": 3, "Grace": 3}
 
 
 def test_the_answer_tightens_with_the_gallery(facelite, photos, gallery, bundle):
@@ -185,6 +186,22 @@ def test_enrolment_warns_at_once_of_templates_that_the_rates_do_not_bear(facelit
     assert facelite(*verify, "--fmr", "0.03").status == 0
     third = facelite(*words, people / "Eileen/Eileen_0003.jpg", "--json")
     assert third.json["people"]["Eileen"]["warning"] == third.err.removeprefix("facelite: Eileen: ").strip()
+
+
+def test_enrolment_warns_of_a_gallery_that_a_kiosk_has_no_room_for(facelite, bundle, gallery, photos):
+    """Released thresholds end at an FMR of 3e-5: at an FPIR of 0.003 a hundred comparisons."""
+    others = np.random.default_rng(0).normal(size=(98, bundle.manifest.embedding))
+    with Gallery(gallery) as opened:
+        opened.add([Template(f"{i}", Embedding(one, opened.space), bundle.artefact, 1.8e9) for i, one in enumerate(others)])
+    assert facelite("enrol", "--gallery", gallery, "Grace", photos / "hopper.jpg").err == ""
+    with Gallery(gallery) as opened:
+        opened.add([Template("another", Embedding(others[0], opened.space), bundle.artefact, 1.8e9)])
+    result = facelite("enrol", "--gallery", gallery, "Eileen", photos / "flipped.jpg", "--json")
+    assert (result.status, result.err) == (0, f"facelite: {gallery}: {result.json['warning']}\n")
+    assert result.json["warning"] == (
+        "a kiosk would be out of service: expected no more templates than an fpir of 0.003 has room for, got 102 templates of 101 people, "
+        "for whom 0.0031 is the smallest that was measured; enrol fewer templates of each person, or set a larger fpir in the kiosk's config"
+    )
 
 
 def test_the_rate_of_the_whole_answer_stands_beside_that_of_a_comparison(facelite, photos, people, tmp_path):

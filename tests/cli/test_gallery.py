@@ -31,7 +31,7 @@ def test_a_picture_that_is_like_none_of_the_others_keeps_all_out_unless_it_is_wa
     result = facelite(*words)
     assert (result.status, result.out) == (3, "")
     assert "hopper.jpg: doubtful: expected a distance of" in result.err
-    assert "to another picture of Eileen" in result.err
+    assert "to the other pictures of Eileen" in result.err
     assert "astronaut" not in result.err
     assert not (tmp_path / "g.db").exists()
     problems = facelite(*words, "--json").json["people"]["Eileen"]["problems"]
@@ -45,7 +45,7 @@ def test_of_two_pictures_that_disagree_both_are_doubtful(facelite, photos, tmp_p
 
 
 def test_a_picture_is_held_against_what_is_enrolled(facelite, photos, gallery):
-    assert "to another picture of Eileen" in facelite("enrol", "--gallery", gallery, "Eileen", photos / "hopper.jpg").err
+    assert "to the other pictures of Eileen" in facelite("enrol", "--gallery", gallery, "Eileen", photos / "hopper.jpg").err
     assert facelite("enrol", "--gallery", gallery, "Eileen", photos / "flipped.jpg").status == 0
 
 
@@ -54,9 +54,25 @@ def test_somebody_who_is_enrolled_under_another_name_is_named(facelite, photos, 
     result = facelite(*words)
     assert (result.status, result.out) == (3, "")
     assert "flipped.jpg: doubtful: expected nobody who is enrolled already, got Eileen at a distance of" in result.err
-    assert facelite("gallery", "list", "--gallery", gallery).out == "Eileen: 1 template(s)\n"
+    assert facelite("gallery", "list", "--gallery", gallery, "--json").json["subjects"] == {"Eileen": 1}
     assert facelite(*words, "--anyway").status == 0
-    assert facelite("gallery", "list", "--gallery", gallery).out == "Amelia: 1 template(s)\nEileen: 1 template(s)\n"
+    assert facelite("gallery", "list", "--gallery", gallery, "--json").json["subjects"] == {"Amelia": 1, "Eileen": 1}
+
+
+# list
+
+
+def test_list_says_since_when_by_the_oldest_template(facelite, aged, photos):
+    facelite("enrol", "--gallery", aged, "Old", photos / "flipped.jpg", "--anyway")
+    with Gallery(aged) as opened:
+        times = {one.subject: one.enrolled_at for one in reversed(opened.templates)}
+    days = {name: time.strftime("%Y-%m-%d", time.gmtime(at)) for name, at in times.items()}
+    assert facelite("gallery", "list", "--gallery", aged).out.splitlines() == [
+        f"Eileen: 1 template(s), since {days['Eileen']}",
+        f"Old: 2 template(s), since {days['Old']}",
+    ]
+    listed = facelite("gallery", "list", "--gallery", aged, "--json").json
+    assert listed["subjects"] == {"Eileen": 1, "Old": 2} and listed["since"]["Old"].startswith(days["Old"]) and days["Old"] < days["Eileen"]
 
 
 # purge
@@ -67,9 +83,9 @@ def test_purge_removes_what_is_old_and_a_dry_run_nothing(facelite, aged):
     assert facelite(*words, 101).out == "nobody is that old\n"
     assert facelite(*words, 99, "--dry-run").out == "Old: 1 template(s) would be removed\n"
     assert facelite(*words, 99, "--dry-run", "--json").json == {"subjects": {"Old": 1}, "removed": 0}
-    assert facelite("gallery", "list", "--gallery", aged).out == "Eileen: 1 template(s)\nOld: 1 template(s)\n"
+    assert facelite("gallery", "list", "--gallery", aged, "--json").json["subjects"] == {"Eileen": 1, "Old": 1}
     assert facelite(*words, 99, "--json").json == {"subjects": {"Old": 1}, "removed": 1}
-    assert facelite("gallery", "list", "--gallery", aged).out == "Eileen: 1 template(s)\n"
+    assert facelite("gallery", "list", "--gallery", aged, "--json").json["subjects"] == {"Eileen": 1}
     assert facelite(*words, 0).out == "Eileen: 1 template(s) removed\n"
     assert facelite(*words, -1).status == 2
 

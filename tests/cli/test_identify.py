@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -146,6 +148,23 @@ def test_frames_of_other_sizes_are_brought_to_the_first_one_s(facelite, gallery,
     capture = cv2.VideoCapture(str(tmp_path / "out/clip.mp4"))
     shapes = [frame.shape for _ in range(4) if (frame := capture.read()[1]) is not None]
     assert shapes == [(256, 256, 3)] * 3
+
+
+LIMITED = """
+import resource, sys
+from facelite.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
+main(sys.argv[1:])
+"""
+"""The program where no file may have more than 4,000 bytes, as on a full disk."""
+
+
+def test_a_video_that_the_disk_has_no_room_for_is_an_error_and_leaves_nothing(gallery, scenes, bundle_file, tmp_path):
+    words = ["identify", "--gallery", gallery, scenes / "walk.avi", "--annotate", tmp_path / "out", "--bundle", bundle_file]
+    ended = subprocess.run([sys.executable, "-c", LIMITED, *words], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (4, "")
+    said = f"facelite: {tmp_path / 'out/walk.mp4'}: expected to read or write it, got a video that has lost frames; check"
+    assert ended.stderr.splitlines()[-1].startswith(said) and list((tmp_path / "out").iterdir()) == []
 
 
 def test_no_two_pictures_are_written_to_one_file_and_none_over_another(refused, gallery, photos, tmp_path):

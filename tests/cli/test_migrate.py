@@ -84,6 +84,19 @@ def test_a_learned_map_moves_everybody_and_its_bundle_moves_others(facelite, wor
     assert (again.json["mapped"], again.json["map"], again.json["again"]) == ({"Bob": 1, "Eileen": 1}, None, {})
 
 
+def test_a_gallery_that_cannot_be_written_leaves_no_bundle_so_that_the_same_words_do_it_later(facelite, world, keyring, monkeypatch):
+    before, line = state(world), learning(world, "--out", world / "new.db", "--out-bundle", world / "both.facelite")
+    with monkeypatch.context() as patch:
+
+        def full(*_):
+            raise OSError(28, "No space left on device", str(world / "new.db"))
+
+        patch.setattr("facelite.runtime.moving.os.link", full)
+        assert facelite(*line).status == 4
+    assert state(world) == before
+    assert facelite(*line).status == 0
+
+
 def test_a_dry_run_tells_the_same_and_writes_nothing(facelite, world, keyring):
     before, keys = state(world), state(keyring)
     result = facelite(*learning(world, "--dry-run", "--json"))
@@ -98,7 +111,7 @@ def test_kept_pictures_are_enrolled_anew_and_whoever_has_none_is_named(facelite,
     result = facelite(*words(world, "--folder", people, "--out", world / "new.db"))
     assert (result.status, result.out.splitlines()) == (3, ["Eileen: enrolled anew from 3 picture(s)", f"wrote {world / 'new.db'}"])
     assert result.err == "facelite: Bob: must be enrolled again: expected pictures in --folder or a map, got neither\n"
-    assert facelite("gallery", "list", "--gallery", world / "new.db").out == "Eileen: 3 template(s)\n"
+    assert facelite("gallery", "list", "--gallery", world / "new.db", "--json").json["subjects"] == {"Eileen": 3}
 
 
 def test_above_the_limit_of_loss_everybody_must_be_enrolled_again(facelite, world, monkeypatch):
@@ -120,6 +133,7 @@ def test_misuse_is_refused_and_changes_nothing(refused, world):
     refused(2, *learning(world, *out), match="expected --faces and --out-bundle together, got --faces alone")
     refused(2, *words(world, *out, "--folder", world / "none"), match="found no folder; check --folder")
     refused(4, *learning(world, "--out", world / "old.db", *both), match="expected the name of a new gallery, got a file that exists")
+    refused(4, *learning(world, "--out", world / "none/new.db", *both), match="none/new.db: expected an existing folder .* check the path: --out")
     refused(2, *learning(world, *out, "--out-bundle", world / "new.facelite"), match="expected the name of a new bundle, got a file that exists")
     refused(4, *words(world, *out, bundle="old"), match="there is nothing to migrate")
     wrong = words(world, *out, *both, "--faces", world / "faces", "--from", world / "new.facelite")

@@ -152,23 +152,24 @@ def test_an_enrolment_is_led_through(browser, page):
         until(lambda: browser.find_element("id", "enrol").is_displayed(), lambda: text(browser))
         browser.find_element("id", "enrol").click()
         until(lambda: screen.said() == [Said("enrol")], lambda: "nothing was said")
-        screen.show(View(State.ADMINISTRATOR, None, 50.0), [], None)
+        screen.show(View(State.ADMINISTRATOR, None, 50.0), [], None, desk=({}, None))
         until(lambda: browser.find_element("id", "code").is_displayed(), lambda: text(browser))
         assert not browser.find_element("id", "enrol").is_displayed()
         browser.find_element("id", "cancel").click()
         until(lambda: screen.said() == [Said("cancel")], lambda: "nothing was said")
-        screen.show(View(State.NAME, None, 50.0), [], None)
+        screen.show(View(State.NAME, None, 50.0), [], None, desk=({}, None))
         until(lambda: browser.find_element("id", "name").is_displayed(), lambda: text(browser))
         keys = {button.text: button for button in browser.find_elements("css selector", "#letters button")}
         for key in ["A", "D", "A", "␣", "L", "⌫", "K", "✓"]:
             keys[key].click()
         until(lambda: screen.said() == [Said("name", "Ada K")], lambda: browser.find_element("id", "name").get_attribute("value"))
-        for state in (State.STRAIGHT, State.LEFT):
-            screen.show(View(state, "Ada K", 50.0), [], None)
+        for state in (State.STRAIGHT, State.LEFT, State.ALONE, State.CLOSER):
+            screen.show(View(state, "Ada K", 50.0), [], None, desk=({}, None))
             until(lambda: text(browser) == TEXTS["en"][state], lambda: text(browser))  # noqa: B023
-            assert browser.find_element("id", "cancel").is_displayed()
+            assert browser.find_element("id", "cancel").is_displayed() and not browser.find_element("id", "enrol").is_displayed()
         screen.show(View(State.ENROLLED, "Ada K"), [], None)
         until(lambda: text(browser) == "Enrolled: Ada K", lambda: text(browser))
+        assert not browser.find_element("id", "cancel").is_displayed()
 
 
 @pytest.fixture(scope="session")

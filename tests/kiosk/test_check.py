@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from contextlib import closing
@@ -137,6 +138,67 @@ def test_the_relay_is_released_without_anything_else(facelite, film_config, gall
     path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("bundle")))
     assert json.loads(facelite("kiosk", path, "--release", "--json")) == {"relay": "released"}
     assert json.loads(facelite("kiosk", film_config(), "--release", "--json")) == {"relay": "none"}
+
+
+PINS = {
+    "stuck": "from gpiozero.pins.mock import MockPin\nMockPin._get_state = lambda pin: True",
+    "gone": "import sys\nsys.modules['gpiozero'] = None",
+    "lgpio": "import os, sys\nos.environ['GPIOZERO_PIN_FACTORY'] = 'lgpio'\nsys.modules['lgpio'] = None",
+    "none": "import os\ndel os.environ['GPIOZERO_PIN_FACTORY']",
+}
+"""What makes a process' pins bad, as a sitecustomize."""
+
+
+@pytest.fixture
+def bad_pins(tmp_path, monkeypatch):
+    """bad_pins(how): one of PINS for all processes that are started from now on."""
+
+    def made(how):
+        (tmp_path / "pins").mkdir()
+        (tmp_path / "pins/sitecustomize.py").write_text(PINS[how])
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "pins"))
+
+    return made
+
+
+@pytest.mark.parametrize(("how", "state"), [("stuck", "stuck"), ("gone", "down"), ("lgpio", "down"), ("none", "down")])
+def test_a_relay_that_is_not_released_is_no_success(facelite, film_config, bad_pins, capfd, how, state):
+    bad_pins(how)
+    assert json.loads(facelite("kiosk", film_config("[door]\npin = 17\n"), "--release", "--json", status=4)) == {"relay": state}
+    told = capfd.readouterr().err
+    assert "Traceback" not in told and ("facelite[kiosk]" in told) == (how == "gone") and ("python3-lgpio" in told) == (how in ("lgpio", "none"))
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("gone", "expected the package gpiozero, found none; install it: pip install 'facelite[kiosk]'"),
+        ("lgpio", "python3-lgpio"),
+        ("none", "got BadPinFactory: "),
+    ],
+)
+def test_lights_without_pins_end_the_kiosk_with_what_to_do(film_config, bad_pins, how, said):
+    bad_pins(how)
+    command = [sys.executable, "-m", "facelite", "kiosk", film_config("[signals]\ngreen = 4\n")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 4 and said in ended.stderr.splitlines()[-1]
+
+
+def test_a_broker_without_its_package(facelite, film_config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    one = checks(facelite("kiosk", film_config('[mqtt]\nhost = "127.0.0.1"\n'), "--check", "--json", status=4))["mqtt"]
+    assert one["remedy"] == "install it: pip install 'facelite[kiosk]'"
+
+
+def test_nothing_secret_is_told(facelite, film_config, monkeypatch, tmp_path):
+    monkeypatch.setattr("facelite.kiosk.check.PATIENCE", 0.5)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = film_config()
+    path.write_text(path.read_text().replace("film.avi", "http://admin:hun@ter2@127.0.0.1:9/live?token=abc"))
+    for words in (("kiosk", path, "--check"), ("doctor", path)):
+        told = facelite(*words, status=4)
+        assert "http://127.0.0.1:9/live" in told and "~/kiosk-log.db" in told
+        assert not [secret for secret in ("admin", "hun", "ter2", "token", "abc", str(tmp_path)) if secret in told]
 
 
 @pytest.mark.parametrize(("kernel", "state"), [("Y\n", "note"), ("N\n", "ok"), (None, "ok")])

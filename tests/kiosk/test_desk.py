@@ -9,7 +9,7 @@ import pytest
 
 from facelite.face import Detection, Embedding, Outcome
 from facelite.kiosk.config import EnrolConfig
-from facelite.kiosk.desk import AHEAD, ASIDE, MOVING, NOD, PATIENCE, POSES, Desk, posed
+from facelite.kiosk.desk import AHEAD, ASIDE, ENDS, MOVING, NOD, PATIENCE, POSES, Desk, posed
 from facelite.kiosk.visits import State, View
 from facelite.runtime.look import Look
 from facelite.runtime.pose import EARS_DEPTH, MOUTH, NOSE_DEPTH
@@ -102,7 +102,12 @@ def test_a_stranger_is_named_without_anybody_there():
     assert named.complete and named.looks == tuple(looks) and (named.stranger, named.subject) == (7, "Grace")
     again = chosen.chosen(None, (), 3.0)
     assert (again.stage, again.stranger) == (State.NAME, None) and not again.named("Grace", 3.0).complete
-    assert named.ended(True, 4.0).stranger is None
+    assert named.ended(State.ENROLLED, 4.0).stranger is None
+
+
+def test_whatever_is_asked_for_can_be_cancelled(desk):
+    assert desk.open and desk.view([person(Outcome.TOO_DARK)], 2.0 + MOVING).state is State.LIGHT
+    assert not Desk(EnrolConfig()).open and not any(desk.ended(how, 9.0).open for how in ENDS)
 
 
 def test_nobody_is_chosen_before_the_administrator_is_known():

@@ -267,6 +267,7 @@ def test_somebody_is_enrolled_at_the_kiosk_and_then_welcome(desk, gallery_file):
     while desk._desk.stage not in (State.ENROLLED, State.NOT_ENROLLED):
         desk.step()
         seen.append(desk.view.state)
+        assert desk._screen.next(-1)[1]["desk"] == (desk.view.state is not State.ENROLLED)
     assert [state for state, _ in groupby(seen)] == [State.STRAIGHT, State.LEFT, State.RIGHT, State.ENROLLED]
     with Gallery(gallery_file) as gallery:
         assert gallery.counts == {"Eileen": 1, "Grace Hopper": 3}
@@ -281,6 +282,22 @@ def test_while_the_desk_is_open_nobody_is_let_in(desk):
     desk._screen.say(Said("cancel"))
     run = Shown(desk)
     assert run.events[0] == (Kind.REJECTED, None)
+
+
+def test_a_hint_of_an_enrolment_can_be_cancelled(config, reel, film, rng, astronaut, hopper):
+    path = config("[screen]\nport = 0\n[enrol]\n")
+    Codes(read_config(path).enrol.file).set(ADMINISTRATOR, "314159")
+    both = [film.frame(rng, (astronaut, 180, 280), (hopper, 460, 220)) for _ in range(40)]
+    with Loop(read_config(path), camera=lambda: reel(both, faults={30: "gone"})) as loop:
+        for said in (Said("enrol"), Said("code", "314159"), Said("name", "Grace")):
+            loop._screen.say(said)
+            loop.step()
+        while loop.view.state is not State.ALONE:
+            loop.step()
+        assert loop._screen.next(-1)[1]["desk"]
+        while not loop.fault:
+            loop.step()
+        assert not loop._screen.next(-1)[1]["desk"]  # what is pressed now is not heard
 
 
 def test_a_wrong_administrator_s_code_closes_the_desk_and_counts(desk):

@@ -29,7 +29,7 @@ class Pin:
         self.value = 0.0
 
 
-@given(st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["open", "close", "wait"]), st.floats(0.1, 9)), max_size=40))
+@given(st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["open", "wait"]), st.floats(0.1, 9)), max_size=40))
 def test_it_is_never_energised_for_longer_than_allowed(steps):
     pin, at, since = Pin(), 0.0, None
     keeper = Keeper(pin, 5.0)
@@ -42,22 +42,59 @@ def test_it_is_never_energised_for_longer_than_allowed(steps):
         at = end
         if order == "open":
             keeper.open(seconds, at)
-        elif order == "close":
-            keeper.close()
         keeper.pass_time(at)
         since = (at if since is None else since) if pin.value else None
         assert since is None or at - since < 5.0 + 1e-6
 
 
-def test_it_rests_after_the_longest_time():
+def run(orders, *, longest=5.0):
+    """The times at which the relay is energised and released by ``orders`` (at, seconds), in a loop that wakes when it is due."""
+    keeper, orders, changes, at = Keeper(Pin(), longest), list(orders), [], 0.0
+    while orders or keeper.left(at) is not None:
+        due = at + left if (left := keeper.left(at)) is not None else float("inf")
+        before, at = keeper.relay.value, min(due, orders[0][0] if orders else due)
+        if orders and orders[0][0] == at:
+            keeper.open(orders.pop(0)[1], at)
+        keeper.pass_time(at)
+        changes += [at] if keeper.relay.value != before else []
+    return changes
+
+
+def test_it_rests_after_the_longest_time_and_whoever_came_meanwhile_gets_theirs():
+    assert run([(0.0, 5.0), (5.5, 2.0)]) == [0.0, 5.0, 5.0 + PAUSE, 7.0 + PAUSE]
+    assert run([(0.0, 5.0), (5.0 + PAUSE, 1.0)]) == [0.0, 5.0, 5.0 + PAUSE, 6.0 + PAUSE]
+
+
+def test_what_the_longest_time_cuts_off_comes_after_the_pause():
+    assert run([(0.0, 3.0), (2.5, 4.0)]) == [0.0, 5.0, 5.0 + PAUSE, 6.5 + PAUSE]
+    assert run([(0.0, 9.0)]) == [0.0, 5.0]  # one order alone is for no longer than that
+    assert run([(at / 2, 1.0) for at in range(12)]) == [0.0, 5.0, 5.0 + PAUSE, 6.0 + PAUSE]
+
+
+def test_an_order_is_not_carried_out_long_after():
     keeper = Keeper(Pin(), 5.0)
-    keeper.open(9.0, 0.0)
-    assert keeper.left(4.0) == 1.0
-    keeper.pass_time(5.0)
-    keeper.open(1.0, 5.0 + PAUSE / 2)
-    assert keeper.relay.value == 0.0
-    keeper.open(1.0, 5.0 + PAUSE)
-    assert keeper.relay.value == 1.0
+    keeper.open(5.0, 0.0)
+    keeper.open(5.0, 4.0)
+    keeper.pass_time(60.0)  # the process has slept
+    keeper.pass_time(60.0 + PAUSE)
+    assert keeper.relay.value == 0.0 and keeper.left(60.0 + PAUSE) is None
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), -1.0, 0.0])
+def test_an_order_for_no_time_is_none(seconds):
+    keeper = Keeper(Pin(), 5.0)
+    keeper.open(seconds, 0.0)
+    assert keeper.relay.value == 0.0 and keeper.left(0.0) is None
+
+
+def test_who_is_let_in_during_the_pause_is(monkeypatch):
+    with closing(Door(DoorConfig(pin=17, seconds=0.5, longest=0.5))) as door:
+        until(door, "released")
+        assert door.open()
+        until(door, "energised")
+        until(door, "released")
+        assert door.open()  # and the screen says welcome
+        assert 0.5 < until(door, "energised") < 10
 
 
 def test_a_second_visitor_gets_the_time_they_are_due():

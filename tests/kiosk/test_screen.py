@@ -75,10 +75,17 @@ def test_what_is_shown_comes_at_once_and_again(screen, stream):
     events.readline()
     threading.Timer(0.1, screen.show, (View(State.WELCOME, "Eileen"), [EILEEN], FRAME)).start()
     shown = {"state": "welcome", "subject": "Eileen", "seconds": None, "boxes": [[0.1, 0.1, 0.2, 0.5]], "fault": ""}
-    shown |= {"strangers": [], "stranger": None}
+    shown |= {"desk": False, "strangers": [], "stranger": None}
     for _ in range(2):  # and once more although nothing has changed: the page knows by it that the kiosk is alive
         assert json.loads(events.readline()[6:]) == shown
         events.readline()
+
+
+def test_what_is_wrong_with_the_picture_of_an_enrolment_says_that_the_desk_is_open(screen):
+    screen.show(View(State.CLOSER), [], FRAME, desk=({}, None))
+    assert screen.next(-1)[1]["desk"] is True
+    screen.show(View(State.CLOSER), [], FRAME)
+    assert screen.next(-1)[1]["desk"] is False
 
 
 def test_the_live_picture(screen, stream):

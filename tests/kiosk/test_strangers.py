@@ -214,6 +214,49 @@ def test_who_is_recognised_after_all_is_not_kept(visited):
     assert visited._strangers.all(time.time()) == {}
 
 
+@pytest.fixture
+def twice(config, reel, film, rng, hopper, verifier, gallery_file):
+    """twice(lines): a kiosk that did not know Grace; then she is enrolled, comes anew, and is recognised."""
+    opened = []
+
+    def made(lines=""):
+        path = config(KEPT + lines)
+        frames = [film.frame(rng, (hopper, 318 + step % 5, 220)) for step in range(12)]
+        loop = Loop(read_config(path), camera=lambda: reel([*frames, *film.nobody(rng, 60), *frames]))
+        opened.append(loop)
+        while not loop._present or not loop._strangers.all(time.time()):
+            loop.step()
+        while loop._present:
+            loop.step()
+        loop._strangers.keep(look(1), time.time())  # somebody else
+        with Gallery(gallery_file) as gallery:
+            verifier.enrol("Grace", [hopper], gallery)
+        return loop
+
+    yield made
+    for loop in opened:
+        loop._open.close()
+
+
+def test_who_is_recognised_another_time_is_no_stranger_any_more(twice):
+    loop = twice()
+    assert list(loop._strangers.all(time.time())) == [2, 1]
+    while not loop._camera.ended:
+        loop.step()
+    assert loop._log.entries(1)[0].event.subject == "Grace"
+    assert list(loop._strangers.all(time.time())) == [2]
+
+
+def test_who_is_let_in_by_a_code_is_no_stranger_any_more(twice):
+    loop = twice("[code]\n")
+    Codes(loop.kiosk.code.file).set("Grace", "2718")
+    while loop.view.state is not State.CODE:
+        loop.step()
+    assert len(loop._strangers.all(time.time())) == 2
+    say(loop, Said("code", "2718"))
+    assert loop._log.entries(1)[0].event.kind is Kind.ACCEPTED and list(loop._strangers.all(time.time())) == [2]
+
+
 def test_a_file_that_is_broken_keeps_nobody_out(config, reel, film, rng, astronaut, tmp_path, caplog):
     path = config(KEPT)
     (tmp_path / "strangers.db").write_bytes(b"something else entirely, and long enough to be looked at " * 40)

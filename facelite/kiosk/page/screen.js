@@ -3,11 +3,10 @@
 
 const SILENT = 5000; // milliseconds without a word of the kiosk
 const KINDS = { "welcome": ["yes", "✓"], "not recognised": ["no", "✕"], "wrong code": ["no", "✕"], "locked": ["no", "⊘"], "out of service": ["no", "!"],
-  "enrolled": ["yes", "✓"], "not enrolled": ["no", "✕"], "look straight": ["wait", "◡"], "turn left": ["wait", "←"], "turn right": ["wait", "→"],
+  "enrolled": ["yes", "✓"], "not enrolled": ["no", "✕"], "no room": ["no", "✕"], "look straight": ["wait", "◡"], "turn left": ["wait", "←"], "turn right": ["wait", "→"],
   "chin up": ["wait", "↑"], "chin down": ["wait", "↓"], "idle": ["", "◡"], "looking": ["wait", "…"], "hold still": ["wait", "…"], "code": ["wait", "#"] };
 const CODES = new Set(["code", "administrator"]);
 const NAMING = new Set(["name", "stranger"]);
-const CLOSABLE = new Set(["administrator", "name", "stranger", "look straight", "turn left", "turn right", "chin up", "chin down", "not so far"]);
 const by = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 
@@ -32,8 +31,8 @@ function draw() {
   if (by("person").hidden && NAMING.has(shown.state)) by("name").value = "";
   by("person").hidden = !NAMING.has(shown.state);
   drawStrangers();
-  by("enrol").hidden = !enrols || CLOSABLE.has(shown.state) || ["code", "locked"].includes(shown.state);
-  by("cancel").hidden = !CLOSABLE.has(shown.state);
+  by("enrol").hidden = !enrols || shown.desk || ["code", "locked"].includes(shown.state);
+  by("cancel").hidden = !shown.desk;
 }
 
 function drawStrangers() { // who was not recognised, for the administrator to name or discard
@@ -106,7 +105,7 @@ function look() {
 }
 
 function watch() {
-  if (performance.now() - heard > SILENT && shown.state !== "out of service") { shown = { ...shown, state: "out of service", subject: null, boxes: [], strangers: [] }; draw(); }
+  if (performance.now() - heard > SILENT && shown.state !== "out of service") { shown = { ...shown, state: "out of service", subject: null, boxes: [], desk: false, strangers: [] }; draw(); }
   fit();
 }
 
