@@ -64,6 +64,9 @@ def export_bundle(
     distance = deciding_distance(recipe, folder, network.embedding if network else 0, source if weights or source.is_dir() else None)
     detector_file = find_detector(detector)
     released = bool(recipe.released) and not rebuild and not release and not weights
+    if released and faces is not None:
+        remedy = "convert anew: --rebuild; or measure thresholds of your people with the bundle: facelite calibrate"
+        raise ExportError(f"expected no faces, since {recipe.released} is taken with the thresholds that were measured, got {faces}; {remedy}")
     if released:
         made = _released(recipe, folder, distance)
     elif faces is None and recipe.needs_faces:
@@ -141,6 +144,8 @@ def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, 
     if recipe.licence:
         files["LICENSE-weights.md"] = read_named(folder / recipe.licence)
     parameters, multiply_adds = total(count(network)) if network else total_layers(made.layers)
+    if recipe.mirrored:
+        multiply_adds *= 2
     if recipe.fmr not in [threshold.fmr for threshold in made.thresholds]:
         raise ExportError(f"expected a threshold measured at the recipe's fmr of {recipe.fmr:g}, found none; measure it: --rebuild --faces DIR")
     manifest = Manifest(

@@ -36,13 +36,15 @@ def convert(
     smaller: Smaller | None = None,
     pictures: list[FaceCrop] | None = None,
     tuning: Schedule | None = None,
+    mirrored: bool = False,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> bytes:
     """The TFLite file of ``network`` with trained ``weights`` (with BatchNorm, by layer name).
 
     int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops. int8-qat, and what is made ``smaller``,
     learn from the crops ``pictures`` by ``tuning`` (by default as a recipe does) and tell ``progress`` of their steps. ``io`` int8: the numbers
-    that go in and come out are integers too. Raises ExportError.
+    that go in and come out are integers too. ``mirrored``: what comes out is the mean of what the network makes of a crop and of its mirror image,
+    in one file with its weights once, at twice the multiply-adds. Raises ExportError.
     """
     schedule = tuning or Schedule()
     if precision == "int8":
@@ -51,10 +53,10 @@ def convert(
         _check_representative(pictures or [])
     if not all(np.isfinite(value).all() for values in weights.values() for value in values):
         raise ExportError("expected finite weights, got some that are not; the training went astray: train again, with a smaller rate")
-    start = None
+    start, batch = None, 2 if mirrored else 1
     with quiet():
         tf, tf_keras = import_tensorflow()
-        model = build(network, keras=tf_keras, folded=True, batch=1)
+        model = build(network, keras=tf_keras, folded=True, batch=batch)
         try:
             folded = fold(weights)
             set_weights(model, folded)
@@ -66,10 +68,22 @@ def convert(
         start = make_smaller(network, folded, pixels, smaller, schedule=schedule, progress=progress)
         set_weights(model, start)
     if precision == "int8-qat":
-        model = train_aware(network, folded, pixels, schedule=schedule, start=start, progress=progress)
+        model = train_aware(network, folded, pixels, schedule=schedule, start=start, batch=batch, progress=progress)
     with quiet():
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        converter = _mirrored(tf, model) if mirrored else tf.lite.TFLiteConverter.from_keras_model(model)
         return _converted(tf, converter, precision, io, representative or [], Preprocessing(network.height, network.width))
+
+
+def _mirrored(tf: Any, model: Any) -> Any:
+    """The converter of the mean of what ``model``, of batch 2, makes of a picture and of its mirror image, by operators that all runtimes have."""
+    (_, height, width, colours), numbers = model.input_shape, model.output_shape[-1]
+
+    @tf.function(input_signature=[tf.TensorSpec((1, height, width, colours), name="input")])  # type: ignore[untyped-decorator]
+    def mean(picture: Any) -> Any:
+        both = model(tf.concat([picture, tf.reverse(picture, [2])], 0))
+        return tf.reshape(tf.nn.avg_pool2d(tf.reshape(both, (1, 2, 1, numbers)), (2, 1), 1, "VALID"), (1, numbers))
+
+    return tf.lite.TFLiteConverter.from_concrete_functions([mean.get_concrete_function()], model)
 
 
 def convert_keras(

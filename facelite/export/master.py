@@ -16,7 +16,7 @@ from facelite.networks import Network
 from facelite.networks.weights import Weights, halved, read_weights
 from facelite.preprocess import Preprocessing, parse_preprocessing
 from facelite.training.recipe import NetworkChoice
-from facelite.training.run import RECIPE, run_recipe, sized_network
+from facelite.training.run import RECIPE, run_network, run_recipe, sized_network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,19 +44,28 @@ def choose_network(recipe: Recipe, path: str | Path, /) -> Network | None:
 def open_master(recipe: Recipe, network: Network | None, source: Path, /, *, half: bool = False) -> Master:
     """What ``source`` holds: a run or weights of ``network``, a Keras model where that is None. ``half``: weights as a release keeps them.
 
-    Raises RecipeError where the run is of another space than the recipe, since a bundle of its weights cannot claim another.
+    Raises RecipeError where the run is of another space than the recipe, since a bundle of its weights cannot claim another, or of a network of
+    another name or size: weights do not say which input they were trained for.
     """
-    if (source / RECIPE).exists() and (space := run_recipe(source).space) != recipe.space:
-        raise RecipeError(f"expected the space {space!r} of the run {source}, got {recipe.space!r}; correct the recipe")
+    run = source if source.is_dir() else source.parent
+    if (run / RECIPE).exists():
+        if (space := run_recipe(run).space) != recipe.space:
+            raise RecipeError(f"expected the space {space!r} of the run {run}, got {recipe.space!r}; correct the recipe")
+        if network and (trained_as := _words(run_network(run))) != _words(network):
+            raise RecipeError(f"expected the network of the run {run}, {trained_as}, got {_words(network)}; set them in the recipe")
     if network is None:
         return keras_model(recipe, source)
     weights = read_weights(source)
-    return trained(network, halved(weights) if half else weights)
+    return trained(network, halved(weights) if half else weights, mirrored=recipe.mirrored)
 
 
-def trained(network: Network, weights: Weights, /) -> Master:
-    """``network`` with its ``weights``."""
-    return Master(Preprocessing(network.height, network.width), partial(convert, network, weights))
+def _words(network: Network) -> str:
+    return f"{network.name} with height {network.height}, width {network.width} and embedding {network.embedding}"
+
+
+def trained(network: Network, weights: Weights, /, *, mirrored: bool = False) -> Master:
+    """``network`` with its ``weights``, of a crop alone or, ``mirrored``, of it and its mirror image."""
+    return Master(Preprocessing(network.height, network.width), partial(convert, network, weights, mirrored=mirrored))
 
 
 def keras_model(recipe: Recipe, path: Path, /) -> Master:

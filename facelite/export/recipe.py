@@ -40,6 +40,7 @@ class Recipe:
     ``card`` and ``licence`` (of the weights) are files that the bundle carries.
     ``decide``: "siamese" by the head that was trained with the weights, where these are a run of loss.siamese; ``head`` is the file that a release
     keeps it in, beside its weights.
+    ``mirrored``: an embedding is the mean of a crop's and of its mirror image's, at twice the multiply-adds.
     ``smaller``: whether weights are pruned and clustered before. ``tuning``: how that and int8-qat are trained, from crops of people who are not
     held out.
     The budget: ``min_cosine``, the least cosine of an embedding to the float one, and ``max_loss``, how much VAL at ``fmr`` may be below the
@@ -68,6 +69,7 @@ class Recipe:
     fmrs: tuple[float, ...] = ()
     min_cosine: float = 0.97
     max_loss: float = 0.02
+    mirrored: bool = False
     smaller: Smaller = field(default_factory=Smaller)
     tuning: Schedule = field(default_factory=Schedule)
     height: int = 0
@@ -82,8 +84,8 @@ class Recipe:
         if self.io == "int8" and self.precision not in INTEGER:
             raise ValueError(f'expected io = "int8" with a precision out of {", ".join(INTEGER)}, got it with {self.precision}')
         if self.is_keras:
-            if self.network or self.embedding or self.templates or self.decide != "squared-l2" or self.is_tuned:
-                others = "network, embedding, templates, decide, smaller nor int8-qat"
+            if self.network or self.embedding or self.templates or self.decide != "squared-l2" or self.is_tuned or self.mirrored:
+                others = "network, embedding, templates, decide, mirrored, smaller nor int8-qat"
                 raise ValueError(f"expected neither {others} with a Keras model ({self.weights}), got one of them")
         elif not self.network:
             raise ValueError("expected network, the one that was trained, got none")

@@ -39,9 +39,10 @@ def train_aware(
     *,
     schedule: Schedule,
     start: Weights | None = None,
+    batch: int = 1,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Any:
-    """A tf_keras model of batch 1 that a TFLite converter makes int8, its float in and out as the network's own.
+    """A tf_keras model of this ``batch`` that a TFLite converter makes int8, its float in and out as the network's own.
 
     ``weights`` are the folded network's, whose embeddings are learnt; ``crops`` (n, height, width, 3) uint8, of nobody who is held out.
     ``start`` are those to begin with, if others: of a pruned or clustered network, which stays so.
@@ -60,7 +61,7 @@ def train_aware(
     set_weights(model, weights)
     hold = tied({name: (_kernel(student.get_layer(PREFIX + name)), values[0]) for name, values in (start or {}).items()})
     distil(student, model, crops, schedule=schedule, after=hold, progress=partial(progress, "quantisation-aware training"))
-    one = quantised(build(network, keras=tf_keras, folded=True, batch=1))
+    one = quantised(build(network, keras=tf_keras, folded=True, batch=batch))
     one.set_weights(student.get_weights())
     return one
 

@@ -45,6 +45,7 @@ def check_model(data: bytes, /) -> None:
         for operator in model.operators:
             _check_types(operator, model)
             _check_sum(operator, model)
+            _check_axis(operator, model)
     for operator in model.operators:
         _check_window(operator, model)
 
@@ -70,6 +71,14 @@ def _check_sum(operator: Operator, model: Model) -> None:
     scales = [float(model.tensors[place].scales[0]) for place in (operator.output, *operator.inputs) if model.tensors[place].dtype == np.int8]
     if operator.name == "ADD" and scales and scales[0] <= FINEST_SUM * max(scales):
         raise malformed(f"an operator ADD of the scales {scales[1:]} > {scales[0]}")
+
+
+def _check_axis(operator: Operator, model: Model) -> None:
+    """A mirror image is taken along one axis that there is: at none LiteRT crashes, at others it fails once it runs."""
+    if operator.name == "REVERSE_V2":
+        x, axes = (model.tensors[place] for place in operator.inputs)
+        if axes.data is None or axes.shape != (1,) or not -len(x.shape) <= axes.data[0] < len(x.shape):
+            raise malformed(f"an operator REVERSE_V2 of {len(x.shape)} axes along {None if axes.data is None else axes.data.tolist()}")
 
 
 def _check_window(operator: Operator, model: Model) -> None:

@@ -178,6 +178,13 @@ def _reshape(call: Call) -> Array:
     return call.inputs[0].array.reshape(call.output.shape)  # every shape is fixed in the file: the second input says nothing new
 
 
+def _reverse(call: Call) -> Array:
+    x, axes = (value.array for value in call.inputs)
+    if axes.ndim != 1:
+        raise ValueError(f"expected a list of axes, got an array of shape {axes.shape}")
+    return np.flip(x, axes.tolist())
+
+
 def _quantise(call: Call) -> Array:
     x, (scale, zero_point) = call.inputs[0], _affine(call.output)
     if x.array.dtype == np.float32:
@@ -204,6 +211,7 @@ KERNELS: Mapping[str, tuple[Callable[[Call], Array], str]] = {
     "QUANTIZE": (_quantise, "[fb]>b"),
     "RELU": (_relu, "f>f|b>b"),
     "RESHAPE": (_reshape, "fi?>f|bi?>b"),
+    "REVERSE_V2": (_reverse, "fi>f|bi>b"),
 }
 """By the operator's name: what computes it, and a pattern of the types of inputs > output for which it does, by these letters."""
 

@@ -40,6 +40,7 @@ OPERATORS: Mapping[int, tuple[str, Mapping[str, tuple[int, str]]]] = {
     19: ("RELU", {}),
     22: ("RESHAPE", {}),
     34: ("PAD", {}),
+    105: ("REVERSE_V2", {}),
     114: ("QUANTIZE", {}),
 }
 """BuiltinOperator: its name and, of its options, those that decide what it computes: number of the field, format."""

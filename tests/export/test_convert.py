@@ -13,6 +13,7 @@ import pytest
 
 from facelite.errors import ExportError
 from facelite.export.convert import convert
+from facelite.export.layers import describe_layers, total_layers
 from facelite.networks import NETWORKS, build, fold, set_weights
 from facelite.preprocess import Preprocessing, to_input
 from facelite.runtime.interpreter import Interpreter
@@ -56,6 +57,27 @@ def test_float16_is_half_the_size_and_nearly_the_same(models, inputs, keras_outp
 def test_int8_is_a_quarter_of_the_size_and_close_to_float(models, inputs, keras_outputs):
     assert len(models["int8"]) < 0.3 * len(models["float32"])
     assert cosines(outputs(models["int8"], inputs), keras_outputs).min() > 0.9
+
+
+@pytest.fixture(scope="module")
+def mirrored(network, weights, crops):
+    return {precision: convert(network, weights, precision=precision, representative=crops, mirrored=True) for precision in ("float32", "int8")}
+
+
+def test_a_mirrored_model_gives_the_mean_of_a_crop_and_of_its_mirror_image(models, mirrored, inputs):
+    expected = (outputs(models["float32"], inputs) + outputs(models["float32"], inputs[:, :, ::-1])) / 2
+    np.testing.assert_allclose(outputs(mirrored["float32"], inputs), expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_array_equal(outputs(mirrored["int8"], inputs), outputs(mirrored["int8"], inputs[:, :, ::-1]))
+    assert cosines(outputs(mirrored["int8"], inputs), expected).min() > 0.9
+
+
+def test_a_mirrored_model_has_its_weights_once_and_twice_the_multiply_adds(models, mirrored):
+    for precision, model in mirrored.items():
+        assert len(model) < 1.05 * len(models[precision])
+        (parameters, multiply_adds), plain = (total_layers(describe_layers(one)) for one in (model, models[precision]))
+        assert (parameters, multiply_adds) == (plain[0], 2 * plain[1])
+        ins, outs, _ = details(model)
+        assert [(one["shape"][0], one["dtype"]) for one in (*ins, *outs)] == [(1, np.float32)] * 2
 
 
 def details(model):

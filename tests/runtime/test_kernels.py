@@ -305,6 +305,13 @@ def test_concatenations_and_new_shapes(kind, axis):
     assert_same(of_one("RESHAPE", [x, tensor((3,), "int32", data=[4, -1, 3])], replace(x, shape=(1,))))
 
 
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+@pytest.mark.parametrize("axes", [[0], [2], [-1], [1, 2]])
+def test_mirror_images(kind, axes):
+    x = tensor((2, 3, 4, 2), kind)
+    assert_same(of_one("REVERSE_V2", [x, tensor((len(axes),), "int32", data=axes)], replace(x, shape=(1,))))
+
+
 # float32 and float16
 
 

@@ -140,6 +140,7 @@ class _Builder:
             "PAD": self.pad,
             "RELU": lambda operator: mb.relu(x=self.values[operator.inputs[0]]),
             "RESHAPE": self.reshape,
+            "REVERSE_V2": self.reverse,
         }
 
     def add(self, operator: Operator) -> None:
@@ -212,6 +213,10 @@ class _Builder:
     def reshape(self, operator: Operator) -> Any:
         made = self.mb.reshape(x=self.last(self.values[operator.inputs[0]]), shape=list(self.tensors[operator.output].shape))
         return self.first(made)
+
+    def reverse(self, operator: Operator) -> Any:
+        x, axes = (self.values[at] for at in operator.inputs)
+        return self.mb.reverse(x=x, axes=[_AXES[axis] if x.rank == 4 else axis for axis in axes.tolist()])
 
 
 def _window(operator: Operator, picture: Tensor, height: int, width: int) -> dict[str, Any]:

@@ -173,5 +173,6 @@ OPERATORS: Mapping[str, Callable[..., Array]] = {
     "relu": lambda x: np.maximum(x, 0),
     "relu6": lambda x: np.clip(x, 0, 6),
     "reshape": lambda x, shape: x.reshape(shape),
+    "reverse": lambda x, axes: np.flip(x, np.asarray(axes).tolist()),
     "transpose": lambda x, perm: x.transpose(perm),
 }
