@@ -21,6 +21,7 @@ from facelite.errors import BudgetBroken, ExportError, InputError, RecipeError, 
 from facelite.evaluation.people import open_people
 from facelite.export.assemble import export_bundle
 from facelite.export.convert import convert
+from facelite.export.master import open_master
 from facelite.export.rebuild import LEAK, _in_turn, representative
 from facelite.export.recipe import Recipe
 from facelite.export.release import known_thresholds
@@ -29,6 +30,7 @@ from facelite.face import Embedding
 from facelite.gallery import Gallery
 from facelite.networks import NETWORKS
 from facelite.networks.weights import BEST, halved, pack_weights, read_weights
+from facelite.preprocess import Preprocessing
 from facelite.quality import Limits
 from facelite.recipe import read_recipe
 from facelite.runtime.detector import Detector
@@ -36,6 +38,8 @@ from facelite.runtime.embedder import Embedder
 from facelite.runtime.golden import make_golden, pack_golden
 from facelite.runtime.verifier import open_verifier
 from facelite.split import Set, is_held_out
+from facelite.training.folder import claim
+from facelite.training.recipe import default_recipe
 
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "export/nns2"
@@ -90,7 +94,33 @@ def test_a_released_file_that_nobody_measured_is_refused(tmp_path, recipe, detec
     assert not (tmp_path / "out").exists()
 
 
+def test_faces_that_a_released_file_would_not_look_at_are_refused(tmp_path, people, detector_file):
+    with pytest.raises(ExportError, match=r"expected no faces, since nns2-int8.tflite is taken .*, got .*--rebuild; .*facelite calibrate"):
+        export_bundle(RELEASED / "int8.toml", tmp_path / "out", faces=people)
+    assert not (tmp_path / "out").exists()
+
+
 # a road of one's own
+
+
+@pytest.mark.parametrize("named", ["run", f"run/{BEST}"])
+def test_a_run_is_exported_in_the_sizes_that_it_was_trained_in(tmp_path, recipe, detector_file, quick, named):
+    """Weights of a network that ends in a mean over all places fit any input."""
+    trained_as = default_recipe("nns2", "my-space")
+    trained_as = replace(trained_as, network=replace(trained_as.network, height=160, width=160))
+    claim(tmp_path / "run", trained_as, {}, resume=False)
+    (tmp_path / "run" / BEST).write_bytes((RELEASED / "weights.npz").read_bytes())
+    expected = "expected the network of the run .*, nns2 with height 160, width 160 and embedding 128, got nns2 with height 112, width 96 and"
+    with pytest.raises(RecipeError, match=expected):
+        export_bundle(recipe("float32", weights=tmp_path / named), tmp_path / "out")
+    with pytest.raises(RecipeError, match="got nns1 with"):
+        path = recipe("float32", weights=tmp_path / named, more="height = 160\nwidth = 160")
+        path.write_text(path.read_text().replace('"nns2"', '"nns1"'))
+        export_bundle(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    network = NETWORKS["nns2"]
+    fits = replace(read_recipe(recipe("float32", weights=tmp_path / named), Recipe), height=160, width=160)
+    assert open_master(fits, replace(network, height=160, width=160), tmp_path / named).preprocessing == Preprocessing(160, 160)
 
 
 def test_weights_and_people_become_a_bundle_by_the_command_line(tmp_path, recipe, people, detector_file):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facelite.errors import ExportError
+from facelite.export.convert import convert
 from facelite.export.host import import_tensorflow, quiet
 from facelite.export.pack.coreml import BLOB, SPEC, to_coreml
 from facelite.export.pack.mil import CoreMlEmbedder, Program, package_hash
@@ -80,6 +81,14 @@ def test_the_embedder_s_package_gives_keras_embeddings(models, crops, network, k
     (name,) = output(models["float32"])
     expected = unit(np.concatenate([plain(models["float32"], to_input(crop.pixels, size))[name] for crop in crops[:10]]))
     assert np.abs(unit(CoreMlEmbedder(files, preprocessing=size).vectors(crops[:10])) - expected).max() < most
+
+
+def test_a_mirrored_embedder_s_package_gives_its_file_s_embeddings(network, weights, crops):
+    size, model = Preprocessing(network.height, network.width), convert(network, weights, precision="float32", mirrored=True)
+    files = to_coreml(model, weights="float32", outputs=output(model))
+    (name,) = output(model)
+    expected = unit(np.concatenate([plain(model, to_input(crop.pixels, size))[name] for crop in crops[:5]]))
+    assert np.abs(unit(CoreMlEmbedder(files, preprocessing=size).vectors(crops[:5])) - expected).max() < 1e-6
 
 
 def test_the_detector_s_package_finds_what_its_file_finds(detector_file, astronaut):

@@ -63,6 +63,12 @@ def test_packing_twice_gives_the_same_bytes_and_lists_every_file(tmp_path, reque
     assert not any(part.startswith(".") for name in files for part in Path(name).parts)
 
 
+def test_faces_are_not_asked_about_what_a_recipe_has_released(tmp_path, people, detector_file):
+    """They are for Core ML's thresholds, and for recipes that convert."""
+    plain, given = (write_pack("web", [RELEASED / "int8.toml"], tmp_path / str(faces is None), faces=faces) for faces in (None, people))
+    assert plain == given
+
+
 @pytest.mark.usefixtures("coreml")
 def test_models_have_their_licences_and_sources_theirs(tmp_path, bundle_file, float_file):
     write_pack("ios", [bundle_file, float_file], tmp_path / "ios")

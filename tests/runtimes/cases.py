@@ -53,6 +53,8 @@ def main(out: Path) -> None:
         models |= {precision: convert(network, weights, precision=precision) for precision in ("float32", "float16")}
         for precision, model in models.items():
             cases[f"{name}-{precision}"] = describe(out, f"{name}-{precision}", precision, model, inputs)
+        mirrored = (EXPORT / name / f"{name}-int8-mirrored.tflite").read_bytes()
+        cases[f"{name}-int8-mirrored"] = describe(out, f"{name}-int8-mirrored", "int8", mirrored, inputs)
     (out / "cases.json").write_text(json.dumps(cases, indent=1))
 
 
