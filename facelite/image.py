@@ -9,8 +9,9 @@ of `facelite verify` was 174 MB with JPEGs of 12 to 99 megapixels (217 with a pr
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,12 @@ FULL_PIXELS = 16_000_000
 _SHRINKING = ((1, cv2.IMREAD_COLOR), (2, cv2.IMREAD_REDUCED_COLOR_2), (4, cv2.IMREAD_REDUCED_COLOR_4), (8, cv2.IMREAD_REDUCED_COLOR_8))
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jxl", ".jp2", ".tif", ".tiff", ".gif", ".dng"})
+"""Of pictures of other kinds, so that these need not be passed over without a word."""
+
+LONGEST = 1000
+"""Times that one side may be the other's: no face is in a thinner picture, and OpenCV 4 throws where one stays longer than 32,766 pixels."""
 
 PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"eXIf", b"IEND"})
 """What the decoder gets of a PNG; about the rest (profiles, texts, animation) libpng complains on standard error."""
@@ -58,6 +65,8 @@ def decode_image(data: bytes, /, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     limit = max_pixels if data.startswith(b"\xff\xd8") else min(max_pixels, FULL_PIXELS)
     if width < 1 or height < 1 or width * height > limit:
         raise ImageError(f"expected a picture of 1 to {limit:,} pixels, got {width} x {height}; save it in another size")
+    if max(width, height) > LONGEST * min(width, height):
+        raise ImageError(f"expected a side of at most {LONGEST:,} times the other, got {width} x {height}; cut the picture")
     if width * height > FULL_PIXELS and not _has_one_scan(data):
         raise ImageError(f"expected a JPEG of one scan above {FULL_PIXELS:,} pixels, got a progressive {width} x {height}; save it as baseline")
     data = _whole(data, width, height)
@@ -71,10 +80,25 @@ def decode_image(data: bytes, /, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
-def find_images(folder: Path, /) -> list[Path]:
-    """All picture files below ``folder``, sorted, hidden ones left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def find_images(folder: Path, /, *, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """All picture files below ``folder``, links followed, sorted, hidden ones left out. Raises ImageError for a folder that cannot be read."""
+    return sorted(path for path in _files(folder, ()) if path.suffix.lower() in suffixes)
+
+
+def _files(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    """Visible files below ``folder``, which lies in the folders ``above`` (device and number): a link back to one of those is not followed."""
+    try:
+        found = folder.stat()
+        with os.scandir(folder) as entries:
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise ImageError(f"{folder}: expected a folder that can be read, got {error.strerror or error}; correct its rights") from None
+    here = (found.st_dev, found.st_ino)
+    for entry in visible if here not in above else ():
+        if entry.is_dir():
+            yield from _files(Path(entry.path), (*above, here))
+        elif entry.is_file():
+            yield Path(entry.path)
 
 
 def _size(data: bytes) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self
@@ -20,19 +20,19 @@ MOST_HEADER = 1 << 20
 
 
 @contextmanager
-def open_source(path: str | Path, /) -> Iterator[tuple[list[str], Read]]:
+def open_source(path: str | Path, /, *, suffixes: Collection[str] = SUFFIXES) -> Iterator[tuple[list[str], Read]]:
     """Names ``person/picture.jpg`` in ``path``, sorted, and a function that reads one; it may be called from threads.
 
     Raises InputError when there is no such folder or tar, or no picture in it.
     """
     path = Path(path)
     if path.is_dir():
-        names = [found.relative_to(path).as_posix() for found in find_images(path)]
+        names = [found.relative_to(path).as_posix() for found in find_images(path, suffixes=suffixes)]
         _check(path, names)
         yield names, lambda name: (path / name).read_bytes()
     elif path.is_file():
         with path.open("rb") as file:
-            places = _index(path, file)
+            places = _index(path, file, suffixes)
             _check(path, list(places))
             lock = threading.Lock()
 
@@ -45,6 +45,13 @@ def open_source(path: str | Path, /) -> Iterator[tuple[list[str], Read]]:
             yield sorted(places), read
     else:
         raise _refusal(path, "neither")
+
+
+def check_people(path: str | Path, names: Sequence[str], /) -> None:
+    """Raises InputError for a picture of ``names`` in ``path`` that lies in no folder or deeper: nobody can tell which name is the person's."""
+    if name := next((name for name in names if name.count("/") != 1), ""):
+        where = "deeper; name the folder that holds the people's, or move it up" if "/" in name else "in none; sort it in"
+        raise InputError(f"{path}: expected one folder per person (person/picture.jpg), got the picture {name} {where}")
 
 
 def read_beside(path: str | Path, name: str, /) -> bytes | None:
@@ -60,12 +67,12 @@ def read_beside(path: str | Path, name: str, /) -> bytes | None:
         return None
 
 
-def _index(path: Path, file: BinaryIO) -> dict[str, tuple[int, int]]:
+def _index(path: Path, file: BinaryIO, suffixes: Collection[str]) -> dict[str, tuple[int, int]]:
     """Offset and size of each picture in a tar; hidden names and those that lead out of it are left out."""
     return {
         name: (member.offset_data, member.size)
         for name, member in _members(path, file)
-        if PurePosixPath(name).suffix.lower() in SUFFIXES and not any(part.startswith((".", "/")) for part in PurePosixPath(name).parts)
+        if PurePosixPath(name).suffix.lower() in suffixes and not any(part.startswith((".", "/")) for part in PurePosixPath(name).parts)
     }
 
 
@@ -106,4 +113,4 @@ def _refusal(path: Path, got: str) -> InputError:
 
 def _check(path: Path, names: list[str]) -> None:
     if not names:
-        raise InputError(f"{path}: expected pictures in it, one folder per person (person/picture.jpg), found none; check the path")
+        raise InputError(f"{path}: expected pictures in it (JPEG, PNG, WebP, BMP), person/picture.jpg, found none; check the path")

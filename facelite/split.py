@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ def counted(names: Sequence[str], people: Sequence[str], /) -> list[int]:
 
 
 def _hash(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:4], "big")
+    """Of the name's composed form (NFC): a Mac's files, and archives made there, have accents apart from their letters."""
+    return int.from_bytes(hashlib.sha256(unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")).digest()[:4], "big")
 
 
 @dataclass(frozen=True, slots=True)

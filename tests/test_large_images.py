@@ -56,6 +56,19 @@ def test_a_smaller_jpeg_is_upright_too(monkeypatch, orientation):
     np.testing.assert_allclose(pixels, by_pillow(jpeg(SMOOTH, exif=exif), 2), atol=2)
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 40_000), (40_000, 1), (2, 2001)])
+def test_a_picture_too_thin_for_a_face_is_refused(height, width):
+    """OpenCV 4 throws where one stays longer than 32,766 pixels however often it is halved."""
+    data = cv2.imencode(".png", np.zeros((height, width, 3), np.uint8))[1].tobytes()
+    with pytest.raises(ImageError, match=f"expected a side of at most 1,000 times the other, got {width} x {height}; cut the picture"):
+        decode_image(data)
+
+
+def test_the_thinnest_picture_is_looked_at(detector):
+    data = cv2.imencode(".png", np.zeros((40, 40_000, 3), np.uint8))[1].tobytes()
+    assert detector.detect(decode_image(data)) == []
+
+
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_a_smaller_jpeg_of_other_colours_is_rgb(monkeypatch, mode):
     monkeypatch.setattr(module, "FULL_PIXELS", 5000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import unicodedata
 
 from facelite.split import HELD_OUT_PICTURES, HELD_OUT_SHARE, counted, is_held_out
 
@@ -21,6 +22,15 @@ def test_the_split_of_these_names_is_for_good():
 
 
 GOLDEN = [6, 43, 57]
+
+
+def test_the_split_does_not_depend_on_how_accents_are_written():
+    """A Mac's archive has them apart from their letters."""
+    names = [f"José Müller {i}" for i in range(200)]
+    assert [unicodedata.normalize("NFD", name) for name in names] != names
+    assert [is_held_out(unicodedata.normalize("NFD", name)) for name in names] == [is_held_out(name) for name in names]
+    pictures = [f"José/é{i}.jpg" for i in range(40)]
+    assert counted([unicodedata.normalize("NFD", name) for name in pictures], ["José"] * 40) == counted(pictures, ["José"] * 40)
 
 
 def test_the_split_does_not_depend_on_the_process():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -88,7 +88,13 @@ def train(
         _say_untaught(faces[0])
     from facelite.training.fit import train as fit
 
-    with _interrupts() as stop:
+    with ExitStack() as stack:
+        pressed = Event()
+
+        def begin(step: int, steps: int) -> None:
+            _say_resumed(step, steps)
+            stack.enter_context(_interrupts(pressed))  # from here on a step is finished first
+
         result = fit(
             chosen,
             faces,
@@ -96,13 +102,14 @@ def train(
             resume=resume,
             init=weights,
             teach=teach,
-            stop=lambda step: stop(),
-            began=_say_resumed,
+            stop=lambda step: pressed.is_set(),
+            began=begin,
             progress=_live_line,
         )
     if sys.stderr.isatty():
         click.echo(err=True)  # below the live line
-    values = {"weights": str(result.weights), "val": result.val, "val_at": result.val_at, "steps": result.steps}
+    file = str(result.weights) if result.weights else None if as_json else "none yet"
+    values: dict[str, Any] = {"weights": file, "val": result.val, "val_at": result.val_at, "steps": result.steps}
     if one := result.gain:
         told = f"{100 * one.value:+.2f} points (95 %: {100 * one.low:+.2f} to {100 * one.high:+.2f})"
         values["gain"] = asdict(one) if as_json else f"{told} over the weights of --init"
@@ -114,6 +121,7 @@ def train(
 
 def _chosen(recipe: str | None, network: str | None, epochs: float | None, run: str | None, space: str, options: dict[str, Any]) -> TrainingRecipe:
     """The recipe in a file, else that of the ``run`` to be resumed, else the default one by ``options``; with what the command says in its place."""
+    from facelite.errors import RecipeError
     from facelite.recipe import read_recipe
     from facelite.training.recipe import Teacher, TrainingRecipe, default_recipe
     from facelite.training.run import run_recipe
@@ -121,6 +129,10 @@ def _chosen(recipe: str | None, network: str | None, epochs: float | None, run: 
     chosen = read_recipe(recipe, TrainingRecipe) if recipe else run_recipe(run) if run else default_recipe(network or "nns2", space, **options)
     if network:
         chosen = replace(chosen, network=replace(chosen.network, name=network))
+    if options["numbers"] and not chosen.loss.learns_teacher:
+        raise RecipeError(
+            f"{recipe or run}: expected a loss that learns from --teacher, got none; set loss.embedding, loss.pairwise or loss.harmonic"
+        )
     if options["numbers"] and recipe:
         chosen = replace(chosen, teacher=chosen.teacher or Teacher())
     if epochs:
@@ -176,9 +188,9 @@ def _say_pictures(training: FaceSet, held_out: FaceSet, *, random: bool) -> None
 
 
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed; from then on it does again what it did before."""
-    pressed, before = Event(), signal.getsignal(signal.SIGINT)
+def _interrupts(pressed: Event) -> Iterator[None]:
+    """Ctrl-C sets ``pressed``; from then on it does again what it did before."""
+    before = signal.getsignal(signal.SIGINT)
 
     def press(*_: object) -> None:
         pressed.set()
@@ -187,7 +199,7 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
     if before != signal.SIG_IGN:  # a job in the background of a shell has none
         signal.signal(signal.SIGINT, press)
     try:
-        yield pressed.is_set
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -26,8 +26,8 @@ def align(source: str, out: str, face_pixels: int, margin: int, workers: int | N
     """Cut an aligned crop out of each picture in SOURCE (a folder of people's folders, or a tar of one) into OUT.
 
     OUT, made with its parents, mirrors SOURCE: a second run goes on where the first stopped, aligns anew what has changed, and removes
-    the crops of pictures that are gone. A picture that cannot be read, without a face, or with several and none clearly in the centre,
-    is dropped; OUT/align.csv says why.
+    the crops of pictures that are gone. A picture that cannot be read, without a face, with several and none clearly in the centre, or not
+    directly in a person's folder is dropped; OUT/align.csv says why.
     """
     from facelite.runtime.detector import find_detector
     from facelite.training.align import align_pictures

@@ -15,7 +15,7 @@ from facelite.distance import SQUARED_L2, Distance
 from facelite.errors import InputError
 from facelite.evaluation.embed import Embedded
 from facelite.face import Floats
-from facelite.source import Read, open_source
+from facelite.source import Read, check_people, open_source
 from facelite.split import Set, counted, is_held_out
 
 PREFIX = ".\n/"
@@ -73,10 +73,8 @@ def open_people(root: str | Path, sets: Sequence[Set] = (Set("."),), /) -> Itera
                 raise InputError(f"{folder}: expected pictures as they came from the camera, got aligned crops; name the folder they were made from")
             tar = folder.with_name(f"{folder.name}.tar")
             names, readers[one.folder] = stack.enter_context(open_source(tar if not folder.exists() and tar.exists() else folder))
-            if one.labelled and (loose := [name for name in names if "/" not in name]):
-                raise InputError(f"{folder}: expected one folder per person (person/picture.jpg), got the picture {loose[0]} in none; sort it in")
             if one.labelled:
-                _check_folders(folder, names)
+                check_people(folder, names)
                 found += [(f"{one.folder}\n/{name}", one.numbering or one.folder, Path(name).parent.name) for name in names]
 
         def read(name: str) -> bytes:
@@ -94,12 +92,3 @@ def open_people(root: str | Path, sets: Sequence[Set] = (Set("."),), /) -> Itera
             return People(list(names), list(numbering), list(person), read)
 
         yield people
-
-
-def _check_folders(root: Path, names: Sequence[str]) -> None:
-    """A person is the innermost folder: two of one name would be taken for one person. Raises InputError."""
-    known: dict[str, str] = {}
-    for name in names:
-        folder = Path(name).parent
-        if (other := known.setdefault(folder.name, folder.as_posix())) != folder.as_posix():
-            raise InputError(f"{root}: expected one folder per person, got {other} and {folder.as_posix()}; give them different names")

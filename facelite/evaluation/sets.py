@@ -21,7 +21,7 @@ from facelite.face import FaceCrop, Floats, Outcome, Pixels
 from facelite.image import decode_image
 from facelite.preprocess import Preprocessing
 from facelite.runtime.detector import Detector
-from facelite.source import Read, open_source
+from facelite.source import Read, check_people, open_source
 from facelite.training.geometry import GEOMETRY, CropGeometry, read_geometry
 
 Progress = Callable[[int, int], None]
@@ -69,7 +69,7 @@ class PictureSet:
 def open_sets(folders: Sequence[str], /) -> Iterator[list[PictureSet]]:
     """The sets in ``folders``, each a folder of people's folders, or a tar of one; a folder with align.json holds aligned crops.
 
-    Raises InputError for a picture in no folder, and for a folder that is named twice.
+    Raises InputError for a picture in no person's folder or deeper, and for a folder that is named twice.
     """
     paths = [Path(folder) for folder in folders]
     if twice := [str(path) for i, path in enumerate(paths) if path.resolve() in [other.resolve() for other in paths[:i]]]:
@@ -78,8 +78,7 @@ def open_sets(folders: Sequence[str], /) -> Iterator[list[PictureSet]]:
         sets = []
         for path in paths:
             names, read = stack.enter_context(open_source(path))
-            if loose := [name for name in names if "/" not in name]:
-                raise InputError(f"{path}: expected one folder per person (person/picture.jpg), got the picture {loose[0]} in none; sort it in")
+            check_people(path, names)
             crop = StoredCrop(read_geometry(path)) if (path / GEOMETRY).exists() else DetectedFace()
             sets.append(PictureSet(path.as_posix(), names, read, crop))
         yield sets

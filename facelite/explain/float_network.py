@@ -36,5 +36,8 @@ class FloatNetwork:
         with quiet():
             self.tf, self.keras = import_tensorflow()
             self.model = build(network, keras=self.keras, folded=True)
-            set_weights(self.model, fold(read_weights(weights)))
+            try:
+                set_weights(self.model, fold(read_weights(weights)))
+            except (ValueError, IndexError) as error:
+                raise InputError(f"{weights}: expected weights of the network {network.name}, got others: {error}; correct the recipe") from None
         self.network, self.preprocessing = network, Preprocessing(network.height, network.width)

@@ -16,6 +16,7 @@ from facelite.explain.occlusion import occlude
 from facelite.explain.regions import regions
 from facelite.explain.sheet import Panel, draw_sheet
 from facelite.face import Decision, FaceCrop, Floats
+from facelite.preprocess import Preprocessing
 from facelite.runtime.choice import Rule
 from facelite.runtime.verifier import Verifier
 
@@ -26,6 +27,10 @@ SMOOTH = 1 / 56
 
 Parts = dict[str, float]
 """A number for each of ``regions.REGIONS``."""
+
+ALIKE = 0.9
+"""Cosine of a float network's embedding to that of a bundle that was made from it, at least. Least found: 0.989 (docs/precisions.md),
+0.96 where that is mirrored, on 78 of LFW."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,13 +59,17 @@ def explain_pair(
 ) -> tuple[Decision, Side, Side]:
     """The decision about the pictures ``a`` and ``b``, and what made it; ``out``/explain.png shows it.
 
-    Raises InputError where a picture shows no face that can be compared.
+    Raises InputError where a picture shows no face that can be compared, and for ``gradients`` of another network than the bundle's.
     """
+    if gradients:
+        _check_size(gradients.preprocessing, verifier.manifest.preprocessing)
     looks = verifier.look(a, rule=rule), verifier.look(b, rule=rule)
     decision = verifier.verify(*looks)
     crops = [look.crop for look in looks if look.crop is not None and look.embedding is not None]
     if len(crops) < 2 or decision.distance is None:
         raise InputError(f"expected two faces that can be compared, got {decision.outcome.value}: {decision.detail}; give other pictures")
+    if gradients:
+        _check_network(gradients, crops[0], verifier)
     fill = verifier.manifest.preprocessing.mean
     sides, maps, slopes = list[Side](), list[Floats](), list[Floats]()
     for i, name in enumerate(("first face", "second face")):
@@ -86,6 +95,23 @@ def explain_pair(
     title = f"{decision.outcome.value}: distance {decision.distance:.3f}, threshold {decision.threshold.distance:.3f}"
     write_atomically(Path(out) / SHEET, draw_sheet(rows, title))
     return decision, sides[0], sides[1]
+
+
+def _check_size(found: Preprocessing, wanted: Preprocessing) -> None:
+    if (found.height, found.width) != (wanted.height, wanted.width):
+        raise _other_network(f"{found.height} x {found.width} pixels in place of {wanted.height} x {wanted.width}")
+
+
+def _check_network(gradients: Gradients, crop: FaceCrop, verifier: Verifier) -> None:
+    floats, embedded = gradients.unit(crop), verifier.embedder.vectors([crop])[0]
+    if floats.shape != embedded.shape:
+        raise _other_network(f"{len(floats)} numbers in place of {len(embedded)}")
+    if (alike := float(floats @ embedded / np.linalg.norm(embedded))) < ALIKE:
+        raise _other_network(f"an embedding at a cosine of {alike:.2f} to the bundle's")
+
+
+def _other_network(what: str) -> InputError:
+    return InputError(f"expected the float network that the bundle was made from, got {what}; name the bundle's own recipe or run: --weights")
 
 
 def _row(crops: list[FaceCrop], changes: list[Floats], what: str, parts: list[Parts]) -> list[Panel]:

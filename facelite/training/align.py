@@ -1,6 +1,7 @@
 """Folders of photos -> folders of aligned crops.
 
-The crop of ``person/picture.png`` is ``person/picture.jpg``; of pictures that differ by their suffix only, the first is taken.
+The crop of ``person/picture.png`` is ``person/picture.jpg``; of pictures that differ by their suffix only, the first is taken. What lies in
+no person's folder, or deeper, is dropped.
 The crops mirror the photos: by the journal a second run goes on where the first stopped, aligns anew what has changed, and
 removes the crops of pictures that are gone. It removes no file that the journal does not list. Whether a picture has changed is
 asked of its bytes: to hash them takes less than a hundredth of the time that aligning takes (pictures of 4 kB and of 1.3 MB).
@@ -22,13 +23,13 @@ import cv2
 from facelite.atomic import write_atomically
 from facelite.errors import ImageError, InputError
 from facelite.face import Pixels
-from facelite.image import decode_image
+from facelite.image import SUFFIXES, UNREAD_SUFFIXES, decode_image
 from facelite.preprocess import sample, similarity
 from facelite.runtime.choice import clear_centre
 from facelite.runtime.detector import Detector
 from facelite.source import Read, open_source
 from facelite.training.geometry import CropGeometry, claim_geometry
-from facelite.training.journal import KEPT, Entry, Journal, append_journal, read_journal, write_journal
+from facelite.training.journal import BEGUN, KEPT, Entry, Journal, append_journal, read_journal, write_journal
 
 QUALITY = 95
 """JPEG quality of the stored crops; FaceNet's table 4 sees no loss down to 90."""
@@ -69,21 +70,19 @@ def align_pictures(
     """
     source, out = Path(source), Path(out)
     _keep_apart(source, out)
-    with open_source(source) as (names, read), ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with open_source(source, suffixes=SUFFIXES | UNREAD_SUFFIXES) as (names, read), ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         _check_people(source, names)
         claim_geometry(out, geometry)
-        known = read_journal(out)
-        done = _still_true(known, names, read, pool)
+        known, unfit = read_journal(out), _unfit(names)
+        done = unfit | _still_true(known, [name for name in names if name not in unfit], read, pool)
         _forget(out, known, done)
-        waiting, doubles = [name for name in names if name not in done], _doubles(names, done)
+        doubles = _doubles([name for name in names if name not in unfit], done)
+        done |= dict.fromkeys(doubles, Entry("same name as another picture"))
+        waiting = [name for name in names if name not in done]
         changed = sum(bool(known[name].sha256) for name in waiting if name in known)
         own = local()
 
         def one(name: str) -> Entry:
-            if "/" not in name:
-                return Entry("in no person's folder")
-            if name in doubles:
-                return Entry("same name as another picture")
             if not hasattr(own, "detector"):
                 own.detector = Detector(detector)
             return _align_one(name, read, own.detector, out, geometry)
@@ -91,10 +90,12 @@ def align_pictures(
         ready = len(names) - len(waiting)
         progress(ready, len(names))
         for batch in _batches(waiting):
+            append_journal(out, dict.fromkeys(batch, Entry(BEGUN)))
             for name, entry in zip(batch, pool.map(one, batch), strict=True):
                 done[name], ready = entry, ready + 1
                 progress(ready, len(names))
             append_journal(out, {name: done[name] for name in batch})
+        write_journal(out, done)
     counts = Counter(done[name].reason for name in names)
     removed = sum(known[name].kept for name in known.keys() - set(names))
     return AlignReport(counts.pop(KEPT, 0), dict(counts.most_common()), changed, removed, _empty(source, names))
@@ -113,10 +114,22 @@ def _still_true(known: Journal, names: list[str], read: Read, pool: Executor) ->
     return {name: known[name] for name, now in zip(hashed, pool.map(sha256, hashed), strict=True) if now == known[name].sha256}
 
 
+def _unfit(names: list[str]) -> Journal:
+    """Pictures whose names say that they have no crop."""
+    unfit = {}
+    for name in names:
+        if name.count("/") != 1:
+            unfit[name] = Entry("deeper than in a person's folder" if "/" in name else "in no person's folder")
+        elif PurePosixPath(name).suffix.lower() in UNREAD_SUFFIXES:
+            unfit[name] = Entry("no JPEG, PNG, WebP or BMP: convert it")
+    return unfit
+
+
 def _forget(out: Path, known: Journal, done: Journal) -> None:
     """Remove the crops that are of no picture any more: first they, then the journal's word of them, so that a kill leaves no crop behind."""
-    for name in known.keys() - done.keys():
-        if known[name].kept:
+    crops = {_crop_name(name) for name, entry in done.items() if entry.kept}
+    for name, entry in known.items():
+        if entry.may_have_crop and _crop_name(name) not in crops:
             (out / _crop_name(name)).unlink(missing_ok=True)
     write_journal(out, done)
 
@@ -172,9 +185,10 @@ def _keep_apart(source: Path, out: Path) -> None:
 
 
 def _check_people(source: Path, names: list[str]) -> None:
-    if not any("/" in name for name in names):
-        remedy = "make one for each person"
-        raise InputError(f"{source}: expected one folder of pictures per person (person/picture.jpg), got pictures in no folder; {remedy}")
+    if not any(name.count("/") == 1 for name in names):
+        deep = next((name for name in names if "/" in name), "")
+        got = f"{deep}; name the folder that holds the people's" if deep else "pictures in no folder; make one for each person"
+        raise InputError(f"{source}: expected one folder of pictures per person (person/picture.jpg), got {got}")
 
 
 def _empty(source: Path, names: list[str]) -> list[str]:

@@ -35,6 +35,11 @@ class Augmentation:
     jpeg: float = 0.1
     cover: float = 0.1
 
+    def __post_init__(self) -> None:
+        shares = (self.mirror, self.grey, self.small, self.blur, self.noise, self.jpeg, self.cover)
+        if not (min(*shares, self.turn, self.scale, self.shift, self.light, self.balance) >= 0 and max(shares) <= 1):
+            raise ValueError(f"expected shares from 0 to 1 and deviations >= 0, got {self}")
+
     @classmethod
     def none(cls) -> Augmentation:
         return cls(*[0.0] * 12)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from facelite.errors import InputError
 from facelite.face import Floats, Pixels
 from facelite.split import HELD_OUT_SHARE, counted, is_held_out
-from facelite.training.geometry import CropGeometry, read_crop, read_geometry
+from facelite.training.geometry import GEOMETRY, CropGeometry, read_crop, read_geometry
 from facelite.training.leaks import leaks
 from facelite.training.recipe import Teacher, TrainingSet
 from facelite.training.taught import read_taught
@@ -131,6 +131,9 @@ def _find(root: Path, sets: Sequence[TrainingSet]) -> tuple[list[str], Integers,
         found = sorted(path.relative_to(folder) for path in folder.glob("[!.]*/[!.]*.jpg"))
         if not found:
             raise InputError(f"{folder}: expected aligned crops person/picture.jpg, found none; see its align.csv, or take the set out of the recipe")
+        deeper = (path.relative_to(folder) for path in folder.glob("[!.]*/[!.]*/**/*.jpg"))
+        if deep := next((path for path in deeper if not (folder / path.parts[0] / GEOMETRY).exists()), None):  # another set may lie in this one
+            raise InputError(f"{folder}: expected one folder per person (person/picture.jpg), got {deep.as_posix()}; align the pictures again")
         if (source := known.get(one.of or one.folder)) is None:
             raise InputError(f"{folder}: expected the set {one.of!r}, which its pictures are of, beside it, got none; name that set too")
         if one.of:  # what was taken out of that set since is not trained on in its look

@@ -33,7 +33,7 @@ from facelite.training.recipe import TrainingRecipe
 from facelite.training.run import HEAD, INIT, STATE, TEACHER, sized_network
 from facelite.training.sampling import Proposals
 from facelite.training.siamese import pack_siamese
-from facelite.training.state import TrainingState, named
+from facelite.training.state import TrainingState, begin, named
 from facelite.training.statistics import Statistics
 from facelite.training.taught import Taught, pack_taught
 
@@ -65,13 +65,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``weights``: the averaged weights that did best on the held-out people; ``val`` their VAL, NaN where none was judged yet.
+    """``weights``: the averaged weights that did best on the held-out people, and ``val`` their VAL: None and NaN where none was judged yet.
 
     ``val_at`` says at which FMR that is: the smallest that so many held-out people support. ``steps`` were taken of ``planned``.
     ``gain``: by how much the VAL is larger than that of the weights that the run began with, if any; the best may be those themselves.
     """
 
-    weights: Path
+    weights: Path | None
     val: float
     val_at: str
     steps: int
@@ -100,8 +100,9 @@ def train(
     judges them first. ``teach`` gives the targets (n, d) of a recipe whose teacher has no file; without it ``init`` does. ``began`` is told
     the step from which it goes on, and of how many.
 
-    Raises InputError when ``out`` holds a run or other files and ``resume`` is False, or no run, one of another recipe or of other data;
-    TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when ``out`` cannot be written.
+    Raises InputError when ``out`` holds a run or other files and ``resume`` is False, or no run, one of another recipe or of other data,
+    and for an ``init`` of another network; TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when ``out``
+    cannot be written.
     """
     run = _Run(recipe, data, Path(out), resume, init, teach)
     state, first = run.state, run.state.step
@@ -130,7 +131,8 @@ def train(
                 saved = time.monotonic()
             if ending:
                 break
-    return Result(run.out / BEST, run.best if run.best >= 0 else float("nan"), judged_at(data[1]), state.step, state.steps, run.gain())
+    weights, val = (run.out / BEST, run.best) if run.best_weights else (None, float("nan"))
+    return Result(weights, val, judged_at(data[1]), state.step, state.steps, run.gain())
 
 
 class _Run:
@@ -149,10 +151,13 @@ class _Run:
         self.init = init if init is not None or not (out / INIT).exists() else read_weights(out / INIT)
         check_run(out, recipe, resume=resume)
         self.judge_model = build(self.network, keras=keras)
+        if self.init is not None:
+            begin(self.judge_model, self.init, network=recipe.network.name)  # others are refused before anything is written
         self.faces = self._taught(recipe, data[0], teach)
         _check_teacher(recipe, self.faces, self.network.embedding)
         claim(out, recipe, run_facts(data, init), resume=resume)
-        if self.faces is not data[0]:
+        if self.faces is not data[0] and not (out / TEACHER).exists():
+            write(out / TEACHER, pack_taught(Taught(self.faces.names, self.faces.targets, self.faces.projection)))
             self.faces = self._kept(self.faces)
         schedule, pictures = recipe.schedule, len(data[0])
         self.per_epoch = schedule.steps_an_epoch(pictures)
@@ -191,8 +196,6 @@ class _Run:
 
     def _kept(self, faces: FaceSet) -> FaceSet:
         """``faces`` with the targets that the run keeps, in half precision, so that it trains by the same ones when it is resumed."""
-        if not (self.out / TEACHER).exists():
-            write(self.out / TEACHER, pack_taught(Taught(faces.names, faces.targets, faces.projection)))
         targets, has_target, _ = read_teacher(self.out / TEACHER, faces.names)
         return replace(faces, targets=targets, has_target=has_target)
 

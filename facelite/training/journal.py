@@ -1,12 +1,14 @@
 """The journal of an alignment, ``align.csv``: a line a picture with what became of it, and the sha256 of the bytes that this holds for.
 
-A run that is killed costs the lines that it had not yet added; what a kill has cut short is no line.
+Before a crop is written its picture is noted as BEGUN, so that no crop lies there that the journal does not know. A run that is killed costs the
+results that it had not yet added; what a kill has cut short is no line.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,10 +18,12 @@ JOURNAL = "align.csv"
 
 KEPT = "kept"
 
+BEGUN = "begun"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``result``: KEPT, or a reason and perhaps ": " with more of it. ``sha256`` of the picture; "" for a result that says nothing of its bytes."""
+    """``result``: KEPT, BEGUN, or a reason and perhaps ": " with more of it. ``sha256`` of the picture; "" for a result that is not of its bytes."""
 
     result: str
     sha256: str = ""
@@ -27,6 +31,10 @@ class Entry:
     @property
     def kept(self) -> bool:
         return self.result == KEPT
+
+    @property
+    def may_have_crop(self) -> bool:
+        return self.result in (KEPT, BEGUN)
 
     @property
     def reason(self) -> str:
@@ -53,9 +61,11 @@ def write_journal(out: Path, journal: Journal, /) -> None:
 
 
 def append_journal(out: Path, journal: Journal, /) -> None:
-    """Add lines to the journal."""
+    """Add lines to the journal; the last one of a name counts."""
     with (out / JOURNAL).open("ab") as file:
         file.write(_lines(journal))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _lines(journal: Journal) -> bytes:

@@ -44,8 +44,8 @@ class NetworkChoice:
     embedding: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.height, self.width, self.embedding) < 0:
-            raise ValueError(f"expected sizes >= 0, got {self}")
+        if self.embedding < 0 or any(side and side < 32 for side in (self.height, self.width)):
+            raise ValueError(f"expected sizes >= 0, and a height and a width of 32 or more or 0, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Teacher:
 
     file: str = ""
     leak: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.leak <= 4:
+            raise ValueError(f"expected a leak from 0 to 4, a squared distance, got {self.leak:g}")
 
 
 Mining = Literal["semi-hard", "batch-hard", "batch-all"]
@@ -101,6 +105,11 @@ class Loss:
     def into_space(self) -> bool:
         """Whether a term compares embeddings with the teacher's, which needs as many numbers."""
         return self.harmonic > 0 or self.embedding > 0
+
+    @property
+    def learns_teacher(self) -> bool:
+        """Whether a term needs a teacher."""
+        return self.into_space or self.pairwise > 0
 
     def __post_init__(self) -> None:
         apart = (self.triplet, self.contrastive, self.verification, self.softmax, self.siamese, self.harmonic, self.embedding, self.pairwise)
@@ -144,6 +153,8 @@ class Schedule:
             raise ValueError(f"expected 0 < labelled <= batch, pictures >= 2, epochs and judge > 0, got {self}")
         if not (self.rate > 0 and self.warmup >= 0 and self.decay >= 0 and 0 <= self.average < 1):
             raise ValueError(f"expected rate > 0, warmup and decay >= 0, 0 <= average < 1, got {self}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"expected a seed from 0 to {2**32 - 1}, got {self.seed}")
         if self.chunk < 0 or (self.chunk and self.batch % self.chunk):
             raise ValueError(f"expected a chunk that divides the batch, or 0, got {self}")
 
@@ -205,7 +216,7 @@ class TrainingRecipe:
         folders = [one.folder for one in self.data]
         if not folders or len(set(folders)) < len(folders):
             raise ValueError(f"expected one or more [[data]] sets, each folder once, got {folders}")
-        if self.teacher is None and (self.loss.into_space or self.loss.pairwise):
+        if self.teacher is None and self.loss.learns_teacher:
             raise ValueError("expected a [teacher] for loss.harmonic, loss.embedding and loss.pairwise, got none")
 
 

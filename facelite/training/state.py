@@ -58,11 +58,7 @@ class TrainingState:
 
     def begin_with(self, weights: Weights) -> None:
         """Take ``weights`` by layer name in place of the random ones. Raises InputError for another network's."""
-        try:
-            set_weights(self.model, weights)
-        except ValueError as error:
-            name = self.recipe.network.name
-            raise InputError(f"expected weights of the network {name} to begin with, got others: {error}; name others: --init") from None
+        begin(self.model, weights, network=self.recipe.network.name)
         self.average = [np.array(value, np.float32) for value in self.model.get_weights()]
 
     def take_step(self, x: Floats, y: Floats) -> float:
@@ -122,6 +118,14 @@ class TrainingState:
             f"expected finite numbers, got {what} at step {self.step}; lower schedule.rate, raise schedule.warmup, "
             'or set schedule.precision = "float32", and begin anew in another folder'
         )
+
+
+def begin(model: keras.Model, weights: Weights, /, *, network: str) -> None:
+    """Put ``weights`` by layer name into the ``model`` of the ``network``. Raises InputError for another network's."""
+    try:
+        set_weights(model, weights)
+    except ValueError as error:
+        raise InputError(f"expected weights of the network {network} to begin with, got others: {error}; name others: --init") from None
 
 
 def named(arrays: Arrays, name: str, /) -> list[Floats]:

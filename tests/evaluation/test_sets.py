@@ -180,4 +180,6 @@ def test_what_is_no_set_is_said(photos, tar, monkeypatch, tmp_path):
     refused(r"photos: expected one folder per person .* got the picture loose.png in none; sort it in", photos)
     write(photos / "align.json", b"{")
     (photos / "loose.png").unlink()
+    write(tmp_path / "deep/class/ada/1.png", b"")
+    refused("got the picture class/ada/1.png deeper; name the folder that holds the people's", tmp_path / "deep")
     refused("expected the geometry of aligned crops, got", photos)

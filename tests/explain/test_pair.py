@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -13,12 +15,14 @@ from click.testing import CliRunner
 from facelite.cli.main import main
 from facelite.distance import SQUARED_L2
 from facelite.errors import InputError, RecipeError
-from facelite.explain.float_network import open_float_network
+from facelite.explain.float_network import FloatNetwork, open_float_network
 from facelite.explain.gradient import Gradients
 from facelite.explain.occlusion import occlude
 from facelite.explain.pair import explain_pair
 from facelite.explain.regions import REGIONS, regions
 from facelite.face import FaceCrop
+from facelite.networks import NETWORKS, build, get_weights
+from facelite.networks.weights import pack_weights
 from facelite.preprocess import template
 from facelite.runtime.verifier import Verifier
 
@@ -118,6 +122,30 @@ def test_what_cannot_be_compared_or_differentiated_is_refused(tmp_path, verifier
     recipe = tmp_path / "keras.toml"
     recipe.write_text(RECIPE.read_text().replace('weights = "weights.npz"', 'weights = "mine.keras"').replace('network = "nns2"\n', ""))
     with pytest.raises(RecipeError, match="expected a network of facelite's that decides by squared L2"):
+        open_float_network(recipe)
+
+
+def test_gradients_of_another_network_are_refused(tmp_path, verifier, astronaut, hopper, gradients):
+    a, b = files(tmp_path, a=astronaut, b=hopper)
+    with pytest.raises(InputError, match="expected the float network that the bundle was made from, got 112 x 112 pixels in place of 112 x 96; name"):
+        explain_pair(verifier, a, b, tmp_path / "out", gradients=Gradients(open_float_network(RECIPE.parents[1] / "nns1/int8.toml")))
+    network = NETWORKS["nns2"]
+    other = build(network, keras=keras)
+    (tmp_path / "other.npz").write_bytes(pack_weights(get_weights(other)))
+    with pytest.raises(InputError, match=r"got an embedding at a cosine of .* to the bundle's; name the bundle's own recipe or run: --weights"):
+        explain_pair(verifier, a, b, tmp_path / "out", gradients=Gradients(FloatNetwork(network, tmp_path / "other.npz")))
+    smaller = replace(network, embedding=64)
+    (tmp_path / "smaller.npz").write_bytes(pack_weights(get_weights(build(smaller, keras=keras))))
+    with pytest.raises(InputError, match="got 64 numbers in place of 128"):
+        explain_pair(verifier, a, b, tmp_path / "out", gradients=Gradients(FloatNetwork(smaller, tmp_path / "smaller.npz")))
+    assert not (tmp_path / "out").exists()
+    explain_pair(verifier, a, b, tmp_path / "out", gradients=gradients)
+
+
+def test_weights_of_another_network_than_the_recipe_s_are_refused(tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(RECIPE.read_text().replace('"weights.npz"', f'"{RECIPE.parents[1] / "nns1/weights.npz"}"'))
+    with pytest.raises(InputError, match=r"weights\.npz: expected weights of the network nns2, got others: .*; correct the recipe"):
         open_float_network(recipe)
 
 

@@ -1,8 +1,10 @@
 """Alignment of folders: the same crops from every source, through kills and cut journals; no picture lost without a word."""
 
 import csv
+import hashlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +36,7 @@ def pictures(astronaut, hopper):
     return {
         "ada/1.jpg": encode(astronaut, ".jpg"),
         "ada/2.png": encode(astronaut[:, ::-1], ".png"),
-        "ada/nested/3.webp": encode(astronaut[:300, 60:400], ".webp"),
+        "ada/3.webp": encode(astronaut[:300, 60:400], ".webp"),
         "grace/1.JPG": encode(hopper, ".jpg"),
         "grace/2.bmp": encode(half, ".bmp"),
         'odd, "name"/ä\n1.jpg': encode(half[:, ::-1], ".jpg"),
@@ -46,7 +48,7 @@ def pictures(astronaut, hopper):
     }
 
 
-KEPT = ["ada/1.jpg", "ada/2.jpg", "ada/nested/3.jpg", "grace/1.jpg", "grace/2.jpg", 'odd, "name"/ä\n1.jpg', "single/one.jpg"]
+KEPT = ["ada/1.jpg", "ada/2.jpg", "ada/3.jpg", "grace/1.jpg", "grace/2.jpg", 'odd, "name"/ä\n1.jpg', "single/one.jpg"]
 REPORT = AlignReport(7, {"unreadable": 2, "no face": 1, "several faces": 1})
 
 
@@ -162,7 +164,7 @@ align.align_pictures(source, out, detector=find_detector(), workers=1, progress=
 """
 
 
-@pytest.mark.parametrize("where, number, kept_at_least", [("rename", 1, 0), ("rename", 5, 3), ("progress", 6, 3)])
+@pytest.mark.parametrize("where, number, kept_at_least", [("rename", 1, 0), ("rename", 6, 3), ("progress", 6, 3)])
 def test_a_killed_run_is_resumed(photos, tmp_path, detector_file, unbroken, where, number, kept_at_least):
     out = tmp_path / "out"
     child = subprocess.run([sys.executable, "-c", CHILD, photos, out, where, str(number)], stderr=subprocess.DEVNULL, check=False)
@@ -223,7 +225,7 @@ def test_a_picture_that_vanishes_is_unreadable(tmp_path, detector_file, pictures
         return pictures["ada/1.jpg"]
 
     @contextmanager
-    def source(path):
+    def source(path, **_):
         yield ["a/1.jpg", "b/2.jpg"], read
 
     monkeypatch.setattr(align, "open_source", source)
@@ -295,6 +297,19 @@ def test_a_kill_while_crops_are_removed_leaves_none_behind(aligned, detector_fil
     assert sorted(content(out)) == ["ada/2.jpg", "align.json", "grace/1.jpg"]
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_whoever_is_removed_after_a_run_was_broken_off_leaves_no_crop(photos, tmp_path, detector_file, how):
+    """It ends in the midst of a batch, whose crops no result in the journal speaks of yet."""
+    out = tmp_path / "out"
+    child = CHILD.replace("signal.SIGKILL", f"signal.{how.name}").replace("BATCH = 3", "BATCH = 256")
+    subprocess.run([sys.executable, "-c", child, photos, out, "progress", "8"], stderr=subprocess.DEVNULL, check=False)
+    assert "ada/1.jpg" in content(out)
+    shutil.rmtree(photos / "ada")
+    assert align_pictures(photos, out, detector=detector_file).kept == 4
+    assert sorted(content(out)) == ["align.json", "grace/1.jpg", "grace/2.jpg", 'odd, "name"/ä\n1.jpg', "single/one.jpg"]
+    assert not any("begun" in line for line in journal(out))
+
+
 def raise_interrupt():
     raise KeyboardInterrupt
 
@@ -334,9 +349,49 @@ def test_pictures_outside_people_s_folders_are_not_aligned(tmp_path, detector_fi
 
 
 def test_folders_without_a_picture_are_named(tmp_path, detector_file, pictures):
-    photos = write_folder(tmp_path / "photos", {"ada/deep/1.jpg": pictures["ada/1.jpg"], "bob/1.heic": b"", ".git/x": b"", "notes.txt": b""})
+    photos = write_folder(tmp_path / "photos", {"ada/1.jpg": pictures["ada/1.jpg"], "bob/1.txt": b"", ".git/x": b"", "notes.txt": b""})
     (photos / "carl").mkdir()
     assert align_pictures(photos, tmp_path / "out", detector=detector_file) == AlignReport(1, {}, empty=["bob", "carl"])
+
+
+def test_pictures_deeper_than_in_a_person_s_folder_are_dropped_with_their_crops(aligned, detector_file, pictures):
+    """Whose they are nobody knows: class/ada/1.jpg, or ada/trip/1.jpg."""
+    photos, out = aligned
+    write_folder(photos, {"ada/trip/1.jpg": pictures["ada/1.jpg"]})
+    write_folder(out, {"ada/trip/1.jpg": b"a crop, as an older facelite left it"})
+    with (out / "align.csv").open("a") as file:
+        file.write(f"ada/trip/1.jpg,kept,{hashlib.sha256(pictures['ada/1.jpg']).hexdigest()}\r\n")
+    for _ in range(2):
+        assert align_pictures(photos, out, detector=detector_file) == AlignReport(3, {"deeper than in a person's folder": 1, "no face": 1})
+        assert sorted(content(out)) == ["ada/1.jpg", "ada/2.jpg", "align.json", "grace/1.jpg"]
+    assert "ada/trip/1.jpg,deeper than in a person's folder," in journal(out)
+    refuses(write_folder(photos.parent / "deep", {"train/ada/1.jpg": b""}), out, match="got train/ada/1.jpg; name the folder that holds the people's")
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_pictures_of_other_kinds_are_dropped_with_the_reason(tmp_path, detector_file, pictures, kind):
+    """A phone may leave both beside each other: then the one that is read is kept."""
+    mixed = {
+        "ada/1.heic": b"HEIC",
+        "ada/1.jpg": pictures["ada/1.jpg"],
+        "bob/1.HEIC": b"HEIC",
+        "bob/2.tiff": b"",
+        "bob/3.gif": b"",
+        "bob/notes.txt": b"",
+    }
+    source = write_tar(tmp_path / "photos.tar", mixed) if kind == "tar" else write_folder(tmp_path / "photos", mixed)
+    for _ in range(2):
+        assert align_pictures(source, tmp_path / "out", detector=detector_file) == AlignReport(1, {"no JPEG, PNG, WebP or BMP": 4})
+    assert 'bob/2.tiff,"no JPEG, PNG, WebP or BMP: convert it",' in journal(tmp_path / "out")
+
+
+def test_links_to_people_s_folders_are_followed(tmp_path, detector_file, pictures):
+    photos = write_folder(tmp_path / "photos", {"ada/1.jpg": pictures["ada/1.jpg"]})
+    write_folder(tmp_path / "elsewhere", {"2.jpg": pictures["grace/1.JPG"]})
+    (photos / "grace").symlink_to(tmp_path / "elsewhere")
+    (photos / "ada/back").symlink_to(photos)
+    assert align_pictures(photos, tmp_path / "out", detector=detector_file).kept == 2
+    assert sorted(content(tmp_path / "out")) == ["ada/1.jpg", "align.json", "grace/2.jpg"]
 
 
 # what is refused

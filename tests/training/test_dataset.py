@@ -235,6 +235,15 @@ def test_a_set_without_crops_is_refused_even_beside_another(two_sets, write_set)
     assert str(two_sets / "empty") in refused(two_sets, (TrainingSet("a"), TrainingSet("empty")))
 
 
+def test_crops_deeper_than_in_a_person_s_folder_are_refused_unless_they_are_another_set(two_sets, names):
+    (two_sets / "align.json").write_text((two_sets / "a/align.json").read_text())
+    for person in [*names(False, 2), *names(True, 2)]:
+        shutil.copytree(two_sets / "a" / person, two_sets / person)
+    assert len(load(two_sets, (TrainingSet("."),), None)[0]) == 6
+    shutil.copytree(two_sets / names(False, 1)[0], two_sets / names(False, 1)[0] / "trip/today")
+    assert f"got {names(False, 1)[0]}/trip/today/" in refused(two_sets, (TrainingSet("."),))
+
+
 def test_two_geometries_are_refused(two_sets, names, write_set):
     write_set(two_sets / "other", dict.fromkeys(names(False, 2), 2), geometry=CropGeometry(face=32, margin=4))
     expected = "one geometry, got a of --face 48 --margin 6, other of --face 32 --margin 4; align"

@@ -96,6 +96,15 @@ def test_a_teacher_that_is_nobody_is_refused(tmp_path, faces, recipe):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("options", [{}, HOLD])
+def test_weights_of_another_network_are_refused_and_no_run_is_left_behind(tmp_path, faces, weights, recipe, options):
+    other = {**weights, "conv1": [np.zeros((5, 5, 3, 8), np.float32)]}
+    for init in (other, {"elsewhere": []}):
+        with pytest.raises(InputError, match=r"expected weights of the network small to begin with, got others: .*; name others: --init"):
+            fit.train(recipe(**options), faces, tmp_path / "run", init=init)
+        assert not (tmp_path / "run").exists()
+
+
 def test_the_default_for_trained_weights_is_slow_and_holds_on():
     fine, plain = (default_recipe("nns2", "mine", pictures=400, fine=fine) for fine in (True, False))
     assert (fine.teacher, fine.loss, fine.schedule.rate) == (Teacher(), Loss(FINE_TRIPLET, embedding=1.0, pairwise=10.0), FINE_RATE)

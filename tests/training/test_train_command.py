@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from threading import Event
 
 import pytest
 
@@ -155,6 +157,34 @@ def test_a_run_that_was_interrupted_is_resumed_by_its_own_recipe(train, tmp_path
     assert train("--resume")[2].splitlines()[-1] == "resumed at step 24 of 24"
 
 
+def test_an_interrupt_before_the_first_judgement_names_no_weights(train, tmp_path):
+    for words in (["--json"], []):
+        status, stdout, _ = train.interrupt(1, "--network", "small", "--epochs", 12, *words)
+        assert status == 130 and not (tmp_path / "run" / BEST).exists()
+        assert (json.loads(stdout)["weights"] is None) if words else stdout.startswith("weights: none yet\n")
+        shutil.rmtree(tmp_path / "run")
+
+
+def test_an_interrupt_while_a_teacher_teaches_ends_at_once(train, tmp_path, monkeypatch, bundle_file):
+    taught = []
+
+    def interrupted(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+        taught.append("to the end")
+
+    monkeypatch.setattr("facelite.training.teach.teach", interrupted)
+    status, _, stderr = train("--network", "small", "--teacher", bundle_file)
+    assert status == 130 and stderr.splitlines()[-1] == "facelite: interrupted"
+    assert not taught and not (tmp_path / "run").exists()
+
+
+def test_a_teacher_from_whom_no_loss_learns_is_refused(tiny, tmp_path, refused, bundle_file):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    status, stdout, stderr = refused(tmp_path / "recipe.toml", "--data", tiny, "--out", tmp_path / "run", "--teacher", bundle_file)
+    assert status == 2 and not stdout and not (tmp_path / "run").exists()
+    assert "expected a loss that learns from --teacher, got none; set loss.embedding, loss.pairwise or loss.harmonic" in stderr
+
+
 def test_a_second_interrupt_while_the_state_is_saved_leaves_the_old_one(train, tmp_path, monkeypatch, arrays):
     out, replace = tmp_path / "run", os.replace
 
@@ -176,9 +206,10 @@ def test_an_interrupt_that_is_ignored_stays_so():
     """As in the background of a shell."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with module._interrupts() as stop:
+        pressed = Event()
+        with module._interrupts(pressed):
             os.kill(os.getpid(), signal.SIGINT)
-            assert not stop()
+            assert not pressed.is_set()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -136,7 +136,8 @@ def _open(source: str | Path, folder: Path, faces: str | Path | None, detector: 
     """A bundle, or the one that a recipe describes, checked for what every runtime of a pack can take."""
     path = Path(source)
     if path.suffix == ".toml":
-        report = export_bundle(path, folder, faces=faces, detector=detector, progress=progress)
+        released = read_recipe(path, Recipe).released
+        report = export_bundle(path, folder, faces=None if released else faces, detector=detector, progress=progress)
         path = folder / report.bundle
     elif not path.is_file():
         raise InputError(f"{source}: expected a recipe (.toml) or a bundle, got {'a folder' if path.exists() else 'no file'}; check the path")
