@@ -45,7 +45,9 @@ export class Detector {
       for (const face of suppressed(found)) {
         const sure = !tiles && face.size >= 0.35 * side && face.score >= 0.65;
         const clear = sure && face.size <= 0.65 * side;
-        const second = clear ? face : ((await this.#lookAgain(frame, face, tiles ? 0.7 : 0.55)) ?? (sure ? face : null));
+        const second = clear
+          ? face
+          : ((await this.#lookAgain(frame, face, tiles ? 0.7 : 0.55)) ?? (sure ? face : null));
         if (second) faces.push(second);
       }
       faces = suppressed(faces);
@@ -134,7 +136,11 @@ export class Detector {
  * @returns {View}
  */
 function around({ box, size }) {
-  return { x: box.x + box.width / 2 + 0.5 - size, y: box.y + box.height / 2 + 0.5 - size, side: 2 * size };
+  return {
+    x: box.x + box.width / 2 + 0.5 - size,
+    y: box.y + box.height / 2 + 0.5 - size,
+    side: 2 * size,
+  };
 }
 
 /**

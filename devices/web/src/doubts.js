@@ -62,7 +62,8 @@ function linked(head, vectors, limit) {
   for (const [i, one] of vectors.entries()) {
     for (let j = 0; j < i; j++) {
       const [mine, its] = [groups[i], groups[j]];
-      if (mine !== its && distance(head, one, vectors[j]) <= limit) groups = groups.map((group) => (group === its ? mine : group));
+      if (mine !== its && distance(head, one, vectors[j]) <= limit)
+        groups = groups.map((group) => (group === its ? mine : group));
     }
   }
   return groups;
@@ -125,7 +126,13 @@ function outlier(subject, apart, limit) {
   const detail =
     `expected a distance of ${limit.toFixed(2)} or less to the other pictures of ${subject}, got ${apart.toFixed(2)}; ` +
     "is it the same person? leave it out, or enrol anyway";
-  return Object.freeze({ kind: "outlier", distance: apart, limit, other: null, detail });
+  return Object.freeze({
+    kind: "outlier",
+    distance: apart,
+    limit,
+    other: null,
+    detail,
+  });
 }
 
 /**
@@ -137,5 +144,11 @@ function outlier(subject, apart, limit) {
 function double(other, apart, limit) {
   const found = `${other} at a distance of ${apart.toFixed(2)} (threshold ${limit.toFixed(2)})`;
   const detail = `expected nobody who is enrolled already, got ${found}; is it the same person? if not, enrol anyway`;
-  return Object.freeze({ kind: "double", distance: apart, limit, other, detail });
+  return Object.freeze({
+    kind: "double",
+    distance: apart,
+    limit,
+    other,
+    detail,
+  });
 }

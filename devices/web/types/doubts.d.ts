@@ -5,7 +5,7 @@ import type { Measured } from "./thresholds.js";
 export type Doubt = {
     kind: "outlier" | "double";
     /**
-     * of an outlier to the nearest of the subject's, of a double to somebody else's template
+     * of an outlier to the nearest of the subject's in another group, of a double to somebody else's template
      */
     distance: number;
     /**
@@ -22,11 +22,11 @@ export type Doubt = {
     detail: string;
 };
 /**
- * Why a picture is doubtful: an outlier is far from all of the subject's other pictures and templates, a double is like somebody else who is enrolled.
+ * Why a picture is doubtful: an outlier is far from the group of the subject's other pictures and templates, a double is like somebody else who is enrolled.
  *
  * @typedef {object} Doubt
  * @property {"outlier" | "double"} kind
- * @property {number} distance of an outlier to the nearest of the subject's, of a double to somebody else's template
+ * @property {number} distance of an outlier to the nearest of the subject's in another group, of a double to somebody else's template
  * @property {number} limit an outlier is beyond it, a double within
  * @property {string | null} other whom a double is like
  * @property {string} detail what was expected, what came, what to do, in English: translate by `kind`
