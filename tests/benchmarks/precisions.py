@@ -28,6 +28,7 @@ import numpy as np
 
 from facelite.atomic import write_atomically
 from facelite.distance import SQUARED_L2
+from facelite.errors import ExportError
 from facelite.evaluation.embed import Embedded, embed_pictures
 from facelite.evaluation.people import People, open_people
 from facelite.export.master import Master, trained
@@ -112,9 +113,12 @@ def conversions(recipe: Recipe, master: Master, people: Callable[[bool | None], 
     crops = representative(people(False), people(True), detector, make, wanted, show) if missing else []
     for row in missing:
         print(f"\n{row}", file=sys.stderr)
-        with redirect_stdout(sys.stderr):
-            write_atomically(paths[row], convert(row, recipe, master, float32, crops))
-    return {row: path.read_bytes() for row, path in paths.items()}
+        try:
+            with redirect_stdout(sys.stderr):
+                write_atomically(paths[row], convert(row, recipe, master, float32, crops))
+        except ExportError as error:
+            print(f"REFUSED {row}: {error}", file=sys.stderr)
+    return {row: path.read_bytes() for row, path in paths.items() if path.exists()}
 
 
 def show(stage: str, done: int, total: int) -> None:
