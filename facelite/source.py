@@ -113,4 +113,4 @@ def _refusal(path: Path, got: str) -> InputError:
 
 def _check(path: Path, names: list[str]) -> None:
     if not names:
-        raise InputError(f"{path}: expected pictures in it (JPEG, PNG, WebP, BMP), person/picture.jpg, found none; check the path")
+        raise InputError(f"{path}: expected pictures in it, one folder per person (person/picture.jpg; PNG, WebP, BMP), found none; check the path")

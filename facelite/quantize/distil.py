@@ -21,16 +21,18 @@ PAIRWISE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """``steps`` of ``batch`` crops by Adam, its rate falling from ``rate`` to zero on a cosine. ``pictures``: how many crops to learn from."""
+    """``steps`` of ``batch`` crops by Adam, its rate falling from ``rate`` to zero on a cosine, 0: from what suits the change. ``pictures``: how many
+    crops to learn from.
+    """
 
     steps: int = 1000
     batch: int = 64
-    rate: float = 1e-4
+    rate: float = 0.0
     pictures: int = 10_000
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch, self.pictures) < 1 or not self.rate > 0:
-            raise ValueError(f"expected steps, batch, pictures of at least 1 and a positive rate, got {self}")
+        if min(self.steps, self.batch, self.pictures) < 1 or not self.rate >= 0:
+            raise ValueError(f"expected steps, batch, pictures of at least 1 and a rate of 0 or more, got {self}")
 
 
 def distil(
@@ -40,17 +42,19 @@ def distil(
     /,
     *,
     schedule: Schedule,
+    rate: float,
     after: Callable[[], None] = lambda: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Train ``student`` towards the embeddings of ``teacher``, both tf_keras models, on ``crops`` (n, height, width, 3) uint8.
 
+    ``rate`` is what a ``schedule`` without one begins with.
     ``after`` each step something more may change, as a part of the step's graph.
     """
     import tensorflow as tf
     import tf_keras
 
-    optimizer = tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(schedule.rate, schedule.steps))
+    optimizer = tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(schedule.rate or rate, schedule.steps))
 
     @tf.function  # type: ignore[untyped-decorator]
     def step(x: Any) -> None:

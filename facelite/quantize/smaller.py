@@ -19,6 +19,10 @@ from facelite.quantize.distil import Schedule, distil
 
 Pattern = Literal["any", "2:4", "blocks"]
 
+RATE = 1e-4
+"""Of the training. NNS2 (fourth release) with half of its weights pruned in 500 steps loses 14.8 points of VAL at FMR 1e-3, and 25 at a fifth of that.
+"""
+
 PRUNED_BY = 0.6
 """Share of the steps after which all is zero that shall be; the rest heals."""
 
@@ -106,7 +110,7 @@ def _prune(model: Any, teacher: Any, crops: Pixels, smaller: Smaller, schedule: 
     start = sparsity.UpdatePruningStep()
     start.set_model(student)
     start.on_train_begin()
-    distil(student, teacher, crops, schedule=schedule, progress=progress)
+    distil(student, teacher, crops, schedule=schedule, rate=RATE, progress=progress)
     start.on_epoch_end(0)
     return sparsity.strip_pruning(student)
 
@@ -126,7 +130,7 @@ def _cluster(model: Any, teacher: Any, crops: Pixels, smaller: Smaller, schedule
         return cluster_weights(layer, number_of_clusters=smaller.clusters, cluster_centroids_init=start, preserve_sparsity=preserve)
 
     student = tf_keras.models.clone_model(model, clone_function=wrap)
-    distil(student, teacher, crops, schedule=schedule, progress=progress)
+    distil(student, teacher, crops, schedule=schedule, rate=RATE, progress=progress)
     return clustering.strip_clustering(student)
 
 

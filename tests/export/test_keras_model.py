@@ -202,7 +202,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, detector_file):
 
 
 @pytest.mark.parametrize(("precision", "more", "match"), [
-    ("int8-qat", "", "expected neither network, embedding, templates, decide, smaller nor int8-qat with a Keras model"),
+    ("int8-qat", "", "expected neither network, embedding, templates, decide, mirrored, smaller nor int8-qat with a Keras model"),
     ("int8", 'network = "nns2"', "expected neither network, .*, got one of them"),
     ("int8", 'templates = ["other.tflite"]', "expected neither network, .*, got one of them"),
     ("int8", "smaller = { sparsity = 0.5 }", "expected neither network, .*, got one of them"),
