@@ -75,7 +75,7 @@ def convert(
 
 
 def _mirrored(tf: Any, model: Any) -> Any:
-    """The converter of the mean of what ``model``, of batch 2, makes of a picture and its mirror image. tflite-runtime 2.14 reverses floats only."""
+    """The converter of the mean of what ``model``, of batch 2, makes of a picture and its mirror image."""
     (_, height, width, colours), numbers = model.input_shape, model.output_shape[-1]
 
     @tf.function(input_signature=[tf.TensorSpec((1, height, width, colours), name="input")])  # type: ignore[untyped-decorator]
