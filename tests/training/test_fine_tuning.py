@@ -17,7 +17,7 @@ from facelite.training import fit
 from facelite.training.augment import view, view_matrix
 from facelite.training.dataset import load
 from facelite.training.judging import embed_crops, gain
-from facelite.training.recipe import FINE_RATE, FINE_TRIPLET, Loss, Teacher, TrainingSet, default_recipe
+from facelite.training.recipe import FINE_JUDGEMENTS, FINE_RATE, Loss, Teacher, TrainingSet, default_recipe
 from facelite.training.run import INIT, STATE, TEACHER
 from facelite.training.teach import teach
 
@@ -107,7 +107,8 @@ def test_weights_of_another_network_are_refused_and_no_run_is_left_behind(tmp_pa
 
 def test_the_default_for_trained_weights_is_slow_and_holds_on():
     fine, plain = (default_recipe("nns2", "mine", pictures=400, fine=fine) for fine in (True, False))
-    assert (fine.teacher, fine.loss, fine.schedule.rate) == (Teacher(), Loss(FINE_TRIPLET, embedding=1.0, pairwise=10.0), FINE_RATE)
+    assert (fine.teacher, fine.loss, fine.schedule.rate) == (Teacher(), Loss(embedding=1.0, pairwise=10.0), FINE_RATE)
+    assert fine.schedule.epochs / fine.schedule.judge == FINE_JUDGEMENTS
     assert fine.schedule.rate < plain.schedule.rate
     assert (plain.teacher, plain.loss) == (None, Loss())
 
