@@ -54,6 +54,19 @@ def check_people(path: str | Path, names: Sequence[str], /) -> None:
         raise InputError(f"{path}: expected one folder per person (person/picture.jpg), got the picture {name} {where}")
 
 
+def people_in(folder: str | Path, /) -> dict[str, list[Path]]:
+    """The pictures of each person, by the name of the person's folder in ``folder``. Raises InputError."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder with one folder per person, found no folder; check --folder")
+    with open_source(folder) as (names, _):
+        check_people(folder, names)
+    people: dict[str, list[Path]] = {}
+    for name in names:
+        people.setdefault(name.split("/")[0], []).append(folder / name)
+    return people
+
+
 def read_beside(path: str | Path, name: str, /) -> bytes | None:
     """The file ``name`` that lies beside the people in the folder or tar ``path``, such as a list of pairs; None where there is none."""
     path = Path(path)

@@ -11,13 +11,13 @@ import click
 from facelite.bundle import Manifest, find_bundle, fused_kind, open_bundle
 from facelite.cli.output import RATE, bar, bundle_option, face_option, gallery_option, json_option, keyring_option, show, threads_option, warn
 from facelite.cli.rows import Row, decision_row, enrolment_row, look_row, rows_of, show_rows
-from facelite.errors import InputError, UnsupportedRate
+from facelite.errors import UnsupportedRate
 from facelite.gallery import Gallery, Keyring
-from facelite.image import find_images
 from facelite.kiosk.config import FPIR
 from facelite.kiosk.room import check_room
 from facelite.runtime.choice import Rule
 from facelite.runtime.verifier import Verifier, open_verifier
+from facelite.source import people_in
 
 ENOUGH = 3
 """Templates of a person up to which another is worth asking for: released NNS1 rejects falsely 18.5, 10.3, 7.3, 5.3 % with 1, 2, 3, 5."""
@@ -114,7 +114,7 @@ def enrol(
     """
     if (folder is None) == (subject is None) or (folder is None and not pictures):
         raise click.UsageError("expected SUBJECT and PICTURES, or --folder PEOPLE")
-    people = {str(subject): [Path(picture) for picture in pictures]} if folder is None else _people(Path(folder))
+    people = {str(subject): [Path(picture) for picture in pictures]} if folder is None else people_in(folder)
     verifier = open_verifier(find_bundle(bundle), threads=threads)
     with Gallery(gallery, space=verifier.manifest.space, create=True, keyring=Keyring(keyring)) as opened, bar("enrol") as progress:
         rows: dict[str, Row] = {}
@@ -189,16 +189,6 @@ def _advice(manifest: Manifest, templates: int) -> str:
     if templates >= ENOUGH or fnmrs.get(templates, 0.0) <= fnmrs.get(ENOUGH, 1.0):
         return ""
     return f"; with {ENOUGH}, false rejections fall from {fnmrs[templates]:.1%} to {fnmrs[ENOUGH]:.1%}"
-
-
-def _people(folder: Path) -> dict[str, list[Path]]:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder with one folder per person, found no folder; check --folder")
-    people = {person.name: find_images(person) for person in sorted(folder.iterdir()) if person.is_dir()}
-    people = {name: files for name, files in people.items() if files}
-    if not people:
-        raise InputError(f"{folder}: expected one folder of pictures per person, found none; see to --folder")
-    return people
 
 
 enroll = copy(enrol)

@@ -31,11 +31,11 @@ from facelite.cli.output import (
 )
 from facelite.errors import GalleryError, InputError, SpaceMismatch
 from facelite.gallery import Gallery, Keyring
-from facelite.image import find_images
 from facelite.runtime.choice import Rule
 from facelite.runtime.migration import SpaceMap
 from facelite.runtime.moving import Move, bundle_map, check_spaces, plan_move, write_gallery
 from facelite.runtime.verifier import Verifier
+from facelite.source import people_in
 
 if TYPE_CHECKING:
     from facelite.evaluation.migrate import Learned
@@ -89,7 +89,7 @@ def migrate(
     Exit status: 0 all were moved, 3 some must be enrolled again: they are named, and not in the new gallery.
     """
     _check_usage(out, old, faces, out_bundle, dry_run=dry_run)
-    pictures = _pictures(Path(folder)) if folder else {}
+    pictures = people_in(folder) if folder else {}
     new, keys = open_bundle(find_bundle(bundle)), Keyring(keyring)
     with Gallery(gallery, keyring=keys) as opened:
         check_spaces(opened, new, None)
@@ -127,13 +127,6 @@ def _check_usage(out: str | None, old: str | None, faces: str | None, out_bundle
         raise GalleryError(f"{out}: expected an existing folder to make the gallery in, found none; check the path: --out")
     if out_bundle and Path(out_bundle).exists():
         raise InputError(f"{out_bundle}: expected the name of a new bundle, got a file that exists; name another: --out-bundle")
-
-
-def _pictures(folder: Path) -> dict[str, list[Path]]:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder with one folder per person, found no folder; check --folder")
-    found = {person.name: find_images(person) for person in sorted(folder.iterdir()) if person.is_dir()}
-    return {name: files for name, files in found.items() if files}
 
 
 def _learned(gallery: Gallery, new: Bundle, old: str, faces: str, *, held_out: bool, cached: bool, workers: int | None) -> Learned:

@@ -28,7 +28,7 @@ from facelite.kiosk.mqtt import Mqtt
 from facelite.kiosk.room import check_room
 from facelite.kiosk.screen import Screen
 from facelite.kiosk.signals import Signals
-from facelite.runtime.doctor import Check, State, _plain
+from facelite.runtime.doctor import Check, State, one_line
 
 PERSIST = ("/sys/module", "pinctrl_*/parameters/persist_gpio_outputs")
 """Where a Pi's kernel says whether a pin keeps its level when no process has it any more (raspberrypi/linux#6117, #6150)."""
@@ -66,7 +66,7 @@ def check_kiosk(kiosk: Kiosk, /) -> Iterator[Check]:
             expected = isinstance(error, FaceliteError)
             found, _, remedy = (str(error) if expected else f"{type(error).__name__}: {error}").rpartition("; ")
             found, remedy, state = found or remedy, remedy if found else "see to what it names", State.FAIL
-        yield Check(name, state, _plain(without_secrets(found)), _plain(without_secrets(remedy)))
+        yield Check(name, state, one_line(without_secrets(found)), one_line(without_secrets(remedy)))
 
 
 def _told(kiosk: Kiosk) -> str:

@@ -93,7 +93,7 @@ def draw_lines(lines: Sequence[Line], /, *, x: Axis, y: Axis, unsupported: tuple
 
     def paint(axes: Any) -> None:
         for line in lines:
-            style = {"color": line.colour, "linestyle": line.dash, "marker": line.marker, "label": _plain(line.label)}
+            style = {"color": line.colour, "linestyle": line.dash, "marker": line.marker, "label": short_label(line.label)}
             bars = None if line.ends is None else [np.abs(np.asarray(end) - np.asarray(line.y)) for end in line.ends]
             axes.errorbar(line.x, line.y, yerr=bars, capsize=3, elinewidth=1.2, zorder=2 if bars is None else 6, **style)
         if unsupported and (left := axes.get_xlim()[0]) < unsupported[0]:
@@ -101,7 +101,7 @@ def draw_lines(lines: Sequence[Line], /, *, x: Axis, y: Axis, unsupported: tuple
             axes.axvspan(left, unsupported[0], label=unsupported[1], **veil)
             axes.set_xlim(left=left)
 
-    return _draw(paint, x, y)
+    return draw(paint, x, y)
 
 
 def draw_overlap(
@@ -120,9 +120,9 @@ def draw_overlap(
     def paint(axes: Any) -> None:
         axes.stairs(genuine, edges, fill=True, color=colour, alpha=0.75, label="genuine")
         axes.stairs(impostor, edges, fill=True, facecolor="none", edgecolor=GREY, hatch="////", linewidth=1.2, label="impostor")
-        axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.4, label=_plain(mark[1]))
+        axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.4, label=short_label(mark[1]))
 
-    return _draw(paint, x, y)
+    return draw(paint, x, y)
 
 
 def draw_dots(dots: Sequence[Dot], /, *, x: Axis, mark: tuple[float, str] | None = None) -> Drawing:
@@ -134,12 +134,12 @@ def draw_dots(dots: Sequence[Dot], /, *, x: Axis, mark: tuple[float, str] | None
             axes.plot([dot.low, dot.high], [row, row], color=colour, linestyle="-" if dot.firm else ":")
             axes.plot([dot.value], [row], color=colour, marker="o", markerfacecolor=face, linestyle="none")
         if mark:
-            axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.2, label=_plain(mark[1]))
+            axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.2, label=short_label(mark[1]))
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", labelsize=9)
 
     labels = {float(row): dot.label for row, dot in enumerate(dots)}
-    return _draw(paint, x, Axis("", low=len(dots) - 0.5, high=-0.5, ticks=labels), height=1.2 + 0.26 * len(dots))
+    return draw(paint, x, Axis("", low=len(dots) - 0.5, high=-0.5, ticks=labels), height=1.2 + 0.26 * len(dots))
 
 
 def draw_map(places: NDArray[np.float32], groups: NDArray[np.int64], /) -> Drawing:
@@ -151,10 +151,10 @@ def draw_map(places: NDArray[np.float32], groups: NDArray[np.int64], /) -> Drawi
             axes.scatter(*places[groups == group].T, marker=f"${group}$", s=size, linewidths=0.2, color=DARK[group % len(DARK)])
         axes.set_axis_off()
 
-    return _draw(paint, Axis(""), Axis(""), height=WIDTH)
+    return draw(paint, Axis(""), Axis(""), height=WIDTH)
 
 
-def _draw(paint: Callable[[Any], None], x: Axis, y: Axis, height: float = HEIGHT) -> Drawing:
+def draw(paint: Callable[[Any], None], x: Axis, y: Axis, height: float = HEIGHT) -> Drawing:
     """What ``paint`` puts on axes of one house style, whatever the user's own matplotlibrc says."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -185,7 +185,7 @@ def _set_ticks(axis: Any, ticks: Mapping[float, str] | str | None) -> None:
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(PercentFormatter(1))
     elif isinstance(ticks, Mapping):
-        axis.set_ticks(list(ticks), [_plain(label, TICK) for label in ticks.values()])
+        axis.set_ticks(list(ticks), [short_label(label, TICK) for label in ticks.values()])
         axis.set_minor_formatter(NullFormatter())
 
 
@@ -195,7 +195,7 @@ def _saved(figure: Any, **how: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _plain(label: str, longest: int = LEGEND) -> str:
+def short_label(label: str, longest: int = LEGEND) -> str:
     """``label`` on one line that fits, in which "$" begins no formula and "_" does not hide it from the legend."""
     line = " ".join(label.split())
     widths = np.cumsum([2 if east_asian_width(character) in "WF" else 1 for character in line])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facelite.plots.drawing import COLOURS, Axis, Drawing, _draw, _plain
+from facelite.plots.drawing import COLOURS, Axis, Drawing, draw, short_label
 
 MARKERS = "osD^vP"
 
@@ -34,10 +34,10 @@ def draw_pareto(points: Sequence[Point], /, *, x: Axis, y: Axis) -> Drawing:
             colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
             size = max(15.0, LARGEST * point.megabytes / largest)
             face = "none" if beaten(point, points) else colour
-            label = _plain(f"{point.label}, {point.megabytes:.1f} MB")
+            label = short_label(f"{point.label}, {point.megabytes:.1f} MB")
             axes.scatter([point.cost], [point.val], s=size, marker=marker, edgecolors=colour, facecolors=face, linewidths=1.6, label=label, zorder=3)
 
-    return _draw(paint, x, y)
+    return draw(paint, x, y)
 
 
 def beaten(point: Point, points: Sequence[Point], /) -> bool:

@@ -62,9 +62,9 @@ def examine(*, bundle: str | Path | None = None, gallery: str | Path | None = No
     for name, look in looks:
         try:
             for check in look():
-                yield replace(check, found=_plain(check.found), remedy=_plain(check.remedy))
+                yield replace(check, found=one_line(check.found), remedy=one_line(check.remedy))
         except Exception as error:  # noqa: BLE001 - what is broken here is what is to be told
-            yield Check(name, State.FAIL, _plain(f"{type(error).__name__}: {error}"), "see to what it names, or report it with this list")
+            yield Check(name, State.FAIL, one_line(f"{type(error).__name__}: {error}"), "see to what it names, or report it with this list")
 
 
 def _packages() -> Check:
@@ -174,7 +174,7 @@ def _told(error: FaceliteError) -> tuple[str, str]:
     return (found, remedy) if found else (remedy, "")
 
 
-def _plain(text: str) -> str:
+def one_line(text: str) -> str:
     """One line, without the name of the user's home."""
     home = str(Path.home()) if _works(Path.home) else ""
     return " ".join((text.replace(home, "~") if len(home) > 1 else text).split())

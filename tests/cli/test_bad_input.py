@@ -279,7 +279,12 @@ def test_a_folder_of_people_without_people_is_refused(refused, photos, tmp_path)
     new = tmp_path / "new.db"
     refused(2, "enrol", "--gallery", new, "--folder", tmp_path / "none", match="expected a folder with one folder per person, found no folder")
     (tmp_path / "people/Ada").mkdir(parents=True)
-    refused(2, "enrol", "--gallery", new, "--folder", tmp_path / "people", match="expected one folder of pictures per person, found none")
+    refused(2, "enrol", "--gallery", new, "--folder", tmp_path / "people", match=r"expected pictures in it, one folder per person .*, found none")
+    for place, where in (("Ada/1/hopper.jpg", "deeper"), ("hopper.jpg", "in none")):
+        picture = tmp_path / where / "people" / place
+        picture.parent.mkdir(parents=True)
+        shutil.copy(photos / "hopper.jpg", picture)
+        refused(2, "enrol", "--gallery", new, "--folder", tmp_path / where / "people", match=f"expected one folder per person .* {place} {where}; ")
     refused(2, "enrol", "--gallery", new, "--folder", photos / "text.jpg", match="is a file")
 
 

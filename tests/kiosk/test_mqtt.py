@@ -50,7 +50,7 @@ class Broker:
         self.process.kill()
         self.process.wait()
 
-    def wait(self, topic, wanted, seconds=15.0):
+    def wait(self, topic, wanted, seconds=60.0):
         """The first message of ``topic`` that is ``wanted``; what was heard before it is forgotten."""
         began = time.monotonic()
         while True:
