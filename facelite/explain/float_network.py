@@ -26,13 +26,15 @@ def open_float_network(path: str | Path, /) -> FloatNetwork:
     network = choose_network(recipe, path)
     if network is None or recipe.decide != "squared-l2":
         raise RecipeError(f"{path}: expected a network of facelite's that decides by squared L2, got another; name another recipe")
-    return FloatNetwork(network, path.parent / recipe.weights)
+    return FloatNetwork(network, path.parent / recipe.weights, mirrored=recipe.mirrored)
 
 
 class FloatNetwork:
-    """The folded ``network`` as a ``model`` of ``tf``'s Keras, with the weights of a file or a run. Raises InputError, ExportError."""
+    """The folded ``network`` as a ``model`` of ``tf``'s Keras, with the weights of a file or a run; ``mirrored`` says that an embedding is the mean
+    of what the model makes of a crop and of its mirror image. Raises InputError, ExportError.
+    """
 
-    def __init__(self, network: Network, weights: str | Path, /) -> None:
+    def __init__(self, network: Network, weights: str | Path, /, *, mirrored: bool = False) -> None:
         with quiet():
             self.tf, self.keras = import_tensorflow()
             self.model = build(network, keras=self.keras, folded=True)
@@ -40,4 +42,4 @@ class FloatNetwork:
                 set_weights(self.model, fold(read_weights(weights)))
             except (ValueError, IndexError) as error:
                 raise InputError(f"{weights}: expected weights of the network {network.name}, got others: {error}; correct the recipe") from None
-        self.network, self.preprocessing = network, Preprocessing(network.height, network.width)
+        self.network, self.mirrored, self.preprocessing = network, mirrored, Preprocessing(network.height, network.width)

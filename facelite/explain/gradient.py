@@ -24,7 +24,7 @@ class Gradients:
     """Those of a float network."""
 
     def __init__(self, network: FloatNetwork, /) -> None:
-        self._tf, self._model, self.preprocessing = network.tf, network.model, network.preprocessing
+        self._tf, self._network, self.preprocessing = network.tf, network, network.preprocessing
 
     def change(self, crop: FaceCrop, other: FaceCrop, /) -> tuple[Floats, float]:
         """What each pixel (h, w) of ``crop`` takes off the squared L2 distance to ``other``: above 0 where it makes the faces alike.
@@ -52,4 +52,7 @@ class Gradients:
         return vector
 
     def _unit(self, values: Any) -> Any:
-        return self._tf.math.l2_normalize(self._model(values), axis=1)
+        vectors = self._network.model(values)
+        if self._network.mirrored:
+            vectors += self._network.model(self._tf.reverse(values, axis=[2]))
+        return self._tf.math.l2_normalize(vectors, axis=1)

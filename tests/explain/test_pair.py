@@ -95,6 +95,17 @@ def test_gradients_sum_up_to_the_difference_of_the_distances(gradients, verifier
     assert abs(change.sum() - (ends[0] - ends[1])) < 0.06
 
 
+def test_gradients_of_a_mirrored_recipe_are_of_both_sides(gradients, crop, planted):
+    both = Gradients(open_float_network(RECIPE.with_name("int8-mirrored.toml")))
+    flipped = FaceCrop(crop.pixels[:, ::-1], crop.landmarks)
+    one, other = gradients.unit(crop), gradients.unit(flipped)
+    np.testing.assert_allclose(both.unit(crop), both.unit(flipped), atol=1e-6)
+    assert both.unit(crop) @ one > one @ other < both.unit(crop) @ other
+    change, missed = both.change(planted[0], crop)
+    np.testing.assert_allclose(both.change(FaceCrop(planted[0].pixels[:, ::-1], crop.landmarks), crop)[0], change[:, ::-1], atol=1e-5)
+    assert missed < 0.03
+
+
 def test_covering_nothing_but_grey_changes_nothing(verifier, crop):
     grey = FaceCrop(np.full_like(crop.pixels, 128), crop.landmarks)
     found = occlude(grey, crop, verifier.embedder.vectors, distance=SQUARED_L2, fill=128)
