@@ -14,17 +14,16 @@ import csv
 import gzip
 import re
 import sys
-import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
+from latency import latencies
 
 from facelite.atomic import write_atomically
 from facelite.distance import SQUARED_L2
@@ -65,7 +64,6 @@ NEWER = ("dynamic_wi8_afp32", "static_wi8_ai8", "dynamic_wi4_afp32")
 
 ROWS = (*PLAIN, *(f"ai-edge-quantizer {name}" for name in NEWER))
 
-ROUNDS, RUNS = 9, 30
 FIELDS = ("row", "bytes", "gzip", "cosine_min", "cosine_median", "val", "mixed", "loss", "low", "high", "time")
 
 
@@ -125,22 +123,6 @@ def show(stage: str, done: int, total: int) -> None:
     print(f"\r  {stage} {done}/{total}   ", end="", file=sys.stderr, flush=True)
 
 
-def times(models: dict[str, bytes], master: Master) -> dict[str, float]:
-    """The median time of an embedding on one thread as a share of float32's."""
-    crop = FaceCrop(
-        np.random.default_rng(0).integers(0, 256, (master.preprocessing.height, master.preprocessing.width, 3), np.uint8), np.zeros((4, 2))
-    )
-    embedders = {row: Embedder(model, space="", preprocessing=master.preprocessing) for row, model in models.items()}
-    taken: dict[str, list[float]] = {row: [] for row in models}
-    for _ in range(ROUNDS):
-        for row, embedder in embedders.items():
-            began = time.perf_counter()
-            for _ in range(RUNS):
-                embedder.vectors([crop])
-            taken[row].append((time.perf_counter() - began) / RUNS)
-    return {row: median(one / base for one, base in zip(values, taken["float32"], strict=True)) for row, values in taken.items()}
-
-
 def in_bytes(embedded: Embedded) -> Embedded:
     """Each number of a template as one signed byte, as FaceNet keeps them (arXiv:1503.03832, section 5.1), all by one scale."""
     scale = 127 / np.abs(embedded.vectors).max()
@@ -172,7 +154,8 @@ def main() -> None:
             )
         )
     embedded["float32, templates and probes of bytes"] = in_bytes(embedded["float32"])
-    took, lines = times(models, master), []
+    took = latencies({row: Embedder(model, space="", preprocessing=master.preprocessing) for row, model in models.items()})
+    lines = []
     for row, one in embedded.items():
         parity = parity_of(compare(held_out, embedded["float32"], one, distance=SQUARED_L2), fmr=recipe.fmr)
         size = (len(models[row]), len(gzip.compress(models[row], 6, mtime=0))) if row in models else ("", "")
@@ -191,7 +174,7 @@ def main() -> None:
                         loss.value,
                         loss.low,
                         loss.high,
-                        took.get(row, ""),
+                        took[row][1] if row in took else "",
                     ),
                     strict=True,
                 )
