@@ -256,7 +256,8 @@ class Detector:
             found = suppress([face for view in views for face in self.look(frame, view, 0.5, 0)])
             second = [self.look_again(frame, face, side, number) for face in found]
             faces = suppress(faces + [face for face in second if face])
-            if faces and min(map(size_of, faces)) >= 0.12 * side:
+            sizes, large = [size_of(face) for face in faces], max(frame.shape[:2]) >= 1.2 * min(frame.shape[:2])
+            if faces and min(sizes) >= 0.12 * side and (number > 1 or not large or 0.5 * max(sizes) >= 0.12 * side):
                 break
         return faces
 

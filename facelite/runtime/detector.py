@@ -6,9 +6,10 @@ pixels of the input relative to the anchor's centre) and a logit.
 
 A face that is small in the frame is invisible at 128 x 128. So the detector looks in passes: the whole frame, the
 frame with a border (a face that fills it), then overlapping square tiles of shrinking side, until a pass finds faces
-and none so small that it may have missed others of their size. Many looks make many chances to be wrong: a face that
-is small in its view, was found in a tile or has a weak score must be found again in a view cut around it, and
-its keypoints are then those of that view. So are those of a face that leaves little of its view to what is around it.
+and none so small that it may have missed others of their size; in the largest tiles it looks, too, for others half as large as what
+the whole frame showed. Many looks make many chances to be wrong: a face that is small in its view, was found in a tile or has a weak
+score must be found again in a view cut around it, and its keypoints are then those of that view. So are those of a face that leaves little
+of its view to what is around it.
 
 The model was trained on upright faces: on one that lies on its side or its head it puts an upright one, with a weaker score. So
 ``upright`` looks at a weak face again in the other quarter turns.
@@ -62,6 +63,12 @@ RELIABLE = 0.12
 """Share of its view from which few faces are missed (measured on one view each: 0.15 none of 134, 0.12 17 %, 0.10 45 %,
 0.07 98 %). Tiles overlap, so that a face has about four views."""
 
+SMALLER = 0.5
+"""Share of the largest face of the whole frame from which others are looked for in the largest tiles, too. Of two faces of which the smaller was
+0.4 to 0.8 of the larger, in frames from 640 x 480 to 4000 x 3000, both were found in 23 of 48 without and in 40 with it. Smaller tiles would find 43,
+and in a grey photograph of one face a second one.
+"""
+
 TILE_SIDES = (1.0, 0.5, 0.25)
 """Sides of the tiles, in units of the frame's shorter side; none is smaller than the detector's input."""
 
@@ -107,12 +114,13 @@ class Detector:
     def detect(self, frame: Pixels, /, *, min_score: float = 0.5, smallest: float = 0.0) -> list[Detection]:
         """The faces of ``frame`` (h, w, 3) uint8 RGB, best score first.
 
-        Faces much smaller than those already found are not looked for; without any, the search goes down to a face of 4 % of
+        Faces less than SMALLER of the largest are not looked for; without any, the search goes down to a face of 4 % of
         the frame's shorter side, or of the share ``smallest`` of it, which costs much less: no pass is made for smaller ones.
         """
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
             raise ValueError(f"expected a frame (h, w, 3) uint8 RGB, got {frame.shape} {frame.dtype}")
         faces: list[Detection] = []
+        square = not _has_large_tiles(*frame.shape[:2])
         for number, views in enumerate(_passes(*frame.shape[:2])):
             if faces and number == 1:
                 continue  # the border only helps where the frame shows nothing
@@ -120,9 +128,10 @@ class Detector:
             side = float(views[0][2])
             second = [self._look_again(frame, face, side, tile=number > 1) for face in found]
             faces = _suppress(faces + [face for face in second if face])
-            if faces and min(face.size for face in faces) >= RELIABLE * side:
+            sizes, reliable = [face.size for face in faces], RELIABLE * side
+            if faces and reliable <= min(sizes) and (number > 1 or square or reliable <= SMALLER * max(sizes)):
                 break
-            if RELIABLE * side <= smallest * min(frame.shape[:2]):
+            if reliable <= smallest * min(frame.shape[:2]):
                 break
         return faces
 
@@ -213,10 +222,15 @@ def _passes(height: int, width: int) -> Iterator[list[Floats]]:
         yield [np.array([(width - side) / 2, (height - side) / 2, side], np.float32)]
     for share in TILE_SIDES:
         side = share * shorter
-        if side < SIDE or (share == 1.0 and longer < 1.2 * shorter):
+        if side < SIDE or (share == 1.0 and not _has_large_tiles(height, width)):
             continue
         starts = [_starts(extent, side) for extent in (width, height)]
         yield [np.array([x, y, side], np.float32) for y in starts[1] for x in starts[0]]
+
+
+def _has_large_tiles(height: int, width: int) -> bool:
+    """Whether tiles of a frame's shorter side show it otherwise than the whole frame does."""
+    return max(height, width) >= 1.2 * min(height, width)
 
 
 def _starts(extent: int, side: float) -> NDArray[np.float64]:

@@ -110,6 +110,8 @@ def test_a_small_face_in_a_large_frame(detector, astronaut, shape, places, kind,
         ((480, 640), (90, 90, 110, 110)),
         ((300, 400), (80, 80)),
         ((720, 1280), (220, 300)),
+        ((720, 1280), (172, 100)),
+        ((1080, 1920), (259, 140)),
     ],
 )
 def test_several_faces_are_all_found(detector, astronaut, hopper, shape, sizes):

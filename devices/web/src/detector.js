@@ -12,6 +12,7 @@ import { Sampler } from "./sampling.js";
 
 const NAME = "detector.tflite";
 const SMALL = 0.12; // share of its view below which a face may be one of several that were missed
+const SMALLER = 0.5; // share of the largest face from which others are looked for in the largest tiles, too
 const LEVELS = scaled(127.5, 127.5);
 
 /** Finds faces. One question at a time: its buffers are used again by the next. */
@@ -51,7 +52,9 @@ export class Detector {
         if (second) faces.push(second);
       }
       faces = suppressed(faces);
-      if (faces.length && Math.min(...faces.map(({ size }) => size)) >= SMALL * side) break;
+      const sizes = faces.map(({ size }) => size);
+      const enough = tiles || !hasLargeTiles(frame.height, frame.width) || SMALLER * Math.max(...sizes) >= SMALL * side;
+      if (faces.length && enough && Math.min(...sizes) >= SMALL * side) break;
     }
     return faces;
   }
@@ -163,10 +166,20 @@ function* passes(height, width) {
   }
   for (const share of [1, 0.5, 0.25]) {
     const side = share * shorter;
-    if (side < SIDE || (share === 1 && longer < 1.2 * shorter)) continue;
+    if (side < SIDE || (share === 1 && !hasLargeTiles(height, width))) continue;
     const views = places(height, side).flatMap((y) => places(width, side).map((x) => ({ x, y, side })));
     yield { side, views, tiles: true, border: false };
   }
+}
+
+/**
+ * Whether tiles of a frame's shorter side show it otherwise than the whole frame does.
+ *
+ * @param {number} height
+ * @param {number} width
+ */
+function hasLargeTiles(height, width) {
+  return Math.max(height, width) >= 1.2 * Math.min(height, width);
 }
 
 /**

@@ -56,6 +56,7 @@ def draw_frames() -> dict[str, Scene]:
         "one face": whole(face),
         "no face": Scene(97, 143),
         "two faces": Scene(171, 240, ((0, 60, draw_face(3, side=110)), (140, 15, draw_face(4, side=70)))),
+        "one half as large as the other": Scene(360, 640, ((40, 90, draw_face(3, side=230)), (470, 110, draw_face(4, side=125)))),
         "over the border, odd sides": Scene(131, 163, ((0, 41, draw_face(4, side=110)[:90, 25:]),)),
         "in the corner": Scene(121, 163, ((103, 61, draw_face(4, side=60)),)),
         "a face in two tiles": Scene(161, 261, ((150, 50, draw_face(1, side=40)),)),

@@ -20,7 +20,9 @@ extension Looking {
                 }
             }
             faces = suppress(faces)
-            if let smallest = faces.map(\.box.size).min(), smallest >= 0.12 * pass.side {
+            let sizes = faces.map(\.box.size), reliable = 0.12 * pass.side
+            let enough = pass.kind == .tiles || !hasLargeTiles(Double(height), Double(width)) || 0.5 * (sizes.max() ?? 0) >= reliable
+            if enough, let smallest = sizes.min(), smallest >= reliable {
                 break
             }
         }
@@ -82,9 +84,14 @@ private struct Pass {
 private func passes(height: Int, width: Int) -> [Pass] {
     let (height, width) = (Double(height), Double(width))
     let (longer, shorter) = (max(height, width), min(height, width))
-    let shares = [1.0, 0.5, 0.25].filter { $0 * shorter >= 128 && !($0 == 1 && longer < 1.2 * shorter) }
+    let shares = [1.0, 0.5, 0.25].filter { $0 * shorter >= 128 && ($0 < 1 || hasLargeTiles(height, width)) }
     let sides = [(Pass.Kind.whole, longer), (.border, 1.6 * longer)] + shares.map { (.tiles, $0 * shorter) }
     return sides.map { Pass(kind: $0.0, side: $0.1, height: height, width: width) }
+}
+
+/// Whether tiles of the frame's shorter side show it otherwise than the whole frame does.
+private func hasLargeTiles(_ height: Double, _ width: Double) -> Bool {
+    max(height, width) >= 1.2 * min(height, width)
 }
 
 /// Where tiles begin that cover `extent` and overlap by half or more.

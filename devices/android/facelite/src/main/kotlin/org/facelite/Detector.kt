@@ -15,7 +15,9 @@ internal class Detector(private val eye: Eye) {
             }
             val found = suppress(pass.views.flatMap { eye.look(picture, it, MIN_SCORE, 0) })
             faces = suppress(faces + found.mapNotNull { lookAgain(picture, it, pass) })
-            if (faces.isNotEmpty() && faces.all { it.size >= RELIABLE * pass.side }) {
+            val reliable = RELIABLE * pass.side
+            val enough = pass.tiles || !largeTiles(picture.width, picture.height) || faces.any { SMALLER * it.size >= reliable }
+            if (enough && faces.isNotEmpty() && faces.all { it.size >= reliable }) {
                 break
             }
         }
@@ -67,6 +69,7 @@ internal class Detector(private val eye: Eye) {
     private companion object {
         const val MIN_SCORE = 0.5
         const val RELIABLE = 0.12 // share of its view from which few faces are missed
+        const val SMALLER = 0.5 // share of the largest face from which others are looked for in the largest tiles, too
         const val LARGE = 0.35 // share of its view and
         const val SURE = 0.65 // score below which a face of the whole frame is looked at again
         const val FILLING = 0.65 // share of its view above which it is, too
@@ -84,11 +87,14 @@ internal class Detector(private val eye: Eye) {
             yield(Pass(1.6 * longer, listOf(whole(width, height, 1.6 * longer)), border = true))
             for (share in TILES) {
                 val side = share * shorter
-                if (side >= BlazeFace.SIDE && (share < 1 || longer >= 1.2 * shorter)) {
+                if (side >= BlazeFace.SIDE && (share < 1 || largeTiles(width, height))) {
                     yield(Pass(side, tiles(width, height, side), tiles = true))
                 }
             }
         }
+
+        /** Whether tiles of the frame's shorter side show it otherwise than the whole frame does. */
+        fun largeTiles(width: Int, height: Int): Boolean = max(width, height) >= 1.2 * min(width, height)
 
         fun whole(width: Int, height: Int, side: Double): View = View((width - side) / 2, (height - side) / 2, side)
 
