@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
+from math import isfinite
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,8 @@ def train(
     file = str(result.weights) if result.weights else None if as_json else "none yet"
     values: dict[str, Any] = {"weights": file, "val": result.val, "val_at": result.val_at, "steps": result.steps}
     if one := result.gain:
-        told = f"{100 * one.value:+.2f} points (95 %: {100 * one.low:+.2f} to {100 * one.high:+.2f})"
+        spread = f"95 %: {100 * one.low:+.2f} to {100 * one.high:+.2f}" if isfinite(one.low) else "too few people are held out for an interval"
+        told = f"{100 * one.value:+.2f} points ({spread})"
         values["gain"] = asdict(one) if as_json else f"{told} over the weights of --init"
     show(values, as_json)
     if result.steps < result.planned:

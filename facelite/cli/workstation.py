@@ -66,7 +66,7 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
         f"{Path(out) / report.bundle}: {report.bytes:,} bytes, sha256 {report.digest}",
         f"embedder {', '.join(filter(None, (report.precision, report.smaller)))}: {report.embedder_bytes:,} bytes "
         f"({report.embedder_gzip:,} as gzip), {report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds",
-        *(_parity(report.parity) if report.parity else []),
+        *(_parity(report.parity) if report.parity else ["parity with float32: not measured; measure it: --rebuild --faces DIR"]),
         *(["int8 in and out: LiteRT.js and MediaPipe's Task Library refuse this file"] if report.io == "int8" else []),
         *(["decides by its Siamese head, in whose distance the thresholds are"] if report.decide == "siamese" else []),
         *[f"FMR {t.fmr:g}: distance {t.distance:.4f}, FMR at most {t.fmr_upper:.2g}, FNMR {t.fnmr:.4f}" for t in report.thresholds],

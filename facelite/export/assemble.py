@@ -15,10 +15,11 @@ from facelite.export.decide import deciding_distance
 from facelite.export.goldens import choose_goldens
 from facelite.export.layers import describe_layers, total_layers
 from facelite.export.master import choose_network, open_master
+from facelite.export.parity import check_parity
 from facelite.export.rebuild import Progress, Rebuilt, rebuild_without_faces
 from facelite.export.rebuild import rebuild as rebuild_with_faces
 from facelite.export.recipe import Recipe
-from facelite.export.release import known_clarity, known_thresholds, read_named, write_release
+from facelite.export.release import known_clarity, known_parity, known_thresholds, read_named, write_release
 from facelite.export.report import Report, make_report
 from facelite.networks import Network, count, total
 from facelite.networks.weights import pack_weights, read_weights
@@ -114,7 +115,7 @@ def export_bundle(
         if weights:
             kept = pack_weights(read_weights(source), half=True) if network else read_named(source)
             write_atomically(folder / recipe.weights, kept)
-        write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance, clarity=made.clarity)
+        write_release(recipe, folder, made.model, made.thresholds, made.template_thresholds, distance, clarity=made.clarity, parity=made.parity)
     return report
 
 
@@ -123,7 +124,9 @@ def _released(recipe: Recipe, folder: Path, distance: Distance) -> Rebuilt:
     model = read_named(folder / recipe.released)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError(f"{folder / recipe.released}: expected thresholds for its sha256 beside it, got none; measure them: --rebuild --faces DIR")
-    return Rebuilt(model, *known, known_clarity(recipe, folder, model, distance), describe_layers(model))
+    if parity := known_parity(recipe, folder, model, distance):
+        check_parity(parity, recipe, "the released file")
+    return Rebuilt(model, *known, known_clarity(recipe, folder, model, distance), describe_layers(model), parity)
 
 
 def _pack(recipe: Recipe, folder: Path, network: Network | None, made: Rebuilt, distance: Distance, detector_file: bytes) -> tuple[Manifest, bytes]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from facelite.errors import ExportError
 from facelite.export.host import import_tensorflow, quiet
+from facelite.export.inside import check_integer_inside
 from facelite.export.keras_model import KerasModel, first_line
 from facelite.export.metadata import add_metadata
 from facelite.export.recipe import INTEGER, MIN_REPRESENTATIVE, Io, Precision
@@ -41,10 +42,11 @@ def convert(
 ) -> bytes:
     """The TFLite file of ``network`` with trained ``weights`` (with BatchNorm, by layer name).
 
-    int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops. int8-qat, and what is made ``smaller``,
-    learn from the crops ``pictures`` by ``tuning`` (by default as a recipe does) and tell ``progress`` of their steps. ``io`` int8: the numbers
-    that go in and come out are integers too. ``mirrored``: what comes out is the mean of what the network makes of a crop and of its mirror image,
-    in one file with its weights once, at twice the multiply-adds. Raises ExportError.
+    int8 is integer inside with per-channel weights, its ranges taken from the ``representative`` crops; a network that cannot be, for its L2
+    pooling or local response normalisation, is refused. int8-qat keeps the squares and roots of L2 pooling in float. It, and what is made
+    ``smaller``, learn from the crops ``pictures`` by ``tuning`` (by default as a recipe does) and tell ``progress`` of their steps. ``io`` int8:
+    the numbers that go in and come out are integers too. ``mirrored``: what comes out is the mean of what the network makes of a crop and of its
+    mirror image, in one file with its weights once, at twice the multiply-adds. Raises ExportError.
     """
     schedule = tuning or Schedule()
     if precision == "int8":
@@ -97,7 +99,7 @@ def convert_keras(
 ) -> bytes:
     """The TFLite file of a Keras ``model`` of one's own, which takes what ``preprocessing`` makes of a crop; int8-qat is not offered for it.
 
-    Raises ExportError, with the operators that TFLite has not.
+    Raises ExportError, with the operators that TFLite has not, or the first that int8 would leave in float.
     """
     if precision in INTEGER:
         _check_representative(representative or [])
@@ -106,6 +108,8 @@ def convert_keras(
         try:
             converter = tf.lite.TFLiteConverter.from_concrete_functions([model.frozen(tf)], tf.Module())
             return _converted(tf, converter, precision, io, representative or [], preprocessing)
+        except ExportError as error:
+            raise ExportError(f"{model.path}: {error}") from None
         except Exception as error:  # noqa: BLE001 - the converter's own class is private, and others come through it
             unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
             what = f"of operators that TFLite has, got {', '.join(unknown)}" if unknown else f"that TFLite can hold, got: {first_line(error)}"
@@ -123,6 +127,8 @@ def _converted(tf: Any, converter: Any, precision: Precision, io: Io, crops: lis
     if io == "int8":
         converter.inference_input_type = converter.inference_output_type = tf.int8
     model = bytes(converter.convert())
+    if precision == "int8":
+        check_integer_inside(model)
     # tasks that read metadata feed float32 in RGB
     return add_metadata(model, preprocessing) if io == "float32" and preprocessing.colours == "RGB" else model
 

@@ -75,7 +75,7 @@ def parity_of(compared: Compared, /, *, fmr: float) -> Parity:
 
 
 def check_parity(parity: Parity, recipe: Recipe, what: str, /) -> None:
-    """Hold ``what`` to the recipe's ``min_cosine`` and ``max_loss``. Raises BudgetBroken."""
+    """Hold ``what`` to the recipe's ``min_cosine``, ``max_loss`` and ``max_loss_high``. Raises BudgetBroken."""
     if not parity.cosine_min >= recipe.min_cosine:
         raise BudgetBroken(
             f"expected a cosine of {recipe.min_cosine:g} or more between float32 and {what}, got {parity.cosine_min:.4f}; "
@@ -87,4 +87,10 @@ def check_parity(parity: Parity, recipe: Recipe, what: str, /) -> None:
             f"expected {what} to lose at most {100 * recipe.max_loss:g} points of VAL at FMR {parity.fmr:g} against float32, "
             f"got {100 * loss.value:.2f} ({100 * loss.low:.2f} to {100 * loss.high:.2f}); "
             "give more varied --faces, take another precision, or allow it: max_loss in the recipe"
+        )
+    if not loss.high <= recipe.max_loss_high:
+        raise BudgetBroken(
+            f"expected {what} to lose surely no more than {100 * recipe.max_loss_high:g} points of VAL at FMR {parity.fmr:g} against float32, "
+            f"got {100 * loss.value:.2f} ({100 * loss.low:.2f} to {100 * loss.high:.2f}); "
+            "give faces of more people, take another precision, or allow it: max_loss_high in the recipe"
         )

@@ -24,7 +24,7 @@ from facelite.export.layers import Layer, describe_layers
 from facelite.export.master import Master
 from facelite.export.parity import Compared, Parity, check_parity, compare, parity_of
 from facelite.export.recipe import INTEGER, Recipe
-from facelite.export.release import known_clarity, known_thresholds
+from facelite.export.release import known_clarity, known_parity, known_thresholds
 from facelite.face import FaceCrop, Floats, Threshold
 from facelite.preprocess import Preprocessing, to_input
 from facelite.runtime.detector import Detector
@@ -47,7 +47,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rebuilt:
-    """A converted embedder; ``parity`` and what it was measured on are None where its thresholds were known and no faces were given.
+    """A converted embedder; ``compared``, on which its ``parity`` was measured, is None where that was known and no faces were given.
 
     ``template_thresholds`` are for its probes and the templates of the embedders (sha256) that the recipe names, or fused templates of its own.
     ``clarity`` is the least that a face is compared with.
@@ -68,7 +68,9 @@ def rebuild_without_faces(recipe: Recipe, folder: Path, master: Master, distance
     model = master.convert(precision=recipe.precision)
     if (known := known_thresholds(recipe, folder, model, distance)) is None:
         raise ExportError("expected faces of held-out people for thresholds, got none; give people's pictures: --faces DIR")
-    return Rebuilt(model, *known, known_clarity(recipe, folder, model, distance), describe_layers(model))
+    if parity := known_parity(recipe, folder, model, distance):
+        check_parity(parity, recipe, "the conversion")
+    return Rebuilt(model, *known, known_clarity(recipe, folder, model, distance), describe_layers(model), parity)
 
 
 def rebuild(

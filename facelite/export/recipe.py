@@ -43,8 +43,9 @@ class Recipe:
     ``mirrored``: an embedding is the mean of a crop's and of its mirror image's, at twice the multiply-adds.
     ``smaller``: whether weights are pruned and clustered before. ``tuning``: how that and int8-qat are trained, from crops of people who are not
     held out.
-    The budget: ``min_cosine``, the least cosine of an embedding to the float one, and ``max_loss``, how much VAL at ``fmr`` may be below the
-    float network's (0.02: two points). ``height``, ``width``, ``embedding``: 0 is the network's own.
+    The budget: ``min_cosine``, the least cosine of an embedding to the float one, ``max_loss``, how much VAL at ``fmr`` may be below the
+    float network's (0.02: two points), and ``max_loss_high``, the same for the upper end of that loss's 95 % interval.
+    ``height``, ``width``, ``embedding``: 0 is the network's own.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Recipe:
     fmrs: tuple[float, ...] = ()
     min_cosine: float = 0.97
     max_loss: float = 0.02
+    max_loss_high: float = 1.0
     mirrored: bool = False
     smaller: Smaller = field(default_factory=Smaller)
     tuning: Schedule = field(default_factory=Schedule)
@@ -96,8 +98,9 @@ class Recipe:
             raise ValueError(f'expected head with decide = "siamese" only, got it with {self.decide!r}')
         if self.decide == "siamese" and self.released and not self.head:
             raise ValueError("expected head, the file that a release keeps its Siamese head in, got none")
-        if not -1 <= self.min_cosine <= 1 or not 0 <= self.max_loss <= 1:
-            raise ValueError(f"expected min_cosine from -1 to 1 and max_loss from 0 to 1, got {self.min_cosine:g} and {self.max_loss:g}")
+        if not -1 <= self.min_cosine <= 1 or not 0 <= self.max_loss <= self.max_loss_high <= 1:
+            found = f"{self.min_cosine:g}, {self.max_loss:g} and {self.max_loss_high:g}"
+            raise ValueError(f"expected min_cosine from -1 to 1 and 0 <= max_loss <= max_loss_high <= 1, got {found}")
         if self.representative < MIN_REPRESENTATIVE:
             raise ValueError(f"expected representative >= {MIN_REPRESENTATIVE}, got {self.representative}")
         if self.is_tuned and self.tuning.pictures < MIN_REPRESENTATIVE:

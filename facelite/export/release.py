@@ -1,4 +1,4 @@
-"""The files that a recipe releases: its embedder, its head, and by their sha256 the thresholds and the least clarity that were measured on them."""
+"""The files that a recipe releases: its embedder, its head, and by their sha256 what was measured: thresholds, the least clarity, and parity."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from facelite.atomic import write_atomically
 from facelite.bundle import FUSED, fused_kind
 from facelite.distance import SQUARED_L2, Distance, Siamese, pack_head
 from facelite.errors import InputError, RecipeError
+from facelite.export.parity import Parity
 from facelite.export.recipe import Recipe
 from facelite.face import Threshold
 from facelite.recipe import parse
@@ -63,6 +64,17 @@ def known_clarity(recipe: Recipe, folder: Path, model: bytes, distance: Distance
     return float(found)
 
 
+def known_parity(recipe: Recipe, folder: Path, model: bytes, distance: Distance = SQUARED_L2, /) -> Parity | None:
+    """What this embedder was measured to lose against float32 at the recipe's fmr; None where that was not measured. Raises InputError."""
+    path = folder / recipe.thresholds
+    row = _read_table(path).get(_key(_sha256(model), "parity", distance)) if recipe.thresholds and path.exists() else None
+    try:
+        parity = None if row is None else parse(row, Parity)
+    except (RecipeError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: expected a parity, got another value: {error}; take the released file") from None
+    return parity if parity and parity.fmr == recipe.fmr else None
+
+
 def write_release(
     recipe: Recipe,
     folder: Path,
@@ -73,9 +85,10 @@ def write_release(
     /,
     *,
     clarity: float,
+    parity: Parity | None = None,
 ) -> None:
-    """Keep the embedder, its thresholds, its least clarity and the head that decides, if any, beside the recipe, in place of the embedder that was
-    there and of what was measured with it; what was measured with others stays.
+    """Keep the embedder, its thresholds, its least clarity, its parity and the head that decides, if any, beside the recipe, in place of the
+    embedder that was there and of what was measured with it; what was measured with others stays.
     """
     path, artefact = folder / recipe.thresholds, _sha256(model)
     if recipe.thresholds:  # first: thresholds without their embedder do no harm
@@ -85,6 +98,8 @@ def write_release(
         for templates, measured in {"": thresholds, **template_thresholds}.items():
             table[_key(artefact, templates, distance)] = [asdict(threshold) for threshold in measured]
         table[_key(artefact, "clarity", distance)] = clarity
+        if parity:
+            table[_key(artefact, "parity", distance)] = asdict(parity)
         write_atomically(path, json.dumps(table, indent=1, sort_keys=True).encode())
     if recipe.head and isinstance(distance, Siamese):
         write_atomically(folder / recipe.head, pack_head(distance))

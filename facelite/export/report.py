@@ -52,7 +52,7 @@ def make_report(report: Report, manifest: Manifest, compared: Compared | None, /
         f"{report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds."
     ]
     sections = [_thresholds(report), _layers(report.layers), _made(report, manifest)]
-    if report.parity and compared:
+    if report.parity:
         loss, spread = points(report.parity.val_loss)
         lead.append(f"VAL at FMR {report.parity.fmr:g} lies {loss.lstrip('+')} below float32's ({spread}).")
         sections.insert(0, _parity(report.parity, compared, _kind(report)))
@@ -63,7 +63,7 @@ def _kind(report: Report) -> str:
     return ", ".join(filter(None, (report.precision, report.smaller, "int8 in and out" if report.io == "int8" else "")))
 
 
-def _parity(parity: Parity, compared: Compared, precision: str) -> Section:
+def _parity(parity: Parity, compared: Compared | None, precision: str) -> Section:
     loss, spread = points(parity.val_loss)
     rows = [
         ["Held-out crops", f"{parity.crops:,}"],
@@ -75,10 +75,10 @@ def _parity(parity: Parity, compared: Compared, precision: str) -> Section:
         ["Loss of VAL, and its 95 % interval by drawing the people again", f"{loss} ({spread})"],
     ]
     told = f"{precision} {percent(parity.val_artefact)}, float32 {percent(parity.val_float32)} at FMR {parity.fmr:g}"
-    return Section(
-        "Parity with float32",
-        [
-            table("On people held out of every training.", ["", ""], rows),
+    plates = (
+        []
+        if compared is None
+        else [
             Plate(
                 "val",
                 _val(compared, precision),
@@ -91,8 +91,9 @@ def _parity(parity: Parity, compared: Compared, precision: str) -> Section:
                 "How many crops have an embedding whose cosine to float32's is at or below a value.",
                 f"A rising curve, from {parity.cosine_min:.4f} through the median {parity.cosine_median:.4f}.",
             ),
-        ],
+        ]
     )
+    return Section("Parity with float32", [table("On people held out of every training.", ["", ""], rows), *plates])
 
 
 def _val(compared: Compared, precision: str) -> Drawing:

@@ -16,9 +16,9 @@ from facelite.face import Decision, Outcome
 class AttemptRule:
     """Accepted are ``needed`` frames of one subject out of ``frames`` that could be decided, within ``seconds``.
 
-    Of somebody who stands still before NNS2, three pictures enrolled, at the threshold for an FMR of 1e-3 (``tests/benchmarks/attempt.py``, 158
-    held-out people): FAR and FRR per attempt 1.4e-3 and 20.3 % by one frame, 1.3e-3 and 20.2 % by 2 of 3, 1.2e-3 and 19.5 % by 3 of 5, 2.6e-3 and
-    15.1 % by 1 of 3. Such frames are too alike to make an attempt much safer than a frame; but one bad frame decides nothing.
+    Of somebody who stands still before NNS2 (fourth release), three pictures enrolled, at the threshold for an FMR of 1e-3 (``tests/benchmarks/
+    attempt.py``, 158 held-out people): FAR and FRR per attempt 1.4e-3 and 17.2 % by one frame, 1.3e-3 and 15.8 % by 2 of 3, 1.3e-3 and 16.9 % by 3 of
+    5, 2.5e-3 and 12.5 % by 1 of 3. Such frames are too alike to make an attempt much safer than a frame; but one bad frame decides nothing.
     """
 
     needed: int = 2

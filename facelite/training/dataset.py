@@ -85,6 +85,8 @@ def load(
     file that does not fit, and where fewer than two people are left on one of the sides.
     """
     root = Path(root)
+    if root.is_file():
+        raise InputError(f"{root}: expected a folder of aligned crops, got a file; make one of it: facelite align {root.name} FACES")
     geometry = _one_geometry(root, sets)
     names, subjects, numbering, originals = _find(root, sets)
     held = np.array([is_held_out(_person(name)) for name in names])

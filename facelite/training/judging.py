@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ JUDGED = ("val", "fmr", "val_1e-2", "val_1e-4", "eer")
 
 BATCH = 256
 """Crops that are embedded at a time."""
+
+LEAST_DRAWN = 3
+"""Fewest held-out people from whom an interval is drawn."""
 
 
 def judge(vectors: Floats, faces: FaceSet, /) -> dict[str, float]:
@@ -60,14 +64,18 @@ def embed_crops(model: Any, faces: FaceSet, network: Network, /) -> Floats:
 
 
 def gain(before: Floats, after: Floats, faces: FaceSet, /) -> Interval:
-    """What training changed on the held-out ``faces``: VAL where it is judged, or 1 - EER, ``after`` less ``before``, (n, d) unit vectors each."""
+    """What training changed on the held-out ``faces``: VAL where it is judged, or 1 - EER, ``after`` less ``before``, (n, d) unit vectors each.
+
+    Its interval is NaN where fewer than LEAST_DRAWN people are held out: of two, nearly every draw has only one.
+    """
     one, other = (compare_all(vectors, faces.subjects, numbering=faces.numbering) for vectors in (before, after))
     fmr = judged_fmr(faces)
 
     def statistic(drawn: Rates) -> list[float]:
         return [1 - drawn.eer if fmr is None else drawn.val_at(fmr)]
 
-    return differences(one, other, statistics=(statistic, statistic))[0]
+    gained = differences(one, other, statistics=(statistic, statistic))[0]
+    return gained if faces.people >= LEAST_DRAWN else replace(gained, low=float("nan"), high=float("nan"))
 
 
 def unit_rows(vectors: Floats, /) -> Floats:

@@ -91,11 +91,8 @@ ROWS = (
     *(Row("numbers", str(d), {"network": NetworkChoice("nns2", embedding=d), "loss": TARGETLESS}) for d in (64, 128, 256, 512)),
     *(Row("people", f"1/{n}", people=1 / n) for n in (8, 4, 2, 1)),
     *(network(name) for name in ("nns2", "nns1")),
-    network("nn4", 96),
-    network("nn2", 96),
+    *(network(name, 96) for name in ("nn4", "nn2", "nn1")),
     network("nn3", 112),
-    # Muon's step for a matrix of 4096 x 8192 takes longer than the rest of NN1's
-    *(replace(row, name=f"{row.name}, AdamW", schedule={"optimizer": "adamw"}) for row in (network("nns2"), network("nn1", 96))),
 )
 
 

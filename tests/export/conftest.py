@@ -68,7 +68,9 @@ def crops(detector, network):
 @pytest.fixture(scope="session")
 def models(network, weights, crops):
     """The TFLite file of each precision."""
-    return {precision: convert(network, weights, precision=precision, representative=crops) for precision in ("float32", "float16", "int8")}
+    return {
+        precision: convert(network, weights, precision=precision, representative=crops) for precision in ("float32", "float16", "dynamic", "int8")
+    }
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_a_released_recipe_gives_the_released_embedder_with_its_thresholds(tmp_p
     rows = json.loads((RELEASED / "thresholds.json").read_text())[hashlib.sha256(released).hexdigest()]
     assert [asdict(threshold) for threshold in bundle.manifest.thresholds] == rows
     assert report.released
-    assert report.parity is None
+    assert report.parity.crops == 2507 and report.parity.val_loss.value <= 0.005
     assert (report.digest, report.artefact, report.bytes) == (bundle.digest, bundle.artefact, (tmp_path / "a/b/nns2-int8.facelite").stat().st_size)
     written = json.loads((tmp_path / "a/b/nns2-int8.report.json").read_text())
     assert written == json.loads(json.dumps(asdict(report)))
@@ -254,10 +254,21 @@ def test_what_is_released_is_exported_without_faces_and_keeps_others_thresholds(
     made = export_bundle(path, tmp_path / "out", release=True, faces=people)
     assert (tmp_path / "mine.tflite").read_bytes() == models["int8"]
     artefact = hashlib.sha256(models["int8"]).hexdigest()
-    assert set(json.loads((tmp_path / "thresholds.json").read_text())) == {"another", artefact, f"{artefact} fused 2", f"{artefact} clarity"}
+    assert set(json.loads((tmp_path / "thresholds.json").read_text())) == {
+        "another",
+        artefact,
+        f"{artefact} fused 2",
+        f"{artefact} clarity",
+        f"{artefact} parity",
+    }
     again = export_bundle(path, tmp_path / "again")
-    assert again == replace(made, released=True, parity=None, layers=tuple(replace(layer, error=None) for layer in made.layers))
+    assert again == replace(made, released=True, layers=tuple(replace(layer, error=None) for layer in made.layers))
     assert (tmp_path / "again/mine.facelite").read_bytes() == (tmp_path / "out/mine.facelite").read_bytes()
+    assert "Parity with float32" in (tmp_path / "again/mine.report.html").read_text()
+    path.write_text(path.read_text().replace("min_cosine = 0.5", "min_cosine = 1.0"))
+    with pytest.raises(BudgetBroken, match="between float32 and the released file"):
+        export_bundle(path, tmp_path / "broken")
+    assert not (tmp_path / "broken").exists()
 
 
 def test_other_weights_are_released_in_half_precision_and_only_when_released(tmp_path, recipe, people, detector_file, weights, quick):

@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 
 from facelite.errors import ExportError
-from facelite.export.convert import convert
+from facelite.export.convert import convert, convert_keras
+from facelite.export.inside import check_integer_inside
+from facelite.export.keras_model import KerasModel
 from facelite.export.layers import describe_layers, total_layers
-from facelite.networks import NETWORKS, build, fold, set_weights
+from facelite.networks import NETWORKS, build, fold, get_weights, set_weights
+from facelite.networks.table import AveragePool, Conv, Inception, Network
 from facelite.preprocess import Preprocessing, to_input
+from facelite.quantize.distil import Schedule
 from facelite.runtime.interpreter import Interpreter
+from facelite.runtime.model import read_model
 
 RELEASED = Path(__file__).parents[2] / "export/nns2"
 
@@ -52,6 +57,13 @@ def test_float32_equals_the_folded_keras_model(models, inputs, keras_outputs):
 def test_float16_is_half_the_size_and_nearly_the_same(models, inputs, keras_outputs):
     assert len(models["float16"]) < 0.55 * len(models["float32"])
     assert cosines(outputs(models["float16"], inputs), keras_outputs).min() > 0.9995
+
+
+def test_dynamic_is_a_quarter_of_the_size_and_nearly_the_same(models, inputs, keras_outputs):
+    assert len(models["dynamic"]) < 0.3 * len(models["float32"])
+    found = outputs(models["dynamic"], inputs)
+    assert cosines(found, keras_outputs).min() > 0.995
+    assert np.abs(found - outputs(models["float32"], inputs)).max() > 1e-3  # its weights have lost something
 
 
 def test_int8_is_a_quarter_of_the_size_and_close_to_float(models, inputs, keras_outputs):
@@ -90,7 +102,7 @@ def details(model):
     return bare.get_input_details(), bare.get_output_details(), bare.get_tensor_details()
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
 def test_one_picture_goes_in_and_one_vector_comes_out_both_float(models, network, precision):
     ins, outs, _ = details(models[precision])
     assert [(tuple(one["shape"]), one["dtype"]) for one in ins] == [((1, network.height, network.width, 3), np.float32)]
@@ -107,6 +119,17 @@ def test_int8_is_integer_inside_with_one_scale_for_each_channel_of_the_weights(m
     for kernel in kernels:
         assert len(kernel["quantization_parameters"]["scales"]) == kernel["shape"][0]
         assert not kernel["quantization_parameters"]["zero_points"].any()
+
+
+@pytest.mark.parametrize("path", sorted(RELEASED.parent.glob("*/*int8*.tflite")), ids=lambda path: path.stem)
+def test_every_released_int8_file_is_integer_inside(path):
+    check_integer_inside(path.read_bytes())
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic"])
+def test_a_file_of_another_precision_is_not_integer_inside(models, precision):
+    with pytest.raises(ExportError, match="expected int8 to be integer inside, got the operator "):
+        check_integer_inside(models[precision])
 
 
 def test_int8_in_and_out_gives_what_float_in_and_out_gives(models, network, weights, crops, inputs, monkeypatch):
@@ -153,6 +176,39 @@ def test_a_conversion_in_this_process_prints_nothing_and_puts_both_streams_back(
 
 
 # what is refused
+
+
+def test_int8_that_would_be_float_at_l2_pooling_is_refused_and_int8_qat_keeps_it_so(crops):
+    import tf_keras
+
+    rows = (Conv("conv1", 3, 8, stride=4), Inception("rooted", 8, None, None, "L2", 8), AveragePool("average"))
+    network = Network("small", 112, 96, rows, embedding=32)
+    tf_keras.utils.set_random_seed(0)
+    weights = get_weights(build(network, keras=tf_keras))
+    for io in ("float32", "int8"):
+        with pytest.raises(
+            ExportError, match=r"integer inside, got the operator .* \(small/rooted_pool/Square\) in float, .*; choose float16 or dynamic"
+        ):
+            convert(network, weights, precision="int8", io=io, representative=crops)
+    model = read_model(convert(network, weights, precision="int8-qat", pictures=crops, tuning=Schedule(steps=1, batch=8)), foreign=True)
+    kinds = {model.tensors[one.output].name.partition(";")[0].split("/")[-1]: model.tensors[one.output].dtype for one in model.operators}
+    assert (kinds["Square"], kinds["Sqrt"]) == (np.float32, np.float32)
+
+
+@pytest.mark.parametrize(("last", "io", "refused"), [(False, "float32", True), (True, "float32", False), (True, "int8", True)])
+def test_a_keras_model_may_be_float_behind_its_last_integers_alone(crops, last, io, refused):
+    import keras
+
+    x = image = keras.Input((112, 96, 3))
+    steps = [keras.layers.Conv2D(4, 3, 4), keras.ops.square, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(8)]
+    for step in [*steps[:1], *steps[2:], steps[1]] if last else steps:
+        x = step(x)
+    model = KerasModel(Path("mine.keras"), keras.Model(image, x), 112, 96)
+    options = {"precision": "int8", "io": io, "representative": crops}
+    if not refused:
+        return check_integer_inside(convert_keras(model, Preprocessing(112, 96), **options))
+    with pytest.raises(ExportError, match=r"mine\.keras: expected int8 to be integer inside, got the operator .* in float"):
+        convert_keras(model, Preprocessing(112, 96), **options)
 
 
 def test_too_few_or_equal_representative_images_are_refused(network, weights, crops):

@@ -45,7 +45,7 @@ def text(page):
 
 
 def test_a_released_bundle_has_a_page_of_thresholds_and_layers_without_parity(report, manifest):
-    page = make_report(report, manifest, None)
+    page = make_report(replace(report, parity=None), manifest, None)
     shown = text(page)
     for threshold in report.thresholds:
         assert f"{threshold.distance:.4f}" in shown
@@ -55,6 +55,7 @@ def test_a_released_bundle_has_a_page_of_thresholds_and_layers_without_parity(re
     assert report.digest in shown
     assert manifest.training_data in shown
     assert "Parity" not in shown
+    assert f"{report.parity.cosine_min:.4f}" in text(make_report(report, manifest, None))
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 

@@ -159,9 +159,10 @@ def test_armv7_loads_every_model_and_agrees(armv7, cases, names, closeness):
 
 @pytest.mark.parametrize("machine, processor", [("aarch64", PI_4), ("armv7", PI_2)], ids=str)
 def test_the_reference_kernels_give_the_same_bits_for_int8(request, cases, names, closeness, machine, processor):
-    out, ended = request.getfixturevalue(machine).ask(processor, "--reference", "--only", *names("int8"))
+    asked = [name for name in names("int8") if machine == "aarch64" or "mirrored" not in name]  # tflite-runtime's cannot reverse integers
+    out, ended = request.getfixturevalue(machine).ask(processor, "--reference", "--only", *asked)
     assert ended.returncode == 0, ended.stderr
-    for name in names("int8"):
+    for name in asked:
         found = closeness(out / f"{name}.reference", cases / f"{name}.reference")
         assert found.equal or (machine == "armv7" and found.steps <= 1 and found.by_kernels), (name, found)
 

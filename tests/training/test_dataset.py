@@ -332,3 +332,9 @@ def test_a_look_has_the_numbering_and_the_labels_of_its_set():
     for other in ({"numbering": "celeba"}, {"labelled": False}):
         with pytest.raises(ValueError, match="expected the numbering and the labels of the set 'a', got others for a look of it"):
             TrainingSet("a-look", of="a", **other)
+
+
+def test_a_tar_is_to_be_aligned_first(tmp_path):
+    (tmp_path / "own.tar").touch()
+    with pytest.raises(InputError, match=r"own\.tar: expected a folder of aligned crops, got a file; make one of it: facelite align own\.tar FACES"):
+        load(tmp_path / "own.tar", (TrainingSet("."),), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -86,6 +87,15 @@ def test_what_was_gained_is_told_with_its_interval(tmp_path, faces, weights, sma
     assert result.gain.value == pytest.approx(result.val - first.val, abs=1e-6)
     assert result.gain.low <= result.gain.value <= result.gain.high
     assert result.gain == gain(embed(begun, faces[1], small), embed(read_weights(tmp_path / "b"), faces[1], small), faces[1])
+
+
+def test_two_held_out_people_give_no_interval(faces, weights, small):
+    held = faces[1]
+    two = np.flatnonzero(np.isin(held.subjects, np.unique(held.subjects)[:2]))
+    few = replace(held, **{name: getattr(held, name)[two] for name in ("pixels", "subjects", "numbering", "targets", "has_target")})
+    vectors = embed(weights, held, small)[two]
+    told = gain(vectors, np.roll(vectors, 1, axis=0), few)
+    assert np.isfinite(told.value) and np.isnan([told.low, told.high]).all()
 
 
 def test_a_teacher_that_is_nobody_is_refused(tmp_path, faces, recipe):

@@ -20,7 +20,8 @@ extension Looking {
                 }
             }
             faces = suppress(faces)
-            let sizes = faces.map(\.box.size), reliable = 0.12 * pass.side
+            let sizes = faces.map(\.box.size)
+            let reliable = 0.12 * pass.side
             let enough = pass.kind == .tiles || !hasLargeTiles(Double(height), Double(width)) || 0.5 * (sizes.max() ?? 0) >= reliable
             if enough, let smallest = sizes.min(), smallest >= reliable {
                 break
