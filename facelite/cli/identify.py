@@ -31,7 +31,7 @@ from facelite.face import Decision, Outcome, Pixels
 from facelite.frames import frame_files, frame_rate, is_video_file, timed_frames
 from facelite.gallery import Gallery, Keyring
 from facelite.image import SUFFIXES, read_image
-from facelite.runtime.annotate import Label, annotate
+from facelite.runtime.annotate import Label, annotate, drawable
 from facelite.runtime.choice import Rule
 from facelite.runtime.look import Look
 from facelite.runtime.verifier import Verifier, open_verifier
@@ -79,8 +79,8 @@ def identify(
     """Say whom of the gallery each of PICTURES shows; a video file or a folder of frames is a video.
 
     In a video each person is followed and answered once, by two frames of three. There, and with --annotate, every face counts and not --face alone;
-    such a picture is accepted where one of its people is. The exit status is the worst of all PICTURES: unreadable (2), could not decide (3),
-    rejected (1), accepted (0).
+    such a picture is accepted where one of its people is. A name in letters that cannot be drawn is drawn as a number, which is told with the name
+    after the file. The exit status is the worst of all PICTURES: unreadable (2), could not decide (3), rejected (1), accepted (0).
     """
     verifier = open_verifier(find_bundle(bundle), threads=threads)
     targets = _targets(pictures, Path(out)) if out else {}
@@ -129,21 +129,23 @@ def _group(picture: str, verifier: Verifier, decide: Decide, target: Path) -> Ro
     """A picture of any number of people, each face a search of its own."""
     image = read_image(picture)
     looks = verifier.look_all(image)
-    decisions = [decide(look) for look in looks]
-    _write_picture(target, annotate(image, [_label(look, decision) for look, decision in zip(looks, decisions, strict=True)]))
+    decisions, numbers = [decide(look) for look in looks], dict[str, int]()
+    _write_picture(target, annotate(image, [_label(look, decision, numbers) for look, decision in zip(looks, decisions, strict=True)]))
     faces = [{**decision_row(decision).values, "box": _box(look)} for look, decision in zip(looks, decisions, strict=True)]
     said = [_said(decision) for decision in decisions] or [Outcome.NO_FACE.value]
-    return Row({"outcome": _outcome(decisions), "faces": faces, "annotated": str(target)}, f"{'; '.join(said)}: {target}", _status(decisions))
+    values = {"outcome": _outcome(decisions), "faces": faces, "annotated": str(target), "numbers": _names(numbers)}
+    return Row(values, f"{'; '.join(said)}: {_written(target, numbers)}", _status(decisions))
 
 
 def _video(path: Path, verifier: Verifier, decide: Decide, target: Path | None) -> Row:
     """A video, in which each person is followed and answered once."""
-    watch, people, frames = Watch(verifier, decide), dict[int, tuple[Decision, float, float]](), 0
+    watch, people, numbers, frames = Watch(verifier, decide), dict[int, tuple[Decision, float, float]](), dict[str, int](), 0
     with _writing(target, frame_rate(path)) as draw:
         for frame, at in timed_frames(path):
             present = watch.update(frame, at)
             people |= {one.track.number: (one.closing, one.track.began, one.track.seen) for one in present}
-            draw(frame, [_label(one.look, one.closing if one.answer else one.decision) for one in present])
+            if target:
+                draw(frame, [_label(one.look, one.closing if one.answer else one.decision, numbers) for one in present])
             frames += 1
     if not frames:
         raise InputError(f"{path}: expected a video, got no frame that can be decoded; convert it")
@@ -153,8 +155,8 @@ def _video(path: Path, verifier: Verifier, decide: Decide, target: Path | None) 
         for number, (answer, began, ended) in people.items()
     ]
     said = [f"{_said(answer)} ({began:.1f} to {ended:.1f} s)" for answer, began, ended in people.values()] or [Outcome.NO_FACE.value]
-    values = {"outcome": _outcome(answers), "people": found, "annotated": str(target) if target else None}
-    return Row(values, "; ".join(said) + (f": {target}" if target else ""), _status(answers))
+    values = {"outcome": _outcome(answers), "people": found, "annotated": str(target) if target else None, "numbers": _names(numbers)}
+    return Row(values, "; ".join(said) + (f": {_written(target, numbers)}" if target else ""), _status(answers))
 
 
 def _said(decision: Decision) -> str:
@@ -164,11 +166,24 @@ def _said(decision: Decision) -> str:
     return f"{decision.outcome.value}{who}, distance {decision.distance:.3f}, threshold {decision.threshold.distance:.3f}"
 
 
-def _label(look: Look, decision: Decision) -> Label:
+def _label(look: Look, decision: Decision, numbers: dict[str, int]) -> Label:
+    """What is drawn at a face; a name that is not drawable is put among the ``numbers``, by which it is drawn."""
     if look.face is None:
         raise ValueError("expected a look at a face, got one without")
-    text = f"{decision.subject} {decision.distance:.2f}" if decision.accepted else decision.outcome.value
-    return Label(look.face, text, decision.outcome.value)
+    if not decision.accepted or decision.subject is None:
+        return Label(look.face, decision.outcome.value, decision.outcome.value)
+    name = decision.subject if drawable(decision.subject) else numbers.setdefault(decision.subject, len(numbers) + 1)
+    return Label(look.face, f"{name} {decision.distance:.2f}", decision.outcome.value)
+
+
+def _names(numbers: dict[str, int]) -> dict[str, str]:
+    return {str(number): name for name, number in numbers.items()}
+
+
+def _written(target: Path, numbers: dict[str, int]) -> str:
+    """Where a picture is, and who is a number in it."""
+    names = ", ".join(f"{number}: {name}" for name, number in numbers.items())
+    return f"{target} ({names})" if names else str(target)
 
 
 def _box(look: Look) -> list[float]:

@@ -1,6 +1,7 @@
 """A frame -> the same with a box and a name at each face.
 
-OpenCV's letters are ASCII: an accent is left out, and a letter that has no likeness there becomes "?".
+OpenCV's letters are ASCII: an accent is left out, and a letter that has no likeness there becomes "?". A name that is not ``drawable`` is therefore
+better drawn as a number, and told beside the picture.
 """
 
 from __future__ import annotations
@@ -43,8 +44,21 @@ def annotate(frame: Pixels, labels: Sequence[Label], /) -> Pixels:
 
 def plain(text: str, /) -> str:
     """``text`` in the letters that OpenCV draws."""
-    letters = unicodedata.normalize("NFKD", text)
-    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in letters if not unicodedata.combining(letter))
+    return "".join(letter if _has(letter) else "?" for letter in _letters(text))
+
+
+def drawable(text: str, /) -> bool:
+    """Whether OpenCV has the letters of ``text``, but for accents."""
+    letters = _letters(text)
+    return bool(letters.strip()) and all(map(_has, letters))
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+
+
+def _has(letter: str) -> bool:
+    return letter.isascii() and letter.isprintable()
 
 
 def _corners(box: Floats) -> tuple[int, int, int, int]:

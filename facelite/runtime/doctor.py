@@ -27,6 +27,9 @@ NEEDED = ("numpy", "click", "cryptography")
 EXTRA = ("tensorflow", "keras", "tf_keras", "tensorflow-model-optimization", "matplotlib", "jax")
 """Packages of the workstation; a device needs none of them."""
 
+CHOICES = {"faiss-cpu": "index", "gpiozero": "kiosk", "paho-mqtt": "kiosk"}
+"""Packages that a device may use, and the extra that brings each."""
+
 
 class State(StrEnum):
     """``NOTE``: not as it should be, but facelite works; ``FAIL``: something does not."""
@@ -68,11 +71,13 @@ def examine(*, bundle: str | Path | None = None, gallery: str | Path | None = No
 
 
 def _packages() -> Check:
-    versions = {name: _version(name) for name in (*NEEDED, *EXTRA)}
+    versions = {name: _version(name) for name in (*NEEDED, *CHOICES, *EXTRA)}
     missing = [name for name in NEEDED if not versions[name]]
     found = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    choices = ", ".join(f"{name} (facelite[{extra}])" for name, extra in CHOICES.items() if not versions[name])
     absent = ", ".join(name for name in EXTRA if not versions[name])
-    said = found + (f"; not installed, for the workstation only: {absent}" if absent else "")
+    said = found + (f"; not installed, for devices that use them: {choices}" if choices else "")
+    said += f"; not installed, for the workstation only: {absent}" if absent else ""
     if missing:
         return Check("packages", State.FAIL, f"{said}; missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
     return Check("packages", State.OK, said)
@@ -135,12 +140,19 @@ def _keyring(folder: str | Path | None) -> Iterator[Check]:
 
 def _gallery(path: Path, keyring: str | Path | None) -> Iterator[Check]:
     from facelite.gallery import Gallery, Keyring
+    from facelite.gallery.index import FROM, usable
 
-    def counted() -> str:
+    try:
         with Gallery(path, keyring=Keyring(keyring)) as gallery:
-            return f"{len(gallery.subjects)} subject(s), {len(gallery)} template(s), space {gallery.space}"
-
-    yield from _opened("gallery", counted)
+            many, found = len(gallery), f"{len(gallery.subjects)} subject(s), {len(gallery)} template(s), space {gallery.space}"
+    except FaceliteError as error:
+        yield Check("gallery", State.FAIL, *_told(error))
+        return
+    if many < FROM or usable():
+        yield Check("gallery", State.OK, found)
+    else:
+        found += f": from {FROM:,} on test and kiosk would ask an index, which takes faiss; without it each question takes longer"
+        yield Check("gallery", State.NOTE, found, "pip install 'facelite[index]'")
 
 
 def _cameras() -> Check:

@@ -120,6 +120,22 @@ def test_a_missing_package_fails_and_a_workstation_s_does_not(checks, monkeypatc
     assert "for the workstation only: tensorflow" in found["found"]
 
 
+def test_a_package_that_some_devices_use_is_named_with_its_extra(checks, monkeypatch):
+    monkeypatch.setattr(doctor, "_version", lambda name: "" if name in ("faiss-cpu", "gpiozero") else "1.2.3")
+    found = checks()["packages"]
+    assert found["state"] == "ok" and "paho-mqtt 1.2.3" in found["found"]
+    assert found["found"].endswith("; not installed, for devices that use them: faiss-cpu (facelite[index]), gpiozero (facelite[kiosk])")
+
+
+@pytest.mark.parametrize(("least", "faiss", "state"), [(1, None, "note"), (2, None, "ok"), (1, sys, "ok")])
+def test_a_gallery_that_an_index_would_make_faster_is_noted(checks, gallery, monkeypatch, least, faiss, state):
+    monkeypatch.setitem(sys.modules, "faiss", faiss)
+    monkeypatch.setattr("facelite.gallery.index.FROM", least)
+    found = checks("--gallery", gallery)["gallery"]
+    assert (found["state"], found["remedy"]) == (state, "pip install 'facelite[index]'" if state == "note" else "")
+    assert ("takes faiss" in found["found"]) == (state == "note")
+
+
 def test_a_camera_without_rights(checks, monkeypatch):
     monkeypatch.setattr(doctor.Path, "glob", lambda self, pattern: [Path("/dev/video0")] if str(self) == "/dev" else [])
     monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)

@@ -48,6 +48,7 @@ def test_everybody_in_a_group_photograph_is_named_and_framed(facelite, gallery, 
     assert picture["outcome"] == "accepted"
     assert (picture["faces"][0]["outcome"], picture["faces"][0]["subject"]) == ("accepted", "Eileen")
     assert picture["faces"][1]["outcome"] == "rejected"
+    assert picture["numbers"] == {}
     left, right = (face["box"] for face in picture["faces"])
     assert left[0] + left[2] < 240 < right[0]
     drawn, plain = read_image(picture["annotated"]), read_image(scenes / "group.png")
@@ -56,6 +57,40 @@ def test_everybody_in_a_group_photograph_is_named_and_framed(facelite, gallery, 
         assert changed[round(y) : round(y + height), round(x)].mean() > 0.8  # its left side is a line
         assert not changed[round(y + 0.2 * height) : round(y + 0.8 * height), round(x + 0.2 * width) : round(x + 0.8 * width)].any()
     assert (scenes / "group.png").read_bytes() == before
+
+
+@pytest.fixture
+def foreign(facelite, photos, tmp_path):
+    """A gallery of Eileen and Grace by names that OpenCV lacks letters of."""
+    path = tmp_path / "foreign.db"
+    for name, photo in (("艾达", "astronaut.png"), ("Łucja", "hopper.jpg")):
+        assert facelite("enrol", "--gallery", path, name, photos / photo).status == 0
+    return path
+
+
+def test_a_name_that_cannot_be_drawn_is_drawn_as_a_number_and_told(facelite, foreign, scenes, tmp_path, monkeypatch):
+    drawn = []
+
+    def annotate(frame, labels):
+        drawn.append([label.text.split()[0] for label in labels])
+        return frame
+
+    monkeypatch.setattr("facelite.cli.identify.annotate", annotate)
+    told = facelite("identify", "--gallery", foreign, scenes / "group.png", scenes / "visit.avi", "--annotate", tmp_path / "a").out.splitlines()
+    assert [line.split(": ", 3)[-1].rpartition(" (")[2] for line in told] == ["1: 艾达, 2: Łucja)"] * 2
+    assert drawn[0] == ["1", "2"] and drawn[1] == ["1"] and drawn[-1] == ["1", "2"]
+    pictures = facelite("identify", "--gallery", foreign, scenes / "group.png", scenes / "visit.avi", "--annotate", tmp_path / "b", "--json").json
+    for picture in pictures["pictures"].values():
+        assert picture["numbers"] == {"1": "艾达", "2": "Łucja"}
+
+
+def test_a_name_that_only_a_frame_gave_is_told_too(facelite, foreign, scenes, tmp_path):
+    (tmp_path / "once").mkdir()
+    shutil.copy(scenes / "group.png", tmp_path / "once" / "1.png")
+    words = ["identify", "--gallery", foreign, tmp_path / "once"]
+    assert "(1: 艾达, 2: Łucja)" in facelite(*words, "--annotate", tmp_path / "out").err
+    plain = facelite(*words, "--json").json["pictures"][str(tmp_path / "once")]
+    assert (plain["outcome"], plain["annotated"], plain["numbers"]) == ("timed out", None, {})
 
 
 def test_a_picture_whose_name_says_no_kind_is_drawn_as_png(facelite, gallery, scenes, tmp_path):

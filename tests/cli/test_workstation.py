@@ -67,5 +67,5 @@ def test_export_prints_what_it_made(facelite, tmp_path, detector_file):
     assert result.out.count("FMR at most") == len(bundle.manifest.thresholds)
     values = facelite("export", RELEASED / "int8.toml", "--out", tmp_path / "new/folder", "--json").json
     assert values["digest"] == bundle.digest
-    assert values["parity"] is None
+    assert f"cosine min {values['parity']['cosine_min']:.4f}" in result.out
     assert values == json.loads((tmp_path / "new/folder/nns2-int8.report.json").read_text())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facelite.face import Detection
-from facelite.runtime.annotate import COLOURS, GREY, Label, annotate, plain
+from facelite.runtime.annotate import COLOURS, GREY, Label, annotate, drawable, plain
 
 
 def face(*box):
@@ -34,3 +34,10 @@ def test_the_name_stays_in_the_picture(box):
 def test_letters_that_opencv_lacks_are_replaced():
     assert plain("Zoë Ångström") == "Zoe Angstrom"
     assert plain("李 Ada") == "? Ada"
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [("Ada ?", True), ("Zoë Ångström", True), ("艾达", False), ("Ada 李", False), ("Jørgen", False), ("\u0301", False)]
+)
+def test_a_name_is_drawable_where_no_letter_of_it_is_lost(name, whole):
+    assert drawable(name) == whole

@@ -128,7 +128,7 @@ def test_a_release_keeps_the_head_and_is_assembled_without_the_run(runs, people,
     assert (tmp_path / "head.json").read_bytes() == open_bundle(tmp_path / "out/mine.facelite").files[HEAD]
     artefact, head = open_bundle(tmp_path / "out/mine.facelite").artefact, r"siamese:\w{64}"
     for key in json.loads((tmp_path / "thresholds.json").read_text()):
-        assert re.fullmatch(rf"{artefact} ((fused \d|clarity) )?{head}", key)
+        assert re.fullmatch(rf"{artefact} ((fused \d|clarity|parity) )?{head}", key)
     export_bundle(path, tmp_path / "rebuilt", rebuild=True)  # the weights anew, by the head beside them
     other = json.loads((tmp_path / "head.json").read_text())
     (tmp_path / "head.json").write_text(json.dumps(other | {"weights": other["weights"][::-1]}))
