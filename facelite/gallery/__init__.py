@@ -112,6 +112,12 @@ class Gallery:
         return list(self.counts)
 
     @property
+    def changes(self) -> int:
+        """How many changes the gallery has had."""
+        self.refresh()
+        return self._store.changes
+
+    @property
     def artefacts(self) -> set[str]:
         """The embedders that made the templates."""
         self.refresh()
@@ -124,8 +130,10 @@ class Gallery:
             raise self._unknown(subject)
         return len(self._numbers[subject])
 
-    def enrol(self, subject: str, embeddings: Sequence[Embedding], /, *, artefact: str) -> int:
+    def enrol(self, subject: str, embeddings: Sequence[Embedding], /, *, artefact: str, changes: int | None = None) -> int | None:
         """Add templates of ``subject``, all or none; how many were new. One that the subject has already (SAME) is not added again.
+
+        ``changes``: those that the gallery had when the embeddings were compared with it; None is added, and returned, where it has more by now.
 
         Raises InputError for an unusable name, SpaceMismatch for embeddings of another space.
         """
@@ -137,6 +145,8 @@ class Gallery:
         now = time.time()
         with self._writing() as change:
             self._check_space(*embeddings)
+            if changes not in (None, change.before):
+                return None
             new, known = np.stack([one.vector for one in embeddings]), self._vectors(subject)
             for row, embedding in enumerate(embeddings):
                 others = np.concatenate([known.reshape(-1, new.shape[1]), new[:row]])

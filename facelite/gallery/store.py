@@ -54,9 +54,10 @@ class _Header(NamedTuple):
 class Change:
     """``new`` templates, and the numbers of those that are to be ``gone``.
 
-    ``fresh``: all templates by number as they were before, if another process has written since the last look.
+    ``before``: how many changes there were. ``fresh``: all templates by number as they were, if another process has written since the last look.
     """
 
+    before: int = 0
     fresh: dict[int, Template] | None = None
     new: dict[int, Template] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
@@ -97,6 +98,11 @@ class Store:
         self._file: tuple[int, int] | None = None
         self._state: _State | None = None
         self._opened: dict[int, tuple[int, Template]] = {}  # by number: the hash of what this connection has opened, and what it was
+
+    @property
+    def changes(self) -> int:
+        """How many there were at the last look."""
+        return self._state.generation if self._state else 0
 
     def close(self) -> None:
         if self._db:
@@ -145,7 +151,7 @@ class Store:
                         if (follows := state.follows(last)) is None:
                             raise self._rolled_back(state, last)
                         if not (ahead := follows):
-                            change = Change(fresh, next=state.next)
+                            change = Change(state.generation, fresh, next=state.next)
                             yield change
                             state = self._stored(db, state, change)
                     self._state = state
@@ -161,13 +167,17 @@ class Store:
         with self._transaction("BEGIN") as db:
             self._header(db)
         self._key = self.keyring.key()
-        with self.keyring.writing() as pen:
-            with self._transaction("BEGIN IMMEDIATE") as db:
-                _, state = self._latest(db)
-                newest = max(state.generation, pen.last(state.seal.identity).generation)
-                state = self._stored(db, replace(state, generation=newest), Change(next=state.next), always=True)
-            self._state = state
-            pen.note(state.seal.identity, state.last)
+        ahead = True
+        while ahead:  # what a kill has kept from the keyring is noted there first, so that a kill here leaves one change, and not two
+            with self.keyring.writing() as pen:
+                with self._transaction("BEGIN IMMEDIATE") as db:
+                    _, state = self._latest(db)
+                    last = pen.last(state.seal.identity)
+                    if not (ahead := state.follows(last) == 1):
+                        newest = max(state.generation, last.generation)
+                        state = self._stored(db, replace(state, generation=newest), Change(next=state.next), always=True)
+                self._state = state
+                pen.note(state.seal.identity, state.last)
 
     def _is_current(self) -> bool:
         """Whether the file is the one that was read, and nobody else has written since."""

@@ -2,7 +2,8 @@
 
 A value, as attempts and locks are: whoever has one calls ``after`` with each embedding of a track and asks for ``alarm``. Tracks that follow each
 other are mostly different people, or the same person in another picture: pictures that differ by more than their light while embeddings do not
-mean a broken runtime. Numbers of tracks rise.
+mean a broken runtime. Two such pictures are a ``suspicion``, upon which the caller repeats the self-test before it decides; three are the alarm.
+Numbers of tracks rise.
 """
 
 from __future__ import annotations
@@ -42,10 +43,14 @@ class _Given:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collapse:
-    """What the last TRACKS tracks gave. ``alarm`` is None, or says what is wrong: then nobody is to be accepted until the device is restarted."""
+    """What the last TRACKS tracks gave. ``alarm`` is None, or says what is wrong: then nobody is to be accepted until the device is restarted.
+
+    ``suspicion``: the newest track gave nearly the embedding of one before it, by another picture.
+    """
 
     given: tuple[_Given, ...] = ()
     alarm: str | None = None
+    suspicion: bool = False
     newest: int = -1
 
     def after(self, track: int, crop: FaceCrop, embedding: Embedding, /) -> Collapse:
@@ -54,17 +59,26 @@ class Collapse:
             return self
         luma = crop.pixels.mean(-1, dtype=np.float32)
         luma = (luma - luma.mean()) / max(float(luma.std()), 1.0)
-        given = (*self.given, _Given(track, luma, embedding.vector))[-TRACKS:]
-        return Collapse(given, _alarm(given), track)
+        new = _Given(track, luma, embedding.vector)
+        suspicion = any(_distance(one, new) < NEAR and _differ(one, new) for one in self.given)
+        given = (*self.given, new)[-TRACKS:]
+        return Collapse(given, _alarm(given), suspicion, track)
+
+
+def _distance(one: _Given, other: _Given) -> float:
+    return float(((one.vector - other.vector) ** 2).sum())
+
+
+def _differ(one: _Given, other: _Given) -> bool:
+    return float(np.abs(one.luma - other.luma).mean()) >= OTHER
 
 
 def _alarm(given: tuple[_Given, ...]) -> str | None:
     pairs = list(combinations(given, 2))
-    distances = [float(((one.vector - other.vector) ** 2).sum()) for one, other in pairs]
-    differ = all(float(np.abs(one.luma - other.luma).mean()) >= OTHER for one, other in pairs)
-    if len(given) < TRACKS or not differ or max(distances) >= NEAR:
+    farthest = max((_distance(*pair) for pair in pairs), default=0.0)
+    if len(given) < TRACKS or farthest >= NEAR or not all(_differ(*pair) for pair in pairs):
         return None
     return (
-        f"expected embeddings that differ, got distances of {max(distances):.2g} at most between {TRACKS} people in a row whose pictures differ; "
+        f"expected embeddings that differ, got distances of {farthest:.2g} at most between {TRACKS} people in a row whose pictures differ; "
         "the runtime is broken: restart the device, and run facelite doctor"
     )

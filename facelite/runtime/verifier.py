@@ -48,16 +48,17 @@ class _Plan:
 
 
 class Verifier:
-    """A bundle ready to decide. The self-test runs before the constructor returns.
-
-    Raises SelfTestError when this machine's runtime does not reproduce the bundle's golden vectors.
-    """
+    """A bundle ready to decide: the constructor runs the self-test, and raises what that raises."""
 
     def __init__(self, bundle: Bundle, /, *, threads: int = 1) -> None:
         self.bundle, self.manifest = bundle, bundle.manifest
         self.detector = Detector(bundle.files[DETECTOR], threads=threads)
         self.embedder = Embedder.of(bundle, threads=threads)
-        self_test(unpack_golden(bundle.files[GOLDEN]), self.detector, self.embedder)
+        self.self_test()
+
+    def self_test(self) -> None:
+        """Raises SelfTestError when this machine's runtime does not reproduce the bundle's golden vectors."""
+        self_test(unpack_golden(self.bundle.files[GOLDEN]), self.detector, self.embedder)
 
     def look(self, picture: Picture, /, *, rule: Rule = "only") -> Look:
         """Detect, align, judge and embed the face that ``rule`` means. Raises ImageError for an unreadable file."""
@@ -124,8 +125,13 @@ class Verifier:
         embeddings = [look.embedding for look in looks if look.embedding]
         if len(embeddings) < len(looks):
             return Enrolment(looks, {}, 0)
-        doubts = {} if anyway else find_doubts(subject, embeddings, gallery, self.bundle)
-        return Enrolment(looks, doubts, 0 if doubts else gallery.enrol(subject, embeddings, artefact=self.bundle.artefact))
+        added: int | None = None
+        while added is None:  # another process may enrol somebody meanwhile, whom the pictures may show
+            changes = None if anyway else gallery.changes
+            if not anyway and (doubts := find_doubts(subject, embeddings, gallery, self.bundle)):
+                return Enrolment(looks, doubts, 0)
+            added = gallery.enrol(subject, embeddings, artefact=self.bundle.artefact, changes=changes)
+        return Enrolment(looks, {}, added)
 
     def _embedded(self, look: Look, image: Pixels, face: Detection) -> Look:
         """``look`` with the crop of its ``face``, its quality and its embedding, or the outcome where the quality does not do."""

@@ -2,16 +2,16 @@
 
 The caller hands in frames with their times and what decides on a look (``Verifier.identify`` or ``verify_subject``), and gets everybody who is in
 the frame with the attempt so far. Who takes another's place between two frames is noticed by the embedding, and has to try anew. An embedder that
-has become constant ends it: see ``runtime.collapse``.
+has become constant, or repeats itself, ends it before anybody is accepted by it: see ``runtime.collapse``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facelite.errors import SelfTestError
-from facelite.face import Decision, Embedding, Pixels
+from facelite.face import Decision, Embedding, FaceCrop, Pixels
 from facelite.runtime.attempt import Attempt, AttemptRule
 from facelite.runtime.collapse import Collapse
 from facelite.runtime.look import Look
@@ -60,11 +60,10 @@ class Watch:
     def update(self, frame: Pixels, at: float, /) -> list[Presence]:
         """Everybody in ``frame`` (h, w, 3) uint8 RGB, who is there longest first; ``at`` in seconds, of any clock that does not go back.
 
-        Raises SelfTestError once different people give nearly the same embedding, and then for every frame.
+        Raises SelfTestError once different people give nearly the same embedding and the self-test fails, and then for every frame.
         """
         self._raise_alarm()
         present = [self._presence(frame, track, at) for track in self._tracker.update(frame, at)]
-        self._raise_alarm()
         shown = {track.number for track in self._tracker.tracks}
         self._attempts = {number: attempt for number, attempt in self._attempts.items() if number in shown}
         self._embeddings = {number: embedding for number, embedding in self._embeddings.items() if number in shown}
@@ -79,7 +78,7 @@ class Watch:
         look = self._verifier.look_at(frame, track.face)
         if look.crop and look.embedding:
             track = self._same(track, look.embedding)
-            self._collapse = self._collapse.after(track.number, look.crop, look.embedding)
+            self._notice(track, look.crop, look.embedding)
         decision = self._decide(look)
         attempt = self._attempts.get(track.number) or Attempt(self._rule, at)
         self._attempts[track.number] = attempt = attempt.after(decision, at)
@@ -92,6 +91,16 @@ class Watch:
             track = self._tracker.renew(track)
         self._embeddings[track.number] = embedding
         return track
+
+    def _notice(self, track: Track, crop: FaceCrop, embedding: Embedding) -> None:
+        """Note what a ``track`` gave. Raises SelfTestError where that is what another gave, and the self-test bears it out."""
+        before, self._collapse = self._collapse, self._collapse.after(track.number, crop, embedding)
+        if self._collapse.suspicion and self._collapse is not before:
+            try:
+                self._verifier.self_test()
+            except SelfTestError as error:
+                self._collapse = replace(self._collapse, alarm=f"{error}; it was repeated, for two people in a row gave one embedding")
+        self._raise_alarm()
 
     def _raise_alarm(self) -> None:
         if self._collapse.alarm:

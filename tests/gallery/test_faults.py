@@ -7,9 +7,13 @@ place to die before, and each write one to die in the middle of.
 from __future__ import annotations
 
 import os
+import random
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,6 +54,8 @@ except FaceliteError as error:
 OLD = {"make": [], "enrol": ["Ada", "Bob"], "remove": ["Ada", "Bob"], "purge": ["Ada", "Bob"], "restore": ["Ada", "Bob"]}
 NEW = {"make": ["New"], "enrol": ["Ada", "Bob", "New"], "remove": ["Bob"], "purge": [], "restore": ["Ada", "Bob"]}
 """Subjects before and after each act."""
+CHANGED = {"fill": {"Ada", "Bob"}, "enrol": {"New"}, "remove": {"Ada"}, "purge": {"Ada", "Bob", "New"}, "restore": set()}
+"""Whom an act may change, whatever was before it."""
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +102,21 @@ class Bench:
             return gallery.subjects
 
 
+    def unnoted(self):
+        """Whether the gallery has a change that the keyring does not know of."""
+        with closing(sqlite3.connect(self.place / "gallery.db")) as db:
+            identity, generation = db.execute("SELECT identity, generation FROM gallery").fetchone()
+        return Keyring(self.place / "keyring").last(identity).generation < generation
+
+    def leave_unnoted(self):
+        """An enrolment that is killed once the gallery has it, before the keyring has."""
+        for at in range(self.calls(), 0, -1):
+            assert self.again(kind="kill", at=at).returncode == -9
+            if self.unnoted():
+                return
+        pytest.fail("expected a kill between the two, got none")
+
+
 def faults(bench, kind, status, *, step):
     """How many runs died, and how many of them left the old and the new state; each goes on afterwards."""
     old = new = 0
@@ -129,3 +150,33 @@ def test_a_fault_at_each_write_leaves_the_old_or_the_new_state(tmp_path, library
         sys.stdout.write(f"\n{act}, {kind}: {old} times the old state, {new} times the new one\n")
     assert old
     assert new or kind == "full"
+
+
+def test_a_restore_killed_upon_a_killed_enrolment_is_read(tmp_path, library):
+    bench = Bench(tmp_path, library, "enrol")
+    bench.leave_unnoted()
+    shutil.rmtree(bench.start)
+    bench.place.rename(bench.start)
+    bench.log.unlink()
+    bench.act, unnoted = "restore", 0
+    assert bench.again(log=bench.log).returncode == 0
+    for at in range(1, bench.log.stat().st_size + 1, 2):
+        assert bench.again(kind="kill", at=at).returncode == -9
+        unnoted += bench.unnoted()
+        assert bench.found() == NEW["enrol"], at
+    assert unnoted
+
+
+@pytest.mark.slow
+def test_kills_one_upon_another_leave_the_old_or_the_new_state(tmp_path, library, capsys):
+    """At random, each upon what the one before has left; nothing in between sets anything right."""
+    bench, chance, kills = Bench(tmp_path, library, "fill"), random.Random(1), Counter()
+    shutil.copytree(bench.start, bench.place)
+    while kills.total() < 150:
+        act, before = chance.choice(list(CHANGED)), set(bench.found())
+        done = bench.run(act, kind=chance.choice(("kill", "torn")), at=chance.randint(1, 60))
+        assert done.returncode in (0, -9) or (act == "remove" and "Ada" not in before), (act, done)
+        kills[act] += done.returncode == -9
+        assert before ^ set(bench.found()) <= CHANGED[act], act
+    with capsys.disabled():
+        sys.stdout.write(f"\n{kills.total()} kills one upon another: {dict(kills)}\n")

@@ -14,6 +14,7 @@ from facelite.distance import pack_head, scaled
 from facelite.errors import BundleError, GalleryError, ImageError, SelfTestError, SpaceMismatch, UnsupportedRate
 from facelite.face import Embedding, Outcome
 from facelite.gallery import Gallery
+from facelite.runtime.doubts import find_doubts
 from facelite.runtime.verifier import Verifier, open_verifier
 
 
@@ -124,6 +125,20 @@ def test_an_array_that_is_no_picture_is_misuse(verifier, frame):
 
 
 # galleries
+
+
+def test_who_is_enrolled_by_another_process_meanwhile_is_not_enrolled_under_a_second_name(verifier, astronaut, gallery, monkeypatch):
+    def find(*question):
+        doubts = find_doubts(*question)
+        if not gallery.subjects:  # the other process enrols after the look, and before the templates are written
+            with Gallery(gallery.path, space=gallery.space, create=True) as other:
+                assert verifier.enrol("Eileen", [astronaut], other, anyway=True).added == 1
+        return doubts
+
+    monkeypatch.setattr("facelite.runtime.verifier.find_doubts", find)
+    enrolment = verifier.enrol("Ellen", [astronaut[:, ::-1]], gallery)
+    assert (enrolment.added, enrolment.doubts[0].kind, enrolment.doubts[0].other) == (0, "double", "Eileen")
+    assert gallery.subjects == ["Eileen"]
 
 
 def test_enrol_verify_identify(verifier, astronaut, hopper, gallery):

@@ -80,13 +80,52 @@ def test_an_attempt_that_nobody_goes_on_with_is_no_acceptance(verifier, gallery,
     assert dark.closing.outcome is dark.decision.outcome is Outcome.TOO_DARK
 
 
+def come_and_go(watch, *people):
+    """Each person alone, one after another; what was answered of each at last."""
+    for number, person in enumerate(people):
+        (sight,) = watch.update(frames(person), 10.0 * number)
+        watch.update(frames(None), 10.0 * number + 5)
+        yield sight
+
+
+def test_a_runtime_that_repeats_its_last_embedding_accepts_nobody_by_it(verifier, gallery, astronaut, hopper, monkeypatch):
+    watch = Watch(verifier, lambda look: verifier.identify(look, gallery), attempts=AttemptRule(1, 1), tracks=TrackRule(patience=0))
+    people = come_and_go(watch, astronaut, hopper)
+    first = next(people)
+    assert first.answer.subject == "Eileen"
+    stuck = verifier.embedder.vectors([first.look.crop])
+    monkeypatch.setattr(verifier.embedder, "vectors", lambda crops: np.repeat(stuck, len(crops), axis=0))
+    with pytest.raises(SelfTestError, match=r"fails its self-test.*two people in a row gave one embedding"):
+        next(people)
+    with pytest.raises(SelfTestError, match="fails its self-test"):
+        watch.update(frames(None), 100.0)
+
+
+def test_two_people_by_turns_whose_embeddings_are_one_end_it(verifier, gallery, astronaut, hopper, monkeypatch):
+    looks = [verifier.look(person).crop for person in (astronaut, hopper, hopper[:, ::-1])]
+    late = iter(verifier.embedder.vectors(looks[:2]).repeat(2, axis=0))  # each is given twice
+    monkeypatch.setattr(verifier.embedder, "vectors", lambda crops: next(late)[None])
+    watch = Watch(verifier, lambda look: verifier.identify(look, gallery), tracks=TrackRule(patience=0))
+    with pytest.raises(SelfTestError, match="fails its self-test"):
+        list(come_and_go(watch, astronaut, hopper))
+
+
+def test_where_the_self_test_passes_it_goes_on(verifier, gallery, astronaut, hopper, monkeypatch):
+    watch = Watch(verifier, lambda look: verifier.identify(look, gallery), tracks=TrackRule(patience=0))
+    one, tests = verifier.embedder.vectors([verifier.look(astronaut).crop]), []
+    monkeypatch.setattr(verifier.embedder, "vectors", lambda crops: one)
+    monkeypatch.setattr(verifier, "self_test", lambda: tests.append("run"))
+    people = come_and_go(watch, astronaut, hopper, hopper[:, ::-1])
+    assert next(people) and next(people) and tests == ["run"]
+    with pytest.raises(SelfTestError, match="expected embeddings that differ"):  # three are too many
+        next(people)
+
+
 def test_a_collapsed_embedder_ends_it_for_good(verifier, gallery, astronaut, hopper, monkeypatch):
     watch = Watch(verifier, lambda look: verifier.identify(look, gallery), tracks=TrackRule(patience=0))
     constant = verifier.embedder.vectors([verifier.look(astronaut).crop])
     monkeypatch.setattr(verifier.embedder, "vectors", lambda crops: np.repeat(constant, len(crops), axis=0))
-    with pytest.raises(SelfTestError, match="expected embeddings that differ"):
-        for at, person in enumerate((astronaut, hopper, hopper[:, ::-1])):
-            watch.update(frames(person), 10.0 * at)
-            watch.update(frames(None), 10.0 * at + 5)
+    with pytest.raises(SelfTestError, match="fails its self-test"):
+        list(come_and_go(watch, astronaut, hopper))
     with pytest.raises(SelfTestError):
         watch.update(frames(None), 100.0)
