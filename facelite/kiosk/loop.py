@@ -122,7 +122,7 @@ class Loop:
         self._open.close()
 
     def run(self) -> None:
-        """Go on until ``stop``, or until a recording ends. Raises SelfTestError once the embedder has become constant."""
+        """Go on until ``stop``, or until a recording ends. Raises SelfTestError once the embedder has become constant or repeats itself."""
         notify("READY=1")
         while not self._stopped and not self._camera.ended:
             self.step()
