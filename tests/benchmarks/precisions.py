@@ -1,10 +1,11 @@
 """What each precision of a network costs and gains: size, size as a download, parity with float32 on held-out people, time on one thread.
 
-    python tests/benchmarks/precisions.py RECIPE DATA OUT [--only PATTERN] [--steps 1000]
+    python tests/benchmarks/precisions.py RECIPE DATA OUT [--only PATTERN] [--steps 1000] [--lfw lfw_pairs.tar]
 
 RECIPE is an export's, DATA what its [[faces]] lie in. A conversion that OUT has is not made again, so an interrupted table goes on. Rows of
 ai-edge-quantizer, Google's newer tool, need it beside facelite: pip install ai-edge-quantizer==0.10.0. Times are interleaved; medians, as
-shares of float32's. VAL is that of the recipe's fmr; its loss against float32 is paired, and its interval is drawn by people.
+shares of float32's. VAL is that of the recipe's fmr; its loss against float32 is paired, and its interval is drawn by people. With --lfw each row's
+accuracy and VAL at FMR 1e-3 on the 6,000 pairs, which choose nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from facelite.atomic import write_atomically
 from facelite.distance import SQUARED_L2
 from facelite.errors import ExportError
 from facelite.evaluation.embed import Embedded, embed_pictures
+from facelite.evaluation.judge import listed_pairs
 from facelite.evaluation.people import People, open_people
 from facelite.export.master import Master, trained
 from facelite.export.parity import compare, parity_of
@@ -64,7 +66,7 @@ NEWER = ("dynamic_wi8_afp32", "static_wi8_ai8", "dynamic_wi4_afp32")
 
 ROWS = (*PLAIN, *(f"ai-edge-quantizer {name}" for name in NEWER))
 
-FIELDS = ("row", "bytes", "gzip", "cosine_min", "cosine_median", "val", "mixed", "loss", "low", "high", "time")
+FIELDS = ("row", "bytes", "gzip", "cosine_min", "cosine_median", "val", "mixed", "loss", "low", "high", "lfw", "lfw_val", "time")
 
 
 def newer(name: str, float32: bytes, inputs: list[np.ndarray]) -> bytes:
@@ -130,11 +132,20 @@ def in_bytes(embedded: Embedded) -> Embedded:
     return replace(embedded, vectors=(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)).astype(np.float32))
 
 
+def judge_lfw(data: Path, models: dict[str, bytes], makers: list[Callable[[], Embedder]], detector: bytes) -> dict[str, tuple[float, float]]:
+    """Accuracy, and VAL at FMR 1e-3, of each row."""
+    with listed_pairs(data, "pairs.txt") as material:
+        found = embed_pictures(material.names, material.read, detector=detector, embedders=makers, progress=lambda *n: show("LFW", *n))
+        judged = [material.verify(one).verification for one in found]
+    return {row: (one.accuracy, one.val_at_fmr["1e-3"]) for row, one in zip(models, judged, strict=True)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("recipe", "data", "out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--only", default="", help="a regular expression that the row must match; float32 always does")
+    parser.add_argument("--lfw", type=Path, help="what has LFW's pictures and its pairs.txt")
     parser.add_argument("--steps", type=int, help="of each training, in place of the recipe's")
     arguments = parser.parse_args()
     recipe, out = read_recipe(arguments.recipe, Recipe), arguments.out
@@ -153,6 +164,7 @@ def main() -> None:
                 strict=True,
             )
         )
+    lfw = judge_lfw(arguments.lfw, models, makers, detector) if arguments.lfw else {}
     embedded["float32, templates and probes of bytes"] = in_bytes(embedded["float32"])
     took = latencies({row: Embedder(model, space="", preprocessing=master.preprocessing) for row, model in models.items()})
     lines = []
@@ -174,6 +186,7 @@ def main() -> None:
                         loss.value,
                         loss.low,
                         loss.high,
+                        *lfw.get(row, ("", "")),
                         took[row][1] if row in took else "",
                     ),
                     strict=True,
@@ -184,14 +197,16 @@ def main() -> None:
         writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()
         writer.writerows(lines)
-    print(f"\n| {recipe.network} | bytes | gzip | cosine min / median | VAL at FMR {recipe.fmr:g} | float32 enrolled | loss, points (95 %) | time |")
-    print("|---|---|---|---|---|---|---|---|")
+    heads = ("bytes", "gzip", "cosine min / median", f"VAL at FMR {recipe.fmr:g}", "float32 enrolled", "loss, points (95 %)", "LFW, VAL", "time")
+    print(f"\n| {recipe.network} | {' | '.join(heads)} |")
+    print(f"|{'---|' * (1 + len(heads))}")
     for line in lines:
         sizes = " | ".join(f"{line[name]:,}" if line[name] else "" for name in ("bytes", "gzip"))
         vals = " | ".join(f"{100 * line[name]:.1f} %" for name in ("val", "mixed"))
         losses = f"{100 * line['loss']:.2f} ({100 * line['low']:.2f} to {100 * line['high']:.2f})"
+        faces = f"{100 * line['lfw']:.2f} %, {100 * line['lfw_val']:.1f} %" if line["lfw"] else ""
         took_it = f"{line['time']:.2f}" if line["time"] else ""
-        print(f"| {line['row']} | {sizes} | {line['cosine_min']:.4f} / {line['cosine_median']:.4f} | {vals} | {losses} | {took_it} |")
+        print(f"| {line['row']} | {sizes} | {line['cosine_min']:.4f} / {line['cosine_median']:.4f} | {vals} | {losses} | {faces} | {took_it} |")
 
 
 if __name__ == "__main__":

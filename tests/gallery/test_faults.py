@@ -7,7 +7,6 @@ place to die before, and each write one to die in the middle of.
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import sqlite3
 import subprocess
@@ -16,6 +15,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facelite.gallery import Gallery, Keyring
@@ -101,7 +101,6 @@ class Bench:
             assert set(gallery.counts.values()) <= {3}
             return gallery.subjects
 
-
     def unnoted(self):
         """Whether the gallery has a change that the keyring does not know of."""
         with closing(sqlite3.connect(self.place / "gallery.db")) as db:
@@ -170,11 +169,11 @@ def test_a_restore_killed_upon_a_killed_enrolment_is_read(tmp_path, library):
 @pytest.mark.slow
 def test_kills_one_upon_another_leave_the_old_or_the_new_state(tmp_path, library, capsys):
     """At random, each upon what the one before has left; nothing in between sets anything right."""
-    bench, chance, kills = Bench(tmp_path, library, "fill"), random.Random(1), Counter()
+    bench, chance, kills = Bench(tmp_path, library, "fill"), np.random.default_rng(1), Counter()
     shutil.copytree(bench.start, bench.place)
     while kills.total() < 150:
-        act, before = chance.choice(list(CHANGED)), set(bench.found())
-        done = bench.run(act, kind=chance.choice(("kill", "torn")), at=chance.randint(1, 60))
+        act, before = str(chance.choice(list(CHANGED))), set(bench.found())
+        done = bench.run(act, kind=chance.choice(("kill", "torn")), at=chance.integers(1, 61))
         assert done.returncode in (0, -9) or (act == "remove" and "Ada" not in before), (act, done)
         kills[act] += done.returncode == -9
         assert before ^ set(bench.found()) <= CHANGED[act], act
