@@ -16,9 +16,14 @@ HELD_OUT_PICTURES = 16
 """Pictures of a held-out person that count. Pairs grow with the square: a few people with hundreds of pictures would decide every rate."""
 
 
+def name_hash(name: str, /) -> int:
+    """A number of 32 bits, of the name's composed form (NFC): a Mac's files, and archives made there, have accents apart from their letters."""
+    return int.from_bytes(hashlib.sha256(unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")).digest()[:4], "big")
+
+
 def is_held_out(person: str, /) -> bool:
     """Whether the person of this name (a folder's name) is kept for judging and calibration."""
-    return _hash(person) % HELD_OUT_SHARE == 0
+    return name_hash(person) % HELD_OUT_SHARE == 0
 
 
 def counted(names: Sequence[str], people: Sequence[str], /) -> list[int]:
@@ -28,16 +33,11 @@ def counted(names: Sequence[str], people: Sequence[str], /) -> list[int]:
     """
     rank: Counter[str] = Counter()
     chosen = []
-    for i in sorted(range(len(names)), key=lambda i: _hash("/".join(names[i].rpartition(".")[0].split("/")[-2:]))):
+    for i in sorted(range(len(names)), key=lambda i: name_hash("/".join(names[i].rpartition(".")[0].split("/")[-2:]))):
         if rank[people[i]] < HELD_OUT_PICTURES:
             chosen.append(i)
         rank[people[i]] += 1
     return sorted(chosen)
-
-
-def _hash(name: str) -> int:
-    """Of the name's composed form (NFC): a Mac's files, and archives made there, have accents apart from their letters."""
-    return int.from_bytes(hashlib.sha256(unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")).digest()[:4], "big")
 
 
 @dataclass(frozen=True, slots=True)

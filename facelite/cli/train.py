@@ -14,17 +14,21 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
+import cv2
 import numpy as np
 
+from facelite import __version__
 from facelite.cli.models import open_model
-from facelite.cli.output import INTERRUPTED, Number, bar, json_option, show, warn
+from facelite.cli.output import INTERRUPTED, Number, bar, json_option, no_cache_option, percent, show, warn
+from facelite.errors import InputError
 
 if TYPE_CHECKING:
     from facelite.evaluation.judge import Model
     from facelite.face import Floats
+    from facelite.networks.weights import Weights
     from facelite.training.dataset import FaceSet
     from facelite.training.fit import Progress
-    from facelite.training.recipe import TrainingRecipe
+    from facelite.training.recipe import Precision, TrainingRecipe
 
 FEW_PICTURES = 5000
 """Fewer pictures than these are too few to begin with random weights."""
@@ -36,12 +40,17 @@ FEW_PICTURES = 5000
 @click.option("--network", help="Network to train where no recipe is given; default: nns2.")
 @click.option("--out", type=click.Path(file_okay=False), default="runs/latest", show_default=True, help="The run folder.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own recipe.")
-@click.option("--init", type=click.Path(), help="Begin with these weights: a run folder or a weights file of the same network.")
+@click.option("--init", type=click.Path(), help="Begin with these weights: a run folder or a file of the same network, as export/nns2/weights.npz.")
 @click.option(
     "--teacher", type=click.Path(), help="Learn this model's embeddings: a bundle, a run folder or any .tflite embedder of aligned RGB faces."
 )
 @click.option("--epochs", type=Number(0, min_open=True), help="Epochs, in place of the recipe's.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of a training step on a CPU; 1 makes a resumed run bit-equal to an unbroken one.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads of a step on a CPU, and of its input; default: one for each core. 1 makes a resumed run bit-equal to an unbroken one.",
+)
+@no_cache_option
 @json_option
 def train(
     recipe: str | None,
@@ -53,6 +62,7 @@ def train(
     teacher: str | None,
     epochs: float | None,
     threads: int | None,
+    no_cache: bool,
     as_json: bool,
 ) -> None:
     """Train by RECIPE, or --network on the people in --data with the default recipe. OUT/best.npz holds the best weights.
@@ -60,7 +70,8 @@ def train(
     With --init the default recipe is one that does not forget: at a low rate, by triplets and by what the first weights make of the pictures.
     These are judged first and stay the best where training does not help. OUT/teacher.npz keeps what --teacher made of the pictures; a recipe may
     name it. Where a recipe names such a file, --teacher says what that does not know, as of pictures that mix has made. Where a recipe names
-    several sets, a picture that to the teacher looks like somebody held out in another one is left out; OUT/run.json names those.
+    several sets, a picture that to the teacher looks like somebody held out in another one is left out; OUT/run.json names those. An interrupted
+    teaching goes on where it stopped, from what it keeps in the cache.
 
     Ctrl-C stops after the step and keeps what was reached, for --resume; a second one stops at once.
     """
@@ -69,18 +80,17 @@ def train(
     from facelite.training.host import prepare_host
 
     prepare_host(threads)
-    from facelite.networks.weights import read_weights
     from facelite.training.dataset import load
     from facelite.training.facts import left_out
     from facelite.training.folder import check_run
     from facelite.training.recipe import default_recipe
     from facelite.training.run import FACTS, TEACHER
 
-    model, weights = open_model(teacher) if teacher else None, read_weights(init) if init else None
+    model, weights = open_model(teacher) if teacher else None, _first_weights(init) if init else None
     from_start: dict[str, Any] = {"fine": weights is not None, "numbers": _numbers(model) if model else 0}
     chosen = _chosen(recipe, network, epochs, out if resume else None, Path(out).resolve().name, from_start)
     check_run(out, chosen, resume=resume)  # before pictures and Keras are loaded, which takes long
-    teach, begun = teaching(model) if model else None, resume and (Path(out) / FACTS).exists()
+    teach, begun = teaching(model, cached=not no_cache) if model else None, resume and (Path(out) / FACTS).exists()
     faces = load(data, chosen.data, chosen.teacher, teach=None if begun else teach, left_out=left_out(out) if begun else None)
     if not recipe and not resume:
         chosen = default_recipe(chosen.network.name, chosen.space, pictures=len(faces[0]), epochs=epochs, **from_start)
@@ -92,8 +102,8 @@ def train(
     with ExitStack() as stack:
         pressed = Event()
 
-        def begin(step: int, steps: int) -> None:
-            _say_resumed(step, steps)
+        def begin(step: int, steps: int, precision: Precision) -> None:
+            _say_begun(step, steps, precision)
             stack.enter_context(_interrupts(pressed))  # from here on a step is finished first
 
         result = fit(
@@ -103,6 +113,7 @@ def train(
             resume=resume,
             init=weights,
             teach=teach,
+            workers=threads,
             stop=lambda step: pressed.is_set(),
             began=begin,
             progress=_live_line,
@@ -111,6 +122,7 @@ def train(
         click.echo(err=True)  # below the live line
     file = str(result.weights) if result.weights else None if as_json else "none yet"
     values: dict[str, Any] = {"weights": file, "val": result.val, "val_at": result.val_at, "steps": result.steps}
+    values["waiting"] = result.waiting if as_json else f"{percent(result.waiting)} of the steps' time, for their batches"
     if one := result.gain:
         spread = f"95 %: {100 * one.low:+.2f} to {100 * one.high:+.2f}" if isfinite(one.low) else "too few people are held out for an interval"
         told = f"{100 * one.value:+.2f} points ({spread})"
@@ -142,6 +154,15 @@ def _chosen(recipe: str | None, network: str | None, epochs: float | None, run: 
     return chosen
 
 
+def _first_weights(init: str) -> Weights:
+    from facelite.networks.weights import read_weights
+
+    try:
+        return read_weights(init)
+    except InputError as error:
+        raise InputError(f"{error}, as export/nns2/weights.npz of facelite's sources; a bundle has none that can be trained on") from None
+
+
 def _numbers(model: Model) -> int:
     """The size of the model's embedding."""
     from facelite.face import FaceCrop
@@ -152,15 +173,20 @@ def _numbers(model: Model) -> int:
     return int(embedder.vectors([FaceCrop(np.zeros((height, width, 3), np.uint8), template(height, width))]).shape[1])
 
 
-def teaching(model: Model) -> Callable[[FaceSet], Floats]:
-    """What gives the model's embeddings of pictures, with a progress bar; of those that have theirs, these."""
+def teaching(model: Model, *, cached: bool = True) -> Callable[[FaceSet], Floats]:
+    """What gives the model's embeddings of pictures, with a progress bar; of those that have theirs, these. They are found in the cache again."""
+    from facelite.evaluation.cache import Cache, default_folder
+    from facelite.runtime.interpreter import runtime_name
     from facelite.training.teach import teach
 
     def targets(faces: FaceSet) -> Floats:
         if faces.has_target.all():
             return faces.targets
+        one = model.make()
+        road = ("teacher", __version__, one.artefact, one.preprocessing, faces.geometry, cv2.__version__, runtime_name())
+        known = Cache(default_folder() if cached else None, "\n".join(map(str, road)))
         with bar("teaching") as progress:
-            return teach(model.make, faces, progress=progress)
+            return teach(model.make, faces, known=known, progress=progress)
 
     return targets
 
@@ -206,9 +232,16 @@ def _interrupts(pressed: Event) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _say_resumed(step: int, steps: int) -> None:
-    if step:
-        click.echo(f"resumed at step {step} of {steps}", err=True)
+def _say_begun(step: int, steps: int, precision: Precision) -> None:
+    """From where the run goes on, and in what; a warning where this machine is slow in that."""
+    from facelite.training.precision import fast_in_bfloat16
+
+    click.echo((f"resumed at step {step} of {steps}" if step else f"{steps} steps") + f" in {precision}", err=True)
+    if precision == "mixed_bfloat16" and not fast_in_bfloat16():
+        warn(
+            "expected a GPU, or a CPU with instructions for bfloat16 (avx512_bf16, amx_bf16), got neither: steps in mixed_bfloat16 take several "
+            'times as long as in float32; begin a run with schedule.precision = "auto"'
+        )
 
 
 def _live_line(now: Progress) -> None:

@@ -1,6 +1,7 @@
 """Aligned crops in memory, split for good into people to train on and people held out.
 
-Whether a person is held out depends on a hash of the person's name alone, so every run, recipe and set agrees on it.
+Whether a person is held out depends on a hash of the person's name alone, so every run, recipe and set agrees on it. Where that leaves too few to
+judge by, as of 24 people, those of the smallest hashes are held out of the training, too; evaluation goes by the hash alone and has fewer of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from facelite.errors import InputError
 from facelite.face import Floats, Pixels
-from facelite.split import HELD_OUT_SHARE, counted, is_held_out
+from facelite.split import HELD_OUT_SHARE, counted, is_held_out, name_hash
 from facelite.training.geometry import GEOMETRY, CropGeometry, read_crop, read_geometry
 from facelite.training.leaks import leaks
 from facelite.training.recipe import Teacher, TrainingSet
@@ -29,6 +30,9 @@ UNKNOWN = -1
 
 READ = 256
 """Pictures that one thread takes at a time."""
+
+LEAST_HELD_OUT = 3
+"""Fewest people of one numbering, with two pictures or more, who are held out, if they are not more than half of all: those an interval takes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,23 +93,24 @@ def load(
         raise InputError(f"{root}: expected a folder of aligned crops, got a file; make one of it: facelite align {root.name} FACES")
     geometry = _one_geometry(root, sets)
     names, subjects, numbering, originals = _find(root, sets)
-    held = np.array([is_held_out(_person(name)) for name in names])
+    own = np.array([one == name for one, name in zip(originals, names, strict=True)])
+    held = _held_out(names, np.where(own, subjects, UNKNOWN), numbering)
     targets, has_target, projection = read_teacher(root / teacher.file, originals) if teacher and teacher.file else _no_targets(len(names))
     leak, known = teacher.leak if teacher and left_out is None else 0.0, set(left_out or ())
     leaking = np.array([name in known for name in names])
     leaking |= leaks(targets, has_target, subjects=subjects, numbering=numbering, held=held, leak=leak)
     training, judging = (
         np.flatnonzero(~held & ~leaking),
-        np.flatnonzero(held & (subjects >= 0) & np.array([one == own for one, own in zip(originals, names, strict=True)])),
+        np.flatnonzero(held & (subjects >= 0) & own),
     )
     judging = judging[counted([names[i] for i in judging], [str(subjects[i]) for i in judging])]
     _check(root, subjects[training], numbering[training], "to train on")
     _check(root, subjects[judging], numbering[judging], "held out")
 
     def part(chosen: Integers) -> FaceSet:
-        own, others = [names[i] for i in chosen], [originals[i] for i in chosen]
+        some, others = [names[i] for i in chosen], [originals[i] for i in chosen]
         labels, taught = (subjects[chosen], numbering[chosen]), (targets[chosen], has_target[chosen])
-        return FaceSet(_read_crops(root, own, geometry), own, *labels, *taught, geometry, projection=projection, originals=others)
+        return FaceSet(_read_crops(root, some, geometry), some, *labels, *taught, geometry, projection=projection, originals=others)
 
     faces, held_out = replace(part(training), left_out=[names[i] for i in np.flatnonzero(~held & leaking)]), part(judging)
     if teach and leak and teacher and not teacher.file and len(np.unique(numbering)) > 1:
@@ -146,6 +151,23 @@ def _find(root: Path, sets: Sequence[TrainingSet]) -> tuple[list[str], Integers,
     numberings = {name: i for i, name in enumerate(sorted({numbering for numbering, _ in labels}))}
     people = {label: i for i, label in enumerate(sorted({label for label in labels if label[1]}))}
     return names, np.array([people.get(label, UNKNOWN) for label in labels]), np.array([numberings[numbering] for numbering, _ in labels]), originals
+
+
+def _held_out(names: list[str], subjects: Integers, numbering: Integers) -> NDArray[np.bool_]:
+    """Which pictures (n,) show somebody who is held out, by name, whatever their set.
+
+    Of the numbering with the most people, more are held out where none has LEAST_HELD_OUT: in the order of their hashes, up to half of all.
+    As people are added to six or more, some of these go back to the training part, and nobody leaves it.
+    """
+    person = np.array([_person(name) for name in names])
+    held = np.array([is_held_out(one) for one in person])
+    known, index, pictures = np.unique(subjects, return_index=True, return_counts=True)
+    several = index[(known >= 0) & (pictures >= 2)]
+    groups = [several[numbering[several] == one] for one in np.unique(numbering[several])]
+    if groups and max(held[group].sum() for group in groups) < LEAST_HELD_OUT:
+        people = sorted(person[max(groups, key=len)], key=lambda one: (not is_held_out(one), name_hash(one)))
+        held |= np.isin(person, people[: min(LEAST_HELD_OUT, len(people) // 2)])
+    return held
 
 
 def _person(name: str) -> str:

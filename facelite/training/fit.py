@@ -9,7 +9,7 @@ model or the first weights made some; other recipes may name it).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,14 +22,16 @@ from facelite.errors import InputError, TrainingCollapsed
 from facelite.face import Floats
 from facelite.networks import build, get_weights, set_weights
 from facelite.networks.weights import BEST, Weights, pack_weights, read_weights
+from facelite.runtime.device import usable_cores
 from facelite.training.dataset import FaceSet, read_teacher
-from facelite.training.facts import run_facts
+from facelite.training.facts import begun_precision, run_facts
 from facelite.training.folder import append_log, check_run, claim, cut_log, damaged, draw_log, read_state, write, write_arrays
 from facelite.training.identities import people_of
 from facelite.training.judging import JUDGED, embed_crops, gain, judge, judged_at, unit_rows
 from facelite.training.mining import from_arrays, mine, to_arrays
 from facelite.training.pipeline import batches
-from facelite.training.recipe import TrainingRecipe
+from facelite.training.precision import resolve
+from facelite.training.recipe import Precision, TrainingRecipe
 from facelite.training.run import HEAD, INIT, STATE, TEACHER, sized_network
 from facelite.training.sampling import Proposals
 from facelite.training.siamese import pack_siamese
@@ -48,6 +50,10 @@ COLLAPSED = 0.02
 
 PATIENCE = 4
 """Looks in a row, one each LOG_EVERY steps, that must find a collapse before the run is given up."""
+
+
+MOST_WORKERS = 16
+"""Threads that make batches, at most, unless more are asked for: each holds a batch, 80 MB of 256 crops of 160 x 160."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Result:
 
     ``val_at`` says at which FMR that is: the smallest that so many held-out people support. ``steps`` were taken of ``planned``.
     ``gain``: by how much the VAL is larger than that of the weights that the run began with, if any; the best may be those themselves.
+    ``waiting``: the share of their time that the steps since this start waited for their batches; 0 where there was none.
     """
 
     weights: Path | None
@@ -77,6 +84,7 @@ class Result:
     steps: int
     planned: int
     gain: Interval | None = None
+    waiting: float = 0.0
 
 
 def train(
@@ -88,17 +96,18 @@ def train(
     resume: bool = False,
     init: Weights | None = None,
     teach: Callable[[FaceSet], Floats] | None = None,
-    workers: int = 2,
+    workers: int | None = None,
     stop: Callable[[int], bool] = lambda step: False,
-    began: Callable[[int, int], None] = lambda step, steps: None,
+    began: Callable[[int, int, Precision], None] = lambda step, steps, precision: None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Train until the schedule's end, or until ``stop`` of the step's number, asked after each, is True: ``resume`` goes on from there as if
     the run had not stopped.
 
     ``data`` is the training part and the held-out part. ``init`` are the weights to begin with, random ones otherwise; a run keeps them, and
-    judges them first. ``teach`` gives the targets (n, d) of a recipe whose teacher has no file; without it ``init`` does. ``began`` is told
-    the step from which it goes on, and of how many.
+    judges them first. ``teach`` gives the targets (n, d) of a recipe whose teacher has no file; without it ``init`` does. ``workers`` threads make
+    the batches, which are the same whatever their number: one for each core, at most MOST_WORKERS, unless that is said. ``began`` is told the step
+    from which it goes on, of how many, and what they compute in: a resumed run, on whatever machine, in what it began in.
 
     Raises InputError when ``out`` holds a run or other files and ``resume`` is False, or no run, one of another recipe or of other data,
     and for an ``init`` of another network; TrainingCollapsed when the embedding becomes constant or a number infinite; FaceliteError when ``out``
@@ -106,11 +115,11 @@ def train(
     """
     run = _Run(recipe, data, Path(out), resume, init, teach)
     state, first = run.state, run.state.step
-    began(first, state.steps)
+    began(first, state.steps, run.recipe.schedule.precision)
     start = logged = saved = time.monotonic()
-    with closing(run.batches(workers)) as ahead:
+    with closing(run.batches(workers or min(usable_cores(), MOST_WORKERS))) as ahead:
         for x, y in ahead:
-            loss = state.take_step(x, y)
+            loss = run.take_step(x, y)
             last = state.step == state.steps
             judged = last or state.step % run.judge_every == 0
             if judged:
@@ -132,7 +141,7 @@ def train(
             if ending:
                 break
     weights, val = (run.out / BEST, run.best) if run.best_weights else (None, float("nan"))
-    return Result(weights, val, judged_at(data[1]), state.step, state.steps, run.gain())
+    return Result(weights, val, judged_at(data[1]), state.step, state.steps, run.gain(), run.waiting)
 
 
 class _Run:
@@ -147,7 +156,9 @@ class _Run:
         init: Weights | None,
         teach: Callable[[FaceSet], Floats] | None,
     ) -> None:
-        self.recipe, self.out, self.held_out, self.network = recipe, out, data[1], sized_network(recipe.network)
+        precision = resolve(begun_precision(out) or "auto") if recipe.schedule.precision == "auto" else recipe.schedule.precision
+        self.recipe = replace(recipe, schedule=replace(recipe.schedule, precision=precision))
+        self.out, self.held_out, self.network = out, data[1], sized_network(recipe.network)
         self.init = init if init is not None or not (out / INIT).exists() else read_weights(out / INIT)
         check_run(out, recipe, resume=resume)
         self.judge_model = build(self.network, keras=keras)
@@ -155,20 +166,21 @@ class _Run:
             begin(self.judge_model, self.init, network=recipe.network.name)  # others are refused before anything is written
         self.faces = self._taught(recipe, data[0], teach)
         _check_teacher(recipe, self.faces, self.network.embedding)
-        claim(out, recipe, run_facts(data, init), resume=resume)
+        claim(out, recipe, run_facts(self.recipe, data, init), resume=resume)
         if self.faces is not data[0] and not (out / TEACHER).exists():
             write(out / TEACHER, pack_taught(Taught(self.faces.names, self.faces.targets, self.faces.projection)))
             self.faces = self._kept(self.faces)
         schedule, pictures = recipe.schedule, len(data[0])
         self.per_epoch = schedule.steps_an_epoch(pictures)
         self.judge_every = max(1, round(schedule.judge * self.per_epoch))
-        self.state = TrainingState(recipe, people_of(data[0]), per_epoch=self.per_epoch, steps=schedule.steps(pictures))
+        self.state = TrainingState(self.recipe, people_of(data[0]), per_epoch=self.per_epoch, steps=schedule.steps(pictures))
         if self.init is not None:
             self.state.begin_with(self.init)
             write(out / INIT, pack_weights(self.init))
         self.best, self.best_weights, self.best_head = -1.0, list[Floats](), list[Floats]()
         self.judged = dict.fromkeys(JUDGED, float("nan"))
         self.drawn, self.flat = True, 0
+        self.waited = self.stepped = 0.0
         self.proposals: Proposals | None = None
         self.columns = COLUMNS + MINED * bool(recipe.mining.every)
         self._restore()
@@ -217,7 +229,28 @@ class _Run:
                 self.mine()
             steps = range(state.step, min(state.step - state.step % every + every, state.steps))
             with closing(batches(self.recipe, self.faces, steps=steps, workers=workers, proposals=self.proposals)) as ahead:
-                yield from ahead
+                yield from self._timed(ahead)
+
+    def _timed(self, ahead: Iterator[tuple[Floats, Floats]]) -> Iterator[tuple[Floats, Floats]]:
+        """``ahead``, while ``waited`` grows by the seconds that its batches are waited for."""
+        while True:
+            asked = time.monotonic()
+            batch = next(ahead, None)
+            self.waited += time.monotonic() - asked
+            if batch is None:
+                return
+            yield batch
+
+    def take_step(self, x: Floats, y: Floats) -> float:
+        began = time.monotonic()
+        loss = self.state.take_step(x, y)
+        self.stepped += time.monotonic() - began
+        return loss
+
+    @property
+    def waiting(self) -> float:
+        """The share of their time that the steps have waited for their batches."""
+        return self.waited / (self.waited + self.stepped) if self.stepped else 0.0
 
     def mine(self) -> None:
         """Propose what is hard for the averaged weights, out of twice as many pictures of a person as a batch shows: so there is a choice."""
@@ -254,7 +287,7 @@ class _Run:
     def log(self, loss: float, now: Statistics, speed: float) -> None:
         """A line of the log, and the curves when it holds a new judgement."""
         step = self.state.step
-        values = {"epoch": step / self.per_epoch, "loss": loss, "images_per_second": speed, **asdict(now), **self.judged}
+        values = {"epoch": step / self.per_epoch, "loss": loss, "images_per_second": speed, "waiting": self.waiting, **asdict(now), **self.judged}
         values["mined_active"] = self.proposals.active if self.proposals else float("nan")
         append_log(self.out, {"step": step, **{name: round(values[name], 5) for name in self.columns[1:]}})
         if not self.drawn:
@@ -299,7 +332,7 @@ class _Run:
                 (self.out / name).unlink(missing_ok=True)
 
 
-COLUMNS = ["step", "epoch", "loss", "images_per_second", *Statistics.__dataclass_fields__, *JUDGED]
+COLUMNS = ["step", "epoch", "loss", "images_per_second", "waiting", *Statistics.__dataclass_fields__, *JUDGED]
 """The columns of the log."""
 
 MINED = ["mined_active"]

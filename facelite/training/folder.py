@@ -24,6 +24,9 @@ from facelite.plots import plot_log
 from facelite.training.recipe import TrainingRecipe
 from facelite.training.run import CURVES, FACTS, HEAD, LOG, RECIPE, STATE, run_recipe, sized_network
 
+NEWER = ("pixels_sha256", "targets_sha256")
+"""Facts that the runs of older releases lack."""
+
 
 def check_run(folder: str | Path, recipe: TrainingRecipe, /, *, resume: bool) -> None:
     """What can be refused before pictures are read. Raises InputError for a network that there is not; without ``resume`` when ``folder``
@@ -70,7 +73,7 @@ def _check_data(folder: Path, facts: dict[str, Any]) -> None:
         old = dict(json.loads(path.read_text())["data"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected the facts of a run, got {type(error).__name__}: {error}; remove it to go on") from None
-    new = dict(facts["data"])
+    new = {key: value for key, value in facts["data"].items() if key in old or key not in NEWER}
     if not new.get("init_sha256") and (folder / STATE).exists():
         new["init_sha256"] = old.get("init_sha256", "")
     if differences := _differences(old, new):

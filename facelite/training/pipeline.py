@@ -21,7 +21,10 @@ from facelite.training.sampling import Proposals, Sampler
 def batches(
     recipe: TrainingRecipe, faces: FaceSet, /, *, steps: range, workers: int, proposals: Proposals | None = None
 ) -> Generator[tuple[Floats, Floats], None, None]:
-    """The batches (inputs, labels) of ``steps`` in their order, made by ``workers`` threads ahead of their use; all by the same ``proposals``."""
+    """The batches (inputs, labels) of ``steps`` in their order, made by ``workers`` threads ahead of their use; all by the same ``proposals``.
+
+    Up to three more than are being made lie in memory.
+    """
     schedule = recipe.schedule
     sampler = Sampler(
         faces,
@@ -37,7 +40,7 @@ def batches(
     try:
         for step in steps:
             ahead.append(pool.submit(_batch, recipe, faces, sampler, step))
-            if len(ahead) > 2 * workers:
+            if len(ahead) > workers + 2:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()

@@ -122,6 +122,10 @@ class Loss:
             raise ValueError(f"expected 0 < positives <= 1, 0 < centre_rate <= 1 and scale >= 0, got {self}")
 
 
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+"""What a step computes in. "auto": mixed_bfloat16 on a GPU and on a CPU that has instructions for it, else float32; a run keeps what it began in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How long and how fast: the ``optimizer`` (see ``muon``), a linear warm-up and a cosine to zero.
@@ -145,7 +149,7 @@ class Schedule:
     decay: float = 0.05
     average: float = 0.998
     judge: float = 1.0
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "mixed_bfloat16"
+    precision: Precision = "auto"
     seed: int = 1
     chunk: int = 0
 

@@ -16,6 +16,7 @@ from facelite.training.judging import unit_rows
 from facelite.training.muon import Muon
 from facelite.training.objective import Objective
 from facelite.training.pipeline import unpack
+from facelite.training.precision import resolve
 from facelite.training.recipe import Schedule, TrainingRecipe
 from facelite.training.run import sized_network
 from facelite.training.statistics import Statistics, statistics
@@ -37,7 +38,7 @@ class TrainingState:
         self.recipe, self.per_epoch, self.steps, self.step = recipe, per_epoch, steps, 0
         keras.utils.set_random_seed(schedule.seed)
         before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(schedule.precision)
+        keras.config.set_dtype_policy(resolve(schedule.precision))
         try:
             self.model = build(network, keras=keras)
             self.objective = Objective(recipe.loss, people, embedding=network.embedding, anchors=schedule.labelled, seed=schedule.seed)

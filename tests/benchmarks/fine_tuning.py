@@ -4,9 +4,9 @@
 
 RECIPE is a release's, with its weights beside it; FACES is what its data folders lie in. Of the people whom no training has seen, those with the
 most pictures play one's own: half of each one's pictures are trained on, by facelite train --init, and the others judge; an eighth as many more are
-the ones that the command itself holds out. Everybody else who is held out says what was forgotten, or, with --camera, what was learnt of that
-camera: all pictures are then as the made-up one of look.py takes them, dim, warm, soft and noisy. VAL at FMR 1e-2 and 1e-3 before and after, and
-the difference with its 95 % interval by people.
+the ones that the command itself holds out. Everybody else who is held out says what was forgotten. With --camera all pictures are as the made-up
+one of look.py takes them, dim, warm, soft and noisy; other people by that camera say what was learnt of it, and their clear pictures what that
+costs. VAL at FMR 1e-2 and 1e-3 before and after, and the difference with its 95 % interval by people.
 """
 
 # ruff: noqa: E402 - the host is prepared before Keras is imported
@@ -77,6 +77,7 @@ def main() -> None:
     recipe, weights, own, out = read_recipe(wish.recipe, TrainingRecipe), wish.recipe.parent / "weights.npz", wish.out / "own", wish.out / "run"
     sets = tuple(one for one in recipe.data if one.labelled)
     faces = load(wish.faces, sets, None)[1]
+    clear = faces
     if wish.camera:
         rng = np.random.default_rng(0)
         faces = replace(faces, pixels=np.stack([camera(crop, rng) for crop in faces.pixels]))
@@ -86,12 +87,15 @@ def main() -> None:
     run([sys.executable, "-m", "facelite", *map(str, command)], check=True)
     print(f"{len(list(own.glob('*/*.jpg')))} pictures of {wish.people + wish.people // 8} people")
     network = sized_network(recipe.network)
-    model, vectors = build(network, keras=keras), []
+    model, vectors, looks = build(network, keras=keras), [], [faces, clear] if wish.camera else [faces]
     for one in (weights, out):
         set_weights(model, read_weights(one))
-        vectors.append(embed_crops(model, faces, network))
+        vectors.append([embed_crops(model, look, network) for look in looks])
     for side, some in sides.items():
-        say(side, faces.subjects[some], faces.numbering[some], *(one[some] for one in vectors))
+        say(side, faces.subjects[some], faces.numbering[some], *(one[0][some] for one in vectors))
+    if wish.camera:
+        others = sides["other people"]
+        say("clear pictures of other people", faces.subjects[others], faces.numbering[others], *(one[1][others] for one in vectors))
 
 
 def say(side: str, subjects: np.ndarray, numbering: np.ndarray, before: Floats, after: Floats) -> None:

@@ -1,6 +1,6 @@
 """Images a second of a training step, of the input pipeline, and of both together, against a plain ``model.fit``.
 
-    python tests/benchmarks/training.py [--network nns1] [--steps 6] [--rounds 3] [--workers 2]
+    python tests/benchmarks/training.py [--network nns1] [--steps 6] [--rounds 3] [--workers N]
 
 Plain is Keras as it comes: the same network with Keras' own batch normalisation, in float32, fitted on arrays in memory to one target, so without
 an input pipeline. Pictures are noise: their content costs nothing. Runs take turns; medians, and ratios to plain within the run.
@@ -26,6 +26,7 @@ import keras
 import numpy as np
 
 from facelite.networks import NETWORKS, build
+from facelite.runtime.device import usable_cores
 from facelite.training.dataset import FaceSet
 from facelite.training.geometry import CropGeometry
 from facelite.training.identities import people_of
@@ -69,7 +70,7 @@ def main() -> None:
     parser.add_argument("--network", default="nns1", choices=list(NETWORKS))
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=usable_cores())
     arguments = parser.parse_args()
     steps, workers, network = arguments.steps, arguments.workers, arguments.network
     faces, chosen = noise(NETWORKS[network].embedding), {name: recipe(network, name) for name in ("float32", "mixed_bfloat16")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tracemalloc
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from facelite.errors import ImageError, InputError
-from facelite.split import HELD_OUT_PICTURES, is_held_out
+from facelite.split import HELD_OUT_PICTURES, HELD_OUT_SHARE, is_held_out
 from facelite.training.dataset import UNKNOWN, load
 from facelite.training.geometry import CropGeometry
 from facelite.training.recipe import Teacher, TrainingSet
@@ -119,10 +120,52 @@ def test_two_people_with_two_pictures_are_needed_on_both_sides(tmp_path, names, 
 
 def test_held_out_people_of_two_numberings_make_no_impostor_pair(tmp_path, names, write_set):
     one, two = names(True, 2)
-    write_set(tmp_path / "a", {**dict.fromkeys(names(False, 3), 2), one: 2})
-    write_set(tmp_path / "b", {**dict.fromkeys(names(False, 3), 2), two: 2})
+    write_set(tmp_path / "a", {**dict.fromkeys(names(False, 2), 2), one: 2})
+    write_set(tmp_path / "b", {**dict.fromkeys(names(False, 2), 2), two: 2})
     assert "two people held out" in refused(tmp_path, (TrainingSet("a"), TrainingSet("b")))
     assert load(tmp_path, (TrainingSet("a", "same"), TrainingSet("b", "same")), None)[1].people == 2
+
+
+def rank(name):
+    """Where the split's hash puts a name, those that it holds out first."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    return number % HELD_OUT_SHARE != 0, number
+
+
+@pytest.mark.parametrize(("held", "others", "expected"), [(0, 4, 2), (0, 5, 2), (0, 24, 3), (1, 23, 3), (2, 22, 3), (2, 2, 2), (3, 3, 3), (4, 20, 4)])
+def test_of_few_people_those_of_the_smallest_hashes_are_held_out(tmp_path, names, write_set, held, others, expected):
+    people = [*names(False, others), *names(True, held)]
+    write_set(tmp_path, {**dict.fromkeys(people, 2), **dict.fromkeys(names(False, others + 3)[others:], 1)})  # who has one picture makes no pair
+    training, held_out = load(tmp_path, (TrainingSet("."),), None)
+    assert {person(name) for name in held_out.names} == set(sorted(people, key=rank)[:expected])
+    assert not {person(name) for name in training.names} & {person(name) for name in held_out.names}
+    assert training.people == len(people) - expected + 3
+
+
+def test_who_is_held_out_of_a_small_set_is_in_no_other_set_of_the_training_part(tmp_path, names, write_set):
+    people = names(False, 8)
+    write_set(tmp_path / "a", dict.fromkeys(people, 2))
+    write_set(tmp_path / "b", dict.fromkeys(people, 1))
+    shutil.copytree(tmp_path / "a", tmp_path / "a-look")
+    training, held_out = load(tmp_path, (TrainingSet("a"), TrainingSet("b", labelled=False), TrainingSet("a-look", of="a")), None)
+    chosen = set(sorted(people, key=rank)[:3])
+    assert {person(name) for name in held_out.names} == chosen and all(name.startswith("a/") for name in held_out.names)
+    assert {person(name) for name in training.names} == set(people) - chosen
+
+
+def test_as_people_are_added_to_six_nobody_who_was_trained_on_is_held_out(tmp_path, names, write_set):
+    people, trained = [*names(False, 12), *names(True, 4)], set()
+    for number in range(4, len(people) + 1):
+        write_set(tmp_path / str(number), dict.fromkeys(people[:number], 2))
+        training, held_out = load(tmp_path / str(number), (TrainingSet("."),), None)
+        assert number <= 6 or not trained & {person(name) for name in held_out.names}
+        trained = {person(name) for name in training.names}
+
+
+def test_a_numbering_with_enough_held_out_leaves_the_others_as_they_are(tmp_path, names, write_set):
+    write_set(tmp_path / "a", {**dict.fromkeys(names(False, 3), 2), **dict.fromkeys(names(True, 3), 2)})
+    write_set(tmp_path / "b", dict.fromkeys(names(False, 20), 2))
+    assert all(is_held_out(person(name)) for name in load(tmp_path, (TrainingSet("a"), TrainingSet("b")), None)[1].names)
 
 
 # a teacher

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from facelite.errors import InputError, TrainingCollapsed
 from facelite.networks.weights import BEST
 from facelite.training import fit
 from facelite.training.recipe import Loss, NetworkChoice, Teacher
-from facelite.training.run import STATE
+from facelite.training.run import FACTS, STATE
 from facelite.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -97,6 +98,37 @@ def test_a_second_start_is_refused(tmp_path, faces, recipe):
         fit.train(recipe(rate=0.02), faces, tmp_path, resume=True)
     with pytest.raises(InputError, match="expected the run's data and --init, got names_sha256 ="):
         fit.train(recipe(), (replace(faces[0], names=[*faces[0].names[1:], "x/y.jpg"]), faces[1]), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_other_pictures_of_the_same_names_are_refused(tmp_path, faces, recipe, side):
+    fit.train(recipe(), faces, tmp_path, stop=lambda step: step == 1)
+    pixels = faces[side].pixels.copy()
+    pixels[-1, 0, 0, 0] ^= 1
+    changed = [replace(part, pixels=pixels) if place == side else part for place, part in enumerate(faces)]
+    with pytest.raises(InputError, match="expected the run's data and --init, got pixels_sha256 ="):
+        fit.train(recipe(), tuple(changed), tmp_path, resume=True)
+
+
+def test_other_targets_in_a_teacher_s_file_are_refused(tmp_path, faces, recipe):
+    targets = np.random.default_rng(0).normal(size=(len(faces[0]), 16)).astype(np.float32)
+    taught = replace(faces[0], targets=targets, has_target=np.ones(len(targets), np.bool_))
+    chosen = recipe(teacher=Teacher("t.npz"), loss=Loss(embedding=1))
+    fit.train(chosen, (taught, faces[1]), tmp_path, stop=lambda step: step == 1)
+    fewer = taught.has_target.copy()
+    fewer[0] = False
+    for changed in (replace(taught, targets=-targets), replace(taught, has_target=fewer)):
+        with pytest.raises(InputError, match="expected the run's data and --init, got targets_sha256 ="):
+            fit.train(chosen, (changed, faces[1]), tmp_path, resume=True)
+    assert fit.train(chosen, (taught, faces[1]), tmp_path, resume=True, stop=lambda step: step == 2).steps == 2
+
+
+def test_a_run_of_before_there_were_such_hashes_goes_on(tmp_path, faces, recipe):
+    fit.train(recipe(), faces, tmp_path, stop=lambda step: step == 1)
+    facts = json.loads((tmp_path / FACTS).read_text())
+    del facts["data"]["pixels_sha256"], facts["data"]["targets_sha256"], facts["precision"]
+    (tmp_path / FACTS).write_text(json.dumps(facts))
+    assert fit.train(recipe(), faces, tmp_path, resume=True, stop=lambda step: step == 2).steps == 2
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from facelite.calibration import compare_all, rates
 from facelite.errors import InputError
+from facelite.evaluation.cache import Cache
 from facelite.networks import NETWORKS, build, set_weights
 from facelite.networks.weights import read_weights
 from facelite.preprocess import Preprocessing
@@ -65,7 +66,7 @@ def test_a_hold_keeps_the_embeddings_near(tmp_path, faces, weights, small, recip
             model = build(small, keras=keras)
             model.set_weights([state[key] for key in sorted(state.files) if key.startswith("average_")])
         moved[name] = np.square(embed_crops(model, faces[1], small) - before).sum(1).mean()
-    assert moved["held"] < 0.7 * moved["free"]
+    assert moved["held"] < 0.8 * moved["free"]
 
 
 def test_the_first_weights_stay_the_best_where_training_spoils_them(tmp_path, faces, weights, small, recipe):
@@ -150,6 +151,35 @@ def test_a_model_teaches_what_it_makes_of_a_crop_and_its_mirror_image(faces):
         mean = sum(half / np.linalg.norm(half) for half in halves)
         np.testing.assert_allclose(found[i], mean / np.linalg.norm(mean), atol=1e-5)
     assert done[-1] == (len(training), len(training))
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, None])
+def test_an_interrupted_teaching_goes_on_where_it_stopped(faces, cache, end):
+    """What was answered is not asked again; in the end the answers are those of a teaching without a stop."""
+    asked = []
+
+    class Counted(Colour):
+        def vectors(self, crops):
+            if len(asked) >= 2 and end:
+                raise end
+            asked.append(len(crops))
+            return super().vectors(crops)
+
+    def again():
+        return teach(Counted, faces[0], known=Cache(cache, "colour"), workers=1)
+
+    if end:
+        with pytest.raises(end):
+            again()
+    else:
+        again()
+    seen, end = sum(asked) // 2, None  # each crop is asked about with its mirror image
+    asked.clear()
+    assert 0 < seen <= len(faces[0])
+    np.testing.assert_allclose(again(), teach(Colour, faces[0]), atol=1e-6)  # kept in float32
+    assert sum(asked) // 2 == len(faces[0]) - seen
+    asked.clear()
+    assert len(again()) == len(faces[0]) and not asked
 
 
 def test_what_a_model_taught_is_kept_for_the_resumed_run_and_for_other_recipes(tmp_path, faces, recipe, tiny):

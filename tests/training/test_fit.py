@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -61,7 +62,8 @@ def test_the_folder_holds_what_the_design_says(run):
     assert facts["versions"]["keras"] == keras.__version__ and facts["versions"]["numpy"] == np.__version__
     assert {"facelite", "python", keras.backend.backend()} <= set(facts["versions"])
     assert facts["data"]["training"] == {"pictures": 72, "people": 12} and facts["data"]["held_out"] == {"pictures": 24, "people": 4}
-    assert len(facts["data"]["names_sha256"]) == 64 and facts["val_at"] == "EER"
+    assert len(facts["data"]["names_sha256"]) == len(facts["data"]["pixels_sha256"]) == 64 and facts["val_at"] == "EER"
+    assert facts["data"]["targets_sha256"] == facts["data"]["init_sha256"] == "" and facts["precision"] == "float32"
 
 
 def test_the_log_has_one_whole_line_for_each_look(run, read_log):
@@ -93,7 +95,7 @@ def test_a_finished_run_resumed_is_done(run, faces, monkeypatch, recipe):
     out, result, _ = run
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     again = fit.train(recipe(epochs=20.0, judge=4.0), faces, out, resume=True)
-    assert again == result
+    assert again == replace(result, waiting=0.0)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -190,6 +192,7 @@ def slow(monkeypatch):
 
     monkeypatch.setattr(TrainingState, "take_step", slowly)
     monkeypatch.setattr(fit, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
 
 
 def test_a_slow_run_has_a_line_every_ten_seconds_and_a_state_every_minute(tmp_path, faces, monkeypatch, recipe, read_log, slow):
@@ -219,4 +222,31 @@ def test_a_run_that_is_stopped_keeps_what_it_reached(tmp_path, faces, recipe, re
     assert (result.steps, result.planned) == (5, 12) and arrays(tmp_path / STATE)["step"] == 5
     assert [int(row["step"]) for row in read_log(tmp_path)] == [2, 3, 4, 5]
     result = fit.train(recipe(), faces, tmp_path, resume=True, began=lambda *step: begun.append(step))
-    assert (result.steps, result.planned) == (12, 12) and begun == [(0, 12), (5, 12)]
+    assert (result.steps, result.planned) == (12, 12) and begun == [(0, 12, "float32"), (5, 12, "float32")]
+
+
+# how long a step waits
+
+
+@pytest.mark.parametrize(("made", "share"), [(1.0, 0.2), (12.0, 0.75), (0.0, 0.0)])
+def test_the_share_of_time_that_steps_wait_for_their_batches(tmp_path, faces, monkeypatch, recipe, read_log, slow, made, share):
+    """Batches of ``made`` seconds, steps of 4."""
+    make = fit.batches
+
+    def slowly(*given, **options):
+        for batch in make(*given, **options):
+            slow[0] += made
+            yield batch
+
+    monkeypatch.setattr(fit, "batches", slowly)
+    assert fit.train(recipe(), faces, tmp_path).waiting == pytest.approx(share)
+    assert [float(row["waiting"]) for row in read_log(tmp_path)] == pytest.approx([share] * 8)
+
+
+@pytest.mark.parametrize(("asked", "cores", "made_by"), [(None, 3, 3), (None, 64, fit.MOST_WORKERS), (40, 2, 40)])
+def test_batches_are_made_by_as_many_threads_as_there_are_cores(tmp_path, faces, monkeypatch, recipe, asked, cores, made_by):
+    seen, make = [], fit.batches
+    monkeypatch.setattr(fit, "usable_cores", lambda: cores)
+    monkeypatch.setattr(fit, "batches", lambda *given, workers, **options: seen.append(workers) or make(*given, workers=1, **options))
+    fit.train(recipe(), faces, tmp_path, workers=asked, stop=lambda step: step == 1)
+    assert seen == [made_by]

@@ -38,10 +38,10 @@ def assert_same(read_log):
 
 
 def _assert_same(run, other, read_log, more):
-    """Weights, state and log bit by bit; the log but for the speed, and for the line of each step in ``more``, which the other has not."""
+    """Weights, state and log bit by bit; the log but for speed and waiting, and for the line of each step in ``more``, which the other has not."""
     for name in (BEST, STATE):
         assert (run / name).read_bytes() == (other / name).read_bytes()
-    mine, theirs = ({int(row.pop("step")): {**row, "images_per_second": ""} for row in read_log(out)} for out in (run, other))
+    mine, theirs = ({int(row.pop("step")): {**row, "images_per_second": "", "waiting": ""} for row in read_log(out)} for out in (run, other))
     assert list(mine) == sorted({*theirs, *more})
     assert {step: mine[step] for step in theirs} == theirs
     assert sorted(path.name for path in run.iterdir()) == sorted(path.name for path in other.iterdir())

@@ -58,9 +58,10 @@ def test_the_command_trains_and_says_so(tiny, tmp_path, refused):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     stderr, result = done.stderr, json.loads(done.stdout)
-    assert result.keys() == {"weights", "val", "val_at", "steps"}
+    assert result.keys() == {"weights", "val", "val_at", "steps", "waiting"} and 0 < result["waiting"] < 1
     assert result["weights"] == str(out / BEST) and result["steps"] == 8 and result["val_at"] == "EER" and 0.4 < result["val"] <= 1
-    first, few, *lines = stderr.split("\n")
+    first, few, begun, *lines = stderr.split("\n")
+    assert begun == "8 steps in float32"
     assert first == "72 pictures to train on, 24 of 4 people held out: VAL at EER"
     assert few.startswith("facelite: expected 5,000 pictures or more") and few.endswith("got 72: " + FEW)
     by_step = {line.split("  ")[0]: line for line in lines}
@@ -152,9 +153,9 @@ def test_a_run_that_was_interrupted_is_resumed_by_its_own_recipe(train, tmp_path
 
     status, stdout, stderr = train("--resume", "--json")
     assert status == 0 and json.loads(stdout)["steps"] == 24
-    assert stderr.splitlines()[1] == "resumed at step 5 of 24" and FEW not in stderr
+    assert stderr.splitlines()[1].startswith("resumed at step 5 of 24 in ") and FEW not in stderr
     assert int(arrays(out / STATE)["step"]) == 24
-    assert train("--resume")[2].splitlines()[-1] == "resumed at step 24 of 24"
+    assert train("--resume")[2].splitlines()[-1].startswith("resumed at step 24 of 24 in ")
 
 
 def test_an_interrupt_before_the_first_judgement_names_no_weights(train, tmp_path):
@@ -185,6 +186,27 @@ def test_a_teacher_from_whom_no_loss_learns_is_refused(tiny, tmp_path, refused, 
     assert "expected a loss that learns from --teacher, got none; set loss.embedding, loss.pairwise or loss.harmonic" in stderr
 
 
+@pytest.mark.parametrize(("chosen", "warned"), [("mixed_bfloat16", True), ("auto", False), ("float32", False)])
+def test_bfloat16_on_a_cpu_without_instructions_for_it_is_warned_of(train, tmp_path, monkeypatch, chosen, warned):
+    from facelite.training import precision
+
+    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "nothing")
+    recipe = RECIPE.replace("nns2", "small").replace("height = 64\nwidth = 64\n", "").replace('"float32"', f'"{chosen}"')
+    (tmp_path / "recipe.toml").write_text(recipe)
+    stderr = train.interrupt(1, tmp_path / "recipe.toml")[2]
+    assert ('begin a run with schedule.precision = "auto"' in stderr) == warned
+    assert f"8 steps in {'mixed_bfloat16' if warned else 'float32'}" in stderr.splitlines()
+
+
+@pytest.mark.parametrize("init", ["nns1", "bundle"])
+def test_what_holds_no_weights_to_begin_with_is_refused_with_where_there_are_some(tiny, tmp_path, refused, bundle_file, init):
+    name = bundle_file if init == "bundle" else init
+    status, stdout, stderr = refused("--data", tiny, "--out", tmp_path / "run", "--init", name)
+    assert status == 2 and not stdout and not (tmp_path / "run").exists()
+    assert stderr.startswith(f"facelite: {name}: expected weights as a training run leaves them, got ")
+    assert "export/nns2/weights.npz" in stderr and "a bundle has none" in stderr
+
+
 def test_a_second_interrupt_while_the_state_is_saved_leaves_the_old_one(train, tmp_path, monkeypatch, arrays):
     out, replace = tmp_path / "run", os.replace
 
@@ -199,7 +221,7 @@ def test_a_second_interrupt_while_the_state_is_saved_leaves_the_old_one(train, t
         status, _, stderr = train.interrupt(9, "--resume")
     assert status == 130 and stderr.splitlines()[-1] == "facelite: interrupted"
     assert arrays(out / STATE)["step"] == 5 and not list(out.glob(".*"))
-    assert train("--resume")[2].splitlines()[1] == "resumed at step 5 of 24"
+    assert train("--resume")[2].splitlines()[1].startswith("resumed at step 5 of 24 in ")
 
 
 def test_an_interrupt_that_is_ignored_stays_so():
