@@ -8,7 +8,7 @@ PHOTOS ?=
 YUNET ?=
 MOBILEFACENET ?=
 
-.PHONY: demo demo-device docs test test-all test-runtimes test-pythons readers lint bench wheel clean
+.PHONY: demo demo-device docs test test-all test-runtimes test-pythons readers fuzzer lint bench wheel clean
 
 .venv/.installed: setup.cfg constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "facelite: expected Python 3.11 for training, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
@@ -91,16 +91,18 @@ lint: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: lint fuzzer
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
-test-all: lint test-pythons
+test-all: lint fuzzer test-pythons
 	tests/install_tools.sh
 	$(MAKE) --no-print-directory build/jax/.installed || echo 'SKIPPED Keras on JAX: build/jax could not be installed, as said above'
-	$(MAKE) --no-print-directory build/fuzz/.installed || echo 'SKIPPED fuzzing by coverage: build/fuzz could not be installed, as said above'
 	$(MAKE) --no-print-directory .venv/.docs || echo 'SKIPPED the documentation: its extra could not be installed, as said above'
 	$(MAKE) --no-print-directory readers
 	$(BIN)/python -m pytest -m '' -rs
+
+fuzzer:
+	@$(MAKE) --no-print-directory build/fuzz/.installed || echo 'SKIPPED fuzzing by coverage: build/fuzz could not be installed, as said above'
 
 readers:
 	$(MAKE) --no-print-directory build/mediapipe/.installed || echo 'SKIPPED MediaPipe: build/mediapipe could not be installed, as said above'

@@ -194,7 +194,8 @@ def test_a_network_of_bgr_gets_the_colours_the_other_way_round():
 @pytest.mark.parametrize("sizes", [
     (31, 64), (64, 31), (64, 64, 127.5, 0.0), (64, 64, 127.5, -1.0),
     (64, 64, float("nan")), (64, 64, float("inf")), (64, 64, 127.5, float("nan")), (64, 64, 127.5, float("inf")),
+    (64, 64, 1e39), (64, 64, -1e39), (64, 64, 127.5, 1e39), (64, 64, 127.5, 1e-39),
 ])  # fmt: skip
 def test_impossible_preprocessing(sizes):
-    with pytest.raises(ValueError, match="32 x 32 or more, a finite mean and std > 0"):
+    with pytest.raises(ValueError, match="32 x 32 or more, a mean of -1e6 to 1e6 and std of 1e-6 to 1e6"):
         Preprocessing(*sizes)

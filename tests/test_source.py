@@ -75,10 +75,11 @@ ONE = [("ada/1.jpg", b"1\n0\n3\n")]
     *(pytest.param(header(kind, size), id=f"{kind} of {size}") for kind in (b"L", b"K", b"x", b"g", b"X") for size in (MOST_HEADER + 1, 1 << 60, -1)),
 ])  # fmt: skip
 def test_a_damaged_tar_is_refused(tmp_path, data):
+    """Where tarfile is mended against negative sizes by PAX, it ends there: no pictures are found."""
     path = tmp_path / "people.tar"
     path.write_bytes(data)
     with (
-        pytest.raises(InputError, match=f"{path}: expected a folder or a whole, uncompressed tar of pictures, .*; check the path"),
+        pytest.raises(InputError, match=f"{path}: expected (a folder or a whole, uncompressed tar of pictures|pictures in it), .*; check the path"),
         open_source(path),
     ):
         pass

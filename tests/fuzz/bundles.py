@@ -1,4 +1,4 @@
-"""Bundles, and what lies in them: golden vectors, heads. Their hashes fit, so that the readers behind them are reached."""
+"""Bundles, and what lies in them: golden vectors, heads, maps. Their hashes fit, so that the readers behind them are reached."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from target import REFUSED, Target
 from facelite import bundle as bundle_module
 from facelite.bundle import DETECTOR, EMBEDDER, GOLDEN, HEAD, MANIFEST, load_bundle, open_bundle, pack_bundle
 from facelite.distance import Siamese, pack_head, scaled, unpack_head
+from facelite.runtime.migration import SpaceMap, pack_map, unpack_map
 
 
 def zipped(files, manifest):
@@ -97,3 +98,23 @@ class Heads(Target):
             return REFUSED
         assert isinstance(head, Siamese)
         return head
+
+
+class Maps(Target):
+    def __init__(self, folder, bundle):
+        super().__init__(folder, bundle)
+        self.data = pack_map(SpaceMap(np.arange(15.0).reshape(5, 3), "rotation", "old", "0" * 64, "new"))
+
+    def make(self, random):
+        return mutate.mutate_json(self.data, random)
+
+    def use(self, data):
+        try:
+            found = unpack_map(data)
+        except ValueError:  # what it says it raises
+            return REFUSED
+        again = unpack_map(pack_map(found))
+        assert again.artefact == found.artefact
+        lengths = np.linalg.norm(found(np.eye(len(found.matrix) - 1, dtype=np.float32)), axis=1)
+        assert ((lengths < 1.001) & np.isfinite(lengths)).all()
+        return found

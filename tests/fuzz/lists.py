@@ -1,8 +1,9 @@
-"""Recipes, lists of pairs, tables of groups, and tars: files that people and other programs write."""
+"""Recipes, configs of kiosks, lists of pairs, tables of groups, and tars: files that people and other programs write."""
 
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 
 import cv2
@@ -36,6 +37,29 @@ class Recipes(Target):
         recipe = read_recipe(self.written(data[1:]), kind)
         assert isinstance(recipe, kind)
         return recipe
+
+
+def kiosk_text():
+    """The config that devices/ explains, with all that it offers turned on and nothing explained."""
+    text = (ROOT / "devices/raspberry_pi/kiosk.toml").read_text()
+    return "\n".join(filter(None, re.sub(r" *#.*", "", re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE)).split("\n")))
+
+
+class Kiosks(Target):
+    def __init__(self, folder, bundle):
+        super().__init__(folder, bundle)
+        self.text = kiosk_text()
+
+    def make(self, random):
+        return mutate.mutate_toml(self.text, random)
+
+    def use(self, data):
+        from facelite.kiosk.config import Kiosk, read_config
+
+        config = read_config(self.written(data))
+        assert isinstance(config, Kiosk)
+        repr(config).encode()
+        return config
 
 
 class Pairs(Target):

@@ -1,4 +1,4 @@
-"""Models: parts of the released ones with other numbers in them, for the reader and for both interpreters, and whole bundles with such models."""
+"""Models: parts of the released ones with other numbers in them, for the reader and both interpreters, and bundles and liveness tests with them."""
 
 from __future__ import annotations
 
@@ -176,3 +176,35 @@ class Verifiers(Target):
         from facelite.runtime.verifier import Verifier
 
         return Verifier(load_bundle(data))
+
+
+class LivenessModels(Target):
+    """A network as a liveness model, whose outputs are logits, and the file beside it: one of the two is damaged."""
+
+    text = 'live = 1\nlimit = 0.5\ncrop = 2.7\ncolours = "RGB"\nmean = 127.5\nstd = 128.0\nscores = "logits"\nframes = 1\nseconds = 10.0\n'
+    words = (*mutate.WORDS, "1e308", "-1e308", "1e38", "1e-38", "1e-320", "127", "128")
+
+    def __init__(self, folder, bundle):
+        super().__init__(folder, bundle)
+        self.model = open_bundle(bundle).files[EMBEDDER]
+        self.places = numbers_of(self.model)
+
+    def make(self, random):
+        if random.random() < 0.5:
+            return b"T" + mutate.mutate_toml(self.text, random, words=self.words)
+        return b"M" + mutate_numbers(self.model, self.places, random)
+
+    def placed(self, data):
+        """The path of the model, with the file beside it."""
+        self.written(data[1:] if data[:1] == b"T" else self.text.encode(), "live.toml")
+        return self.written(data[1:] if data[:1] == b"M" else self.model, "live.tflite")
+
+    def use(self, data):
+        from facelite.face import Detection
+        from facelite.runtime.liveness import ModelCheck, Sight, open_liveness_model
+
+        model = open_liveness_model(self.placed(data))
+        face = Detection(np.array([30.0, 40.0, 20.0, 20.0]), np.zeros((6, 2)), 0.9)
+        check = ModelCheck(model, 0.0).after(Sight(np.full((100, 120, 3), 99, np.uint8), face), 0.0)
+        assert 0 <= check.value <= 1
+        return check

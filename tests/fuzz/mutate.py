@@ -233,3 +233,15 @@ def mutate_text(text, random, *, words=WORDS):
             lines[at : at + 1] = [mark.join(cells)]
     data = "\n".join(lines).encode(errors="surrogatepass")
     return mutate_bytes(data, random) if random.random() < 0.1 else data
+
+
+def mutate_toml(text, random, *, words=WORDS):
+    """Lines ``key = value`` of which one has a value of another kind, or that of another key; half of the time ``text`` as ``mutate_text`` has it."""
+    lines = text.split("\n")
+    keys = [at for at, line in enumerate(lines) if " = " in line]
+    if random.random() < 0.5 or not keys:
+        return mutate_text(text, random, words=words)
+    at, other = random.choice(keys), random.choice(keys)
+    value = random.choice((*words, lines[other].partition(" = ")[2]))
+    lines[at] = f"{lines[at].partition(' = ')[0]} = {value}"
+    return "\n".join(lines).encode(errors="surrogatepass")

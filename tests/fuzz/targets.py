@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bundles import Bundles, Goldens, Heads
+from bundles import Bundles, Goldens, Heads, Maps
 from commands import Commands
 from galleries import Galleries, WrittenGalleries
-from lists import Groups, Pairs, Recipes, Tars
-from models import LiteRT, Models, Reference, Verifiers
+from lists import Groups, Kiosks, Pairs, Recipes, Tars
+from models import LiteRT, LivenessModels, Models, Reference, Verifiers
 from pictures import PictureFiles, Pictures, Videos
 
 TARGETS = {
@@ -16,11 +16,14 @@ TARGETS = {
     "load_bundle": Bundles,
     "unpack_golden": Goldens,
     "unpack_head": Heads,
+    "unpack_map": Maps,
     "read_model": Models,
     "reference": Reference,
     "litert": LiteRT,
     "verifier": Verifiers,
+    "liveness": LivenessModels,
     "read_recipe": Recipes,
+    "read_config": Kiosks,
     "read_pairs": Pairs,
     "read_groups": Groups,
     "open_source": Tars,

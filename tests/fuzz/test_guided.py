@@ -13,17 +13,19 @@ HERE = Path(__file__).parent
 
 INSTALLED = HERE.parents[1] / "build/fuzz/.installed"
 
-RUNS = {"image": 500_000, "bundle": 15_000}
+RUNS = [
+    pytest.param("image", 4_000, id="some"),
+    pytest.param("image", 500_000, id="image", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+    pytest.param("bundle", 15_000, id="bundle", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kind", RUNS)
-def test_no_input_that_coverage_leads_to_is_a_defect(kind, bundle_file, tmp_path, capsys):
+@pytest.mark.parametrize("kind, runs", RUNS)
+def test_no_input_that_coverage_leads_to_is_a_defect(kind, runs, bundle_file, tmp_path, capsys):
     if not INSTALLED.exists():
-        pytest.skip("expected atheris in build/fuzz, found none; make test-all installs it where there is a wheel")
+        pytest.skip("expected atheris in build/fuzz, found none; where there is a wheel this installs it: make build/fuzz/.installed")
     flags = [
-        f"-runs={RUNS[kind]}",
+        f"-runs={runs}",
         "-seed=1",
         "-timeout=60",
         "-rss_limit_mb=1000",
@@ -37,6 +39,6 @@ def test_no_input_that_coverage_leads_to_is_a_defect(kind, bundle_file, tmp_path
     assert result.returncode == 0, f"the input is kept in {tmp_path}\n{result.stderr[-5000:]}"
     done, seconds = (int(number) for number in re.search(r"Done (\d+) runs in (\d+) second", result.stderr).groups())
     found = re.search(r"new_units_added: +(\d+)", result.stderr)[1]
-    assert done == RUNS[kind]
+    assert done == runs
     with capsys.disabled():
         sys.stdout.write(f"\natheris, {kind}: {done:,} inputs in {seconds} s, {found} of them new paths\n")

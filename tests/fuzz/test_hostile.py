@@ -24,17 +24,20 @@ COUNTS = {
     "load_bundle": (200, 12_000),
     "unpack_golden": (150, 5_000),
     "unpack_head": (150, 5_000),
+    "unpack_map": (150, 5_000),
     "read_model": (150, 10_000),
     "reference": (60, 3_000),
     "litert": (60, 4_000),
     "verifier": (10, 1_500),
+    "liveness": (60, 5_000),
     "read_recipe": (150, 5_000),
+    "read_config": (400, 20_000),
     "read_pairs": (150, 8_000),
     "read_groups": (150, 8_000),
     "open_source": (150, 10_000),
     "gallery": (60, 2_500),
     "gallery_written": (5, 300),
-    "commands": (8, 600),
+    "commands": (12, 1_000),
 }
 """Inputs of each entry point, in the short form and in the long one."""
 

@@ -132,7 +132,11 @@ def test_a_model_is_opened_with_the_file_beside_it(brightness, tmp_path):
 @pytest.mark.parametrize(("text", "error", "match"), [
     (None, InputError, r"m.toml: expected a file that says how m.tflite is used, got none; write one with live and limit at least"),
     ("limit = 0.5", RecipeError, "expected the key 'live', got none"),
-    ("live = 1\nlimit = 1.5", RecipeError, "a limit from 0 to 1"),
+    ("live = 1\nlimit = 1.5", RecipeError, "expected live >= 0, limit from 0 to 1"),
+    ("live = 1\nlimit = 0.5\ncrop = 1e308", RecipeError, "crop from 0.01 to 100"),
+    ("live = 1\nlimit = 0.5\ncrop = 1e-320", RecipeError, "crop from 0.01 to 100"),
+    ("live = 1\nlimit = 0.5\nmean = 1e308", RecipeError, "a mean of -1e6 to 1e6"),
+    ("live = 1\nlimit = 0.5\nstd = 1e-320", RecipeError, "std of 1e-6 to 1e6"),
     ("live = 1\nlimit = 0.5\nsize = 80", RecipeError, "got 'size'"),
     ('live = 1\nlimit = 0.5\ncolours = "GRB"', RecipeError, "expected colours to be one of RGB, BGR"),
     ("live = 2\nlimit = 0.5", BundleError, r"m.tflite: expected live to be a place"),

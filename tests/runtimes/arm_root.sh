@@ -9,7 +9,7 @@ constraints=$(dirname "$0")/../../constraints.txt
 
 main() {
     [ "$(id -u)" = 0 ] || fail chroot "expected to be root, got $(id -un)"
-    packages=python3,libstdc++6
+    packages=python3,libstdc++6,coreutils,dash,util-linux # the last three: tests ask programs
     case $machine in
     aarch64)
         architecture=arm64 interpreter=qemu-aarch64

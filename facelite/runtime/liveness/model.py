@@ -44,8 +44,9 @@ class ModelUse:
     seconds: float = 10.0
 
     def __post_init__(self) -> None:
-        if not (self.live >= 0 and 0 <= self.limit <= 1 and self.crop > 0 and self.std > 0 and self.frames >= 1 and self.seconds > 0):
-            raise ValueError(f"expected live >= 0, a limit from 0 to 1, crop, std and seconds > 0 and frames >= 1, got {self}")
+        Preprocessing(32, 32, self.mean, self.std)  # which refuses what no input can have
+        if not (self.live >= 0 and 0 <= self.limit <= 1 and 0.01 <= self.crop <= 100 and self.frames >= 1 and self.seconds > 0):
+            raise ValueError(f"expected live >= 0, limit from 0 to 1, crop from 0.01 to 100, frames >= 1 and seconds > 0, got {self}")
 
 
 class LivenessModel:
