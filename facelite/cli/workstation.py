@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facelite.cli.output import bar, detector_option, json_option, show, stages
+from facelite.cli.output import bar, detector_option, json_option, show, stages, warn
 
 if TYPE_CHECKING:
     from facelite.export.parity import Parity
@@ -62,6 +62,8 @@ def export(recipe: str, out: str, rebuild: bool, release: bool, weights: str | N
 
     with stages() as progress:
         report = export_bundle(recipe, out, rebuild=rebuild, release=release, weights=weights, faces=faces, detector=detector, progress=progress)
+    if report.pictures < report.pictures_wanted:
+        warn(f"expected {report.pictures_wanted} pictures for integer ranges and training, found {report.pictures}; give more with --faces")
     lines = [
         f"{Path(out) / report.bundle}: {report.bytes:,} bytes, sha256 {report.digest}",
         f"embedder {', '.join(filter(None, (report.precision, report.smaller)))}: {report.embedder_bytes:,} bytes "

@@ -107,6 +107,8 @@ def export_bundle(
         thresholds=made.thresholds,
         parity=made.parity,
         layers=tuple(made.layers),
+        pictures=made.pictures[0],
+        pictures_wanted=made.pictures[1],
     )
     write_atomically(Path(out) / f"{recipe.name}.report.json", json.dumps(asdict(report), indent=1).encode())
     write_atomically(Path(out) / f"{recipe.name}.report.html", make_report(report, manifest, made.compared).encode())

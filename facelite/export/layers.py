@@ -76,6 +76,12 @@ def describe_layers(model: bytes, /, *, float32: bytes | None = None, inputs: Se
     return layers
 
 
+def worst_layer(layers: Sequence[Layer], /) -> Layer | None:
+    """The layer of the largest error; None where no layer is off, or none was measured."""
+    off = [layer for layer in layers if layer.error]
+    return max(off, key=lambda layer: layer.error or 0.0, default=None)
+
+
 def total_layers(layers: Sequence[Layer], /) -> tuple[int, int]:
     """Parameters and multiply-adds of all ``layers`` together."""
     return sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)

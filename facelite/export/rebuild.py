@@ -50,7 +50,7 @@ class Rebuilt:
     """A converted embedder; ``compared``, on which its ``parity`` was measured, is None where that was known and no faces were given.
 
     ``template_thresholds`` are for its probes and the templates of the embedders (sha256) that the recipe names, or fused templates of its own.
-    ``clarity`` is the least that a face is compared with.
+    ``clarity`` is the least that a face is compared with. ``pictures``: how many it learnt from, and how many were wanted.
     """
 
     model: bytes
@@ -60,6 +60,7 @@ class Rebuilt:
     layers: Sequence[Layer] = ()
     parity: Parity | None = None
     compared: Compared | None = None
+    pictures: tuple[int, int] = (0, 0)
 
 
 def rebuild_without_faces(recipe: Recipe, folder: Path, master: Master, distance: Distance, progress: Progress, /) -> Rebuilt:
@@ -101,8 +102,9 @@ def rebuild(
         _check_people(held_out, recipe)
         progress("convert", 0, 1)
         model = float32 = master.convert(precision="float32")
+        pictures = 0, 0
         if recipe.precision != "float32" or recipe.smaller:
-            model = _quantised(recipe, master, people(False), held_out, detector, embedder(float32), progress)
+            model, pictures = _quantised(recipe, master, people(False), held_out, detector, embedder(float32), progress)
         embedded = embed_pictures(
             held_out.names,
             held_out.read,
@@ -121,7 +123,8 @@ def rebuild(
         hashlib.sha256(one).hexdigest(): tuple(calibrate(held_out.comparisons(other, probes=embedded[1], distance=distance), measured.fmrs))
         for one, other in enrolled
     }
-    return Rebuilt(model, measured.thresholds, crossed | measured.fused, measured.clarity, layers, measured.parity, measured.compared)
+    kinds = crossed | measured.fused
+    return Rebuilt(model, measured.thresholds, kinds, measured.clarity, layers, measured.parity, measured.compared, pictures)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,15 +167,15 @@ def _quantised(
     detector: bytes,
     make: Callable[[], Embedder],
     progress: Progress,
-) -> bytes:
-    """The model in the recipe's precision, its ranges and its quantisation-aware training by crops of the ``others``."""
+) -> tuple[bytes, tuple[int, int]]:
+    """The model in the recipe's precision, its ranges and its training by crops of the ``others``; and how many these were, of how many wanted."""
     wanted = max(recipe.representative if recipe.precision in INTEGER else 0, recipe.tuning.pictures if recipe.is_tuned else 0)
     crops = representative(others, held_out, detector, make, wanted, progress) if wanted else []
     progress("convert", 0, 1)
     options: dict[str, Any] = {"precision": recipe.precision, "io": recipe.io, "representative": crops[: recipe.representative]}
     if recipe.is_tuned:
         options |= {"smaller": recipe.smaller, "pictures": crops, "tuning": recipe.tuning, "progress": progress}
-    return master.convert(**options)
+    return master.convert(**options), (len(crops), wanted)
 
 
 def representative(

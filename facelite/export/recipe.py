@@ -86,9 +86,18 @@ class Recipe:
         if self.io == "int8" and self.precision not in INTEGER:
             raise ValueError(f'expected io = "int8" with a precision out of {", ".join(INTEGER)}, got it with {self.precision}')
         if self.is_keras:
-            if self.network or self.embedding or self.templates or self.decide != "squared-l2" or self.is_tuned or self.mirrored:
-                others = "network, embedding, templates, decide, mirrored, smaller nor int8-qat"
-                raise ValueError(f"expected neither {others} with a Keras model ({self.weights}), got one of them")
+            others = {
+                "network": self.network,
+                "embedding": self.embedding,
+                "templates": self.templates,
+                "decide": self.decide != "squared-l2",
+                "mirrored": self.mirrored,
+                "smaller": self.smaller,
+                "precision int8-qat": self.precision == "int8-qat",
+            }
+            if given := [key for key, value in others.items() if value]:
+                *most, last = others
+                raise ValueError(f"expected neither {', '.join(most)} nor {last} with a Keras model ({self.weights}), got {', '.join(given)}")
         elif not self.network:
             raise ValueError("expected network, the one that was trained, got none")
         elif self.preprocess != Recipe.__dataclass_fields__["preprocess"].default:

@@ -10,20 +10,22 @@ import numpy as np
 from facelite import __version__
 from facelite.bundle import Manifest
 from facelite.calibration import rates
-from facelite.distance import Decide
+from facelite.distance import Decide, Siamese, SquaredL2
 from facelite.evaluation.report.page import Html, Plate, Section, folded, inline_image, make_page, paragraph, table
+from facelite.evaluation.report.rates import BINS, densities
 from facelite.evaluation.report.words import percent, points
 from facelite.export.graph import draw_graph
-from facelite.export.layers import Layer
+from facelite.export.layers import Layer, worst_layer
 from facelite.export.parity import Compared, Parity
 from facelite.face import Threshold
-from facelite.plots import COLOURS, GREY, Axis, Drawing, Line, draw_lines
+from facelite.plots import COLOURS, GREY, Axis, Drawing, Line, draw_lines, draw_overlap
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """``embedder_gzip``: bytes of the embedder as a download packs it. ``smaller``: what was pruned and clustered, in words. ``released`` says
-    whether it is the recipe's released file; ``parity`` is None where nothing was measured.
+    whether it is the recipe's released file; ``parity`` is None where nothing was measured. ``pictures``: how many the conversion learnt from, for
+    its ranges and its training, of the ``pictures_wanted`` that the recipe asks for; 0 where it needed none.
     """
 
     bundle: str
@@ -42,6 +44,8 @@ class Report:
     thresholds: tuple[Threshold, ...]
     parity: Parity | None
     layers: tuple[Layer, ...]
+    pictures: int = 0
+    pictures_wanted: int = 0
 
 
 def make_report(report: Report, manifest: Manifest, compared: Compared | None, /) -> str:
@@ -55,7 +59,7 @@ def make_report(report: Report, manifest: Manifest, compared: Compared | None, /
     if report.parity:
         loss, spread = points(report.parity.val_loss)
         lead.append(f"VAL at FMR {report.parity.fmr:g} lies {loss.lstrip('+')} below float32's ({spread}).")
-        sections.insert(0, _parity(report.parity, compared, _kind(report)))
+        sections.insert(0, _parity(report, report.parity, compared))
     return make_page(manifest.name, heading=f"The export of {manifest.name}", lead=lead, sections=sections)
 
 
@@ -63,8 +67,8 @@ def _kind(report: Report) -> str:
     return ", ".join(filter(None, (report.precision, report.smaller, "int8 in and out" if report.io == "int8" else "")))
 
 
-def _parity(parity: Parity, compared: Compared | None, precision: str) -> Section:
-    loss, spread = points(parity.val_loss)
+def _parity(report: Report, parity: Parity, compared: Compared | None) -> Section:
+    precision, (loss, spread) = _kind(report), points(parity.val_loss)
     rows = [
         ["Held-out crops", f"{parity.crops:,}"],
         ["Cosine of the two embeddings of a crop, least", f"{parity.cosine_min:.4f}"],
@@ -91,9 +95,38 @@ def _parity(parity: Parity, compared: Compared | None, precision: str) -> Sectio
                 "How many crops have an embedding whose cosine to float32's is at or below a value.",
                 f"A rising curve, from {parity.cosine_min:.4f} through the median {parity.cosine_median:.4f}.",
             ),
+            _distances(report, parity, compared),
         ]
     )
-    return Section("Parity with float32", [table("On people held out of every training.", ["", ""], rows), *plates])
+    return Section("Parity with float32", [table("On people held out of every training.", ["", ""], rows), *_shifts(parity), *plates])
+
+
+def _shifts(parity: Parity) -> list[Html]:
+    header = ["Pairs", "Number", "Moved by, median", "Moved by, 95 % less than", "Mean of the artefact less float32, 95 % interval by people"]
+    rows = [
+        [kind, f"{one.pairs:,}", f"{one.median:.4f}", f"{one.high:.4f}", f"{one.mean.value:+.4f} ({one.mean.low:+.4f} to {one.mean.high:+.4f})"]
+        for kind, one in (("genuine", parity.genuine), ("impostor", parity.impostor))
+        if one
+    ]
+    return [table("How far the distance of a pair has moved from float32's.", header, rows)] if rows else []
+
+
+def _distances(report: Report, parity: Parity, compared: Compared) -> Plate:
+    artefact, floats = densities(compared.artefact), densities(compared.float32)
+    last = 1 + int(np.flatnonzero(sum((*artefact, *floats))).max(initial=0))
+    at = next(one.distance for one in report.thresholds if one.fmr == parity.fmr)
+    drawing = draw_overlap(
+        np.arange(last + 1) * 4 / BINS,
+        artefact[0][:last],
+        artefact[1][:last],
+        x=Axis(f"distance ({(Siamese if report.decide == 'siamese' else SquaredL2).words})", low=0),
+        y=Axis("density"),
+        mark=(at, f"threshold, for FMR {percent(parity.fmr)}: {at:.3f}"),
+        colour=COLOURS[0],
+        beside=("float32, both", floats[0][:last], floats[1][:last]),
+    )
+    told = f"Distances of genuine and impostor pairs, {_kind(report)} in colour and hatched, float32 as outlines"
+    return Plate("distances", drawing, f"{told}.", f"Two histograms. {told}.")
 
 
 def _val(compared: Compared, precision: str) -> Drawing:
@@ -126,6 +159,8 @@ def _layers(layers: Sequence[Layer]) -> Section:
     note = (
         "Error: how far what a layer gives is from what it gives in float32, root mean square, as a share of it. All that went wrong before is in it."
     )
+    if worst := worst_layer(layers):
+        note += f" The worst layer is {worst.name}, off by {percent(worst.error)}; what comes out, {layers[-1].name}, by {percent(layers[-1].error)}."
     header = ["Layer", "Operator", "Output", "Parameters", "Multiply-adds", "Bytes", "Error"]
     rows = [
         [
@@ -160,8 +195,14 @@ def _made(report: Report, manifest: Manifest) -> Section:
         ["Bundle, sha256", report.digest],
         ["Embedder, sha256", report.artefact],
         ["Embedding space", manifest.space],
+        *([["Pictures for its ranges and training", _pictures(report)]] if report.pictures else []),
         ["Trained on", manifest.training_data],
         *([f"Licence of {what}", licence] for what, licence in manifest.licences.items()),
         ["facelite", __version__],
     ]
     return Section("How it was made", [table("Of this bundle.", ["", ""], rows)])
+
+
+def _pictures(report: Report) -> str:
+    fewer = "; no more were found" if report.pictures < report.pictures_wanted else ""
+    return f"{report.pictures:,} of the {report.pictures_wanted:,} that the recipe asks for{fewer}"

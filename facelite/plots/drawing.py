@@ -114,12 +114,20 @@ def draw_overlap(
     y: Axis,
     mark: tuple[float, str],
     colour: str,
+    beside: tuple[str, NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> Drawing:
-    """Two histograms over the same ``edges`` (n + 1,), densities (n,): genuine filled, impostor hatched; ``mark`` is a threshold and its words."""
+    """Two histograms over the same ``edges`` (n + 1,), densities (n,): genuine filled, impostor hatched; ``mark`` is a threshold and its words.
+
+    ``beside``: the name of something to compare with, and its genuine and impostor densities, as outlines.
+    """
 
     def paint(axes: Any) -> None:
         axes.stairs(genuine, edges, fill=True, color=colour, alpha=0.75, label="genuine")
         axes.stairs(impostor, edges, fill=True, facecolor="none", edgecolor=GREY, hatch="////", linewidth=1.2, label="impostor")
+        if beside:
+            name, *outlines = beside
+            for label, density in zip((short_label(name), ""), outlines, strict=True):
+                axes.stairs(density, edges, color="black", linewidth=0.9, label=label)
         axes.axvline(mark[0], color="black", linestyle="--", linewidth=1.4, label=short_label(mark[1]))
 
     return draw(paint, x, y)

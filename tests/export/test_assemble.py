@@ -183,6 +183,18 @@ def test_int8_in_and_out_is_made_judged_and_told_of(tmp_path, recipe, people, de
     assert Embedder.of(open_bundle(tmp_path / "out/mine.facelite")).takes == "int8"
 
 
+@pytest.mark.parametrize(("wanted", "taken"), [(70, 70), (71, 70), (50, 50)])
+def test_fewer_pictures_than_the_recipe_asks_for_are_told_of(tmp_path, recipe, people, detector_file, quick, wanted, taken):
+    path = recipe()
+    path.write_text(path.read_text().replace("representative = 50", f"representative = {wanted}"))
+    result = CliRunner().invoke(main, ["export", str(path), "--faces", str(people), "--out", str(tmp_path / "out"), "--json"])
+    assert result.exit_code == 0, result.output
+    said = "facelite: expected 71 pictures for integer ranges and training, found 70; give more with --faces\n"
+    assert result.stderr == (said if taken < wanted else "")
+    report = json.loads(result.stdout)
+    assert (report["pictures"], report["pictures_wanted"]) == (taken, wanted)
+
+
 def test_pruned_and_trained_with_its_integers(tmp_path, recipe, people, detector_file):
     more = 'smaller = { sparsity = 0.5 }\ntuning = { steps = 2, batch = 8, pictures = 50 }\nio = "int8"\nmax_loss = 1.0'
     arguments = ["export", str(recipe("int8-qat", min_cosine=-1.0, more=more)), "--faces", str(people), "--out", str(tmp_path / "out")]
@@ -262,7 +274,7 @@ def test_what_is_released_is_exported_without_faces_and_keeps_others_thresholds(
         f"{artefact} parity",
     }
     again = export_bundle(path, tmp_path / "again")
-    assert again == replace(made, released=True, layers=tuple(replace(layer, error=None) for layer in made.layers))
+    assert again == replace(made, released=True, layers=tuple(replace(layer, error=None) for layer in made.layers), pictures=0, pictures_wanted=0)
     assert (tmp_path / "again/mine.facelite").read_bytes() == (tmp_path / "out/mine.facelite").read_bytes()
     assert "Parity with float32" in (tmp_path / "again/mine.report.html").read_text()
     path.write_text(path.read_text().replace("min_cosine = 0.5", "min_cosine = 1.0"))

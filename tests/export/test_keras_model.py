@@ -202,11 +202,12 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, detector_file):
 
 
 @pytest.mark.parametrize(("precision", "more", "match"), [
-    ("int8-qat", "", "expected neither network, embedding, templates, decide, mirrored, smaller nor int8-qat with a Keras model"),
-    ("int8", 'network = "nns2"', "expected neither network, .*, got one of them"),
-    ("int8", 'templates = ["other.tflite"]', "expected neither network, .*, got one of them"),
-    ("int8", "smaller = { sparsity = 0.5 }", "expected neither network, .*, got one of them"),
-    ("int8", "embedding = 64", "expected neither network, .*, got one of them"),
+    ("int8-qat", "", r"expected neither network, .*, smaller nor precision int8-qat with a Keras model \(.*\), got precision int8-qat; correct"),
+    ("int8", 'network = "nns2"\nmirrored = true', "expected neither network, .*, got network, mirrored; correct"),
+    ("int8", 'templates = ["other.tflite"]', "expected neither network, .*, got templates; correct"),
+    ("int8", "smaller = { sparsity = 0.5 }", "expected neither network, .*, got smaller; correct"),
+    ("int8", "embedding = 64", "expected neither network, .*, got embedding; correct"),
+    ("int8", 'decide = "siamese"', "expected neither network, .*, got decide; correct"),
     ("int8", 'preprocess = "rgb:1"', "expected rgb:MEAN,STD or bgr:MEAN,STD, such as rgb:127.5,128, got 'rgb:1'"),
     ("float16", 'io = "int8"', 'expected io = "int8" with a precision out of int8, int8-qat, got it with float16'),
 ])  # fmt: skip

@@ -69,10 +69,64 @@ def test_rates_are_those_of_a_plain_loop(held_out, floats, coarse, few_draws):
     assert parity.val_loss.low <= parity.val_loss.value <= parity.val_loss.high
 
 
+def shift(one):
+    """(median, 95th percentile) of the size of ``one``, its mean."""
+    return np.median(np.abs(one)), np.quantile(np.abs(one), 0.95), np.mean(one)
+
+
+def test_distances_move_as_in_a_plain_loop(held_out, floats, coarse, few_draws):
+    some, other = floats.copy(), coarse.copy()
+    some[3] = other[3] = 0  # no face: in no pair
+    parity = parity_of(compare(held_out, embedded(some), embedded(other), distance=SQUARED_L2), fmr=FMR)
+    moved = {True: [], False: []}
+    for i in range(PEOPLE * EACH):
+        for j in range(i):
+            if 3 not in (i, j):
+                before, after = (((vectors[i] - vectors[j]) ** 2).sum() for vectors in (floats, coarse))
+                moved[held_out.person[i] == held_out.person[j]].append(after - before)
+    for found, expected in ((parity.genuine, moved[True]), (parity.impostor, moved[False])):
+        assert found.pairs == len(expected)
+        assert (found.median, found.high, found.mean.value) == pytest.approx(shift(expected), abs=1e-4)  # genuine ones lie on the grid
+        assert found.mean.low < found.mean.value < found.mean.high
+
+
+def test_a_shift_s_interval_is_of_people_not_of_pairs(held_out, floats, few_draws):
+    """One person's pictures alone have moved: among the draws are many without her."""
+    other = floats.copy()
+    other[:EACH] = unit(floats[:EACH] + np.float32(0.3) * np.roll(floats[:EACH], 1, axis=1))
+    mean = parity_of(compare(held_out, embedded(floats), embedded(other), distance=SQUARED_L2), fmr=FMR).genuine.mean
+    assert 0 in (pytest.approx(mean.low, abs=1e-6), pytest.approx(mean.high, abs=1e-6))
+    assert abs(mean.value) > 1e-3
+
+
+def test_people_of_another_numbering_are_no_impostors(floats, coarse, few_draws):
+    persons = [f"p{i // EACH}" for i in range(PEOPLE * EACH)]
+    halves = ["one"] * (PEOPLE * EACH // 2) + ["two"] * (PEOPLE * EACH // 2)
+    held_out = People(persons, halves, persons, lambda name: b"")
+    parity = parity_of(compare(held_out, embedded(floats), embedded(coarse), distance=SQUARED_L2), fmr=FMR)
+    assert parity.impostor.pairs == 2 * (PEOPLE // 2) * (PEOPLE // 2 - 1) // 2 * EACH**2
+
+
+def test_impostor_pairs_of_many_pictures_are_of_some_drawn_by_lot(held_out, floats, coarse, few_draws, monkeypatch):
+    monkeypatch.setattr("facelite.export.parity.PICTURES", 12)
+    parity = parity_of(compare(held_out, embedded(floats), embedded(coarse), distance=SQUARED_L2), fmr=FMR)
+    assert 40 < parity.impostor.pairs < 12 * 11 / 2
+    assert parity.genuine.pairs == PEOPLE * EACH * (EACH - 1) / 2
+
+
+def test_people_of_one_picture_each_have_no_genuine_shift(floats, coarse, few_draws):
+    persons = [f"p{i}" for i in range(PEOPLE)]
+    held_out = People(persons, ["one"] * PEOPLE, persons, lambda name: b"")
+    vectors = (embedded(one[::EACH]) for one in (floats, coarse))
+    parity = parity_of(compare(held_out, *vectors, distance=SQUARED_L2), fmr=FMR)
+    assert (parity.genuine, parity.impostor.pairs) == (None, PEOPLE * (PEOPLE - 1) / 2)
+
+
 def test_the_same_embeddings_lose_nothing(held_out, floats, few_draws):
     parity = parity_of(compare(held_out, embedded(floats), embedded(floats), distance=SQUARED_L2), fmr=FMR)
     assert parity.cosine_min == pytest.approx(1)
     assert parity.val_loss == Interval(0, 0, 0)
+    assert all((one.median, one.high, one.mean) == (0, 0, Interval(0, 0, 0)) for one in (parity.genuine, parity.impostor))
 
 
 def test_a_picture_without_a_face_has_no_cosine(held_out, floats, few_draws):

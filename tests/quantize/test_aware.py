@@ -7,7 +7,8 @@ import pytest
 
 from facelite.errors import ExportError
 from facelite.networks import build
-from facelite.quantize.aware import quantised, set_ranges, train_aware
+from facelite.networks.layers import response_norm
+from facelite.quantize.aware import quantised, set_offset, set_ranges, train_aware
 from facelite.quantize.distil import Schedule
 
 
@@ -27,6 +28,31 @@ def test_without_ranges_the_embeddings_are_wrong_and_with_them_they_are_not(mode
     after = student.predict(x, verbose=0)
     assert np.abs(before - floats).max() > 5 * np.abs(after - floats).max()
     assert cosine(after, floats) > 0.99
+
+
+def test_weights_that_are_all_rounded_alike_do_not_move_all_embeddings(tf_keras, model, crops):
+    """As those of a cluster are: half a step each, but for the one that the step is from, and only to one side."""
+    clustered, x = tf_keras.models.clone_model(model), inputs(crops)
+    clustered.set_weights(model.get_weights())
+    kernel, bias = clustered.get_layer("embedding").get_weights()
+    signs = np.where(np.random.default_rng(0).random(kernel.shape) < 0.5, -3.4, 3.6)  # in steps: as -3 and 4
+    signs[0, 0] = 127
+    clustered.get_layer("embedding").set_weights([(signs / 127).astype(np.float32), bias])
+    wanted, student = clustered.predict(x, verbose=0), quantised(clustered)
+    set_ranges(student, clustered, x)
+    before = student.predict(x, verbose=0) - wanted
+    set_offset(student, clustered, x)
+    after = student.predict(x, verbose=0) - wanted
+    assert np.linalg.norm(before) > 3 * np.linalg.norm(after)
+
+
+def test_a_network_with_response_normalisation_is_refused(tf_keras):
+    layers = tf_keras.layers
+    x = layers.Input((8, 8, 4), name="input")
+    model = tf_keras.Model(x, layers.Dense(2, name="embedding")(layers.Flatten()(response_norm(tf_keras)(name="norm1")(x))), name="nn4")
+    expected = r"expected layers that tfmot can train with integers, got local response normalisation \(norm1\) in nn4; train and export nns1"
+    with pytest.raises(ExportError, match=expected):
+        quantised(model)
 
 
 def test_inputs_of_a_concatenation_that_change_places_are_refused(tf_keras):
@@ -106,7 +132,7 @@ def test_training_brings_a_disturbed_network_nearer_to_its_targets(tf_keras, net
 
 def test_what_tfmot_did_not_keep_is_refused_before_training(network, weights, crops, monkeypatch):
     monkeypatch.setattr("facelite.quantize.aware.set_ranges", lambda *_: None)
-    with pytest.raises(ExportError, match=r"expected a mean cosine of 0\.95 or more to the float network before training, got"):
+    with pytest.raises(ExportError, match=r"expected a mean cosine of 0\.95 or more to the network that it starts from, before training, got"):
         train_aware(network, weights, crops, schedule=Schedule(steps=1))
 
 

@@ -6,7 +6,8 @@ writes for each model NAME: NAME.tflite, NAME.input (its inputs one after anothe
 (all outputs of each input one after another, the outputs in the order of their names, by LiteRT's reference kernels and by the kernels that
 it chooses itself), and cases.json: {"NAME": {"precision", "inputs", "input_shape", "outputs": [[name, shape], ...]}}.
 
-The inputs are drawn faces, aligned as the bundle's are, and noise. float32 and float16 are converted from the released weights.
+The models are the detector and every released file, all of which are int8; float32 and float16 are converted from the released weights.
+The inputs are drawn faces, aligned as the bundle's are, and noise.
 """
 
 from __future__ import annotations
@@ -42,19 +43,18 @@ def main(out: Path) -> None:
     cases = {"detector": describe(out, "detector", "float16", detector, (np.stack([*views, *noise]) / np.float32(127.5) - 1).astype(np.float32))}
     finder = Detector(detector)
     landmarks = [found[0].landmarks for frame in frames if (found := finder.detect(frame))]
-    for name in ("nns1", "nns2"):
+    for name in sorted({path.parent.name for path in EXPORT.glob("*/*.tflite")}):
         recipe = read_recipe(EXPORT / name / "int8.toml", Recipe)
         network, weights = NETWORKS[name], read_weights(EXPORT / name / recipe.weights)
         preprocessing = Preprocessing(network.height, network.width)
         crops = [align(frame, points, network.height, network.width).pixels for frame, points in zip(frames, landmarks, strict=True)]
         crops += list(rng.integers(0, 256, (2, network.height, network.width, 3)).astype(np.uint8))
         inputs = np.concatenate([to_input(pixels, preprocessing) for pixels in crops])
-        models = {"int8": (EXPORT / name / recipe.released).read_bytes()}
-        models |= {precision: convert(network, weights, precision=precision) for precision in ("float32", "float16")}
-        for precision, model in models.items():
+        for path in sorted((EXPORT / name).glob("*.tflite")):
+            cases[path.stem] = describe(out, path.stem, "int8", path.read_bytes(), inputs)
+        for precision in ("float32", "float16"):
+            model = convert(network, weights, precision=precision)
             cases[f"{name}-{precision}"] = describe(out, f"{name}-{precision}", precision, model, inputs)
-        mirrored = (EXPORT / name / f"{name}-int8-mirrored.tflite").read_bytes()
-        cases[f"{name}-int8-mirrored"] = describe(out, f"{name}-int8-mirrored", "int8", mirrored, inputs)
     (out / "cases.json").write_text(json.dumps(cases, indent=1))
 
 

@@ -35,6 +35,8 @@ def ask(folder, out, *options, python=sys.executable):
 
 # the committed int8 files alone, in seconds
 
+COMMITTED = sorted(ROOT.glob("export/*/*.tflite"))
+
 
 @pytest.fixture(scope="module")
 def committed(detector, tmp_path_factory):
@@ -42,13 +44,13 @@ def committed(detector, tmp_path_factory):
     folder, listed = tmp_path_factory.mktemp("committed"), {}
     frames = [draw_face(seed) for seed in range(4)]
     landmarks = [detector.detect(frame)[0].landmarks for frame in frames]
-    for network in ("nns1", "nns2"):
-        model = (ROOT / f"export/{network}/{network}-int8.tflite").read_bytes()
+    for path in COMMITTED:
+        model = path.read_bytes()
         shape = Interpreter(model).input_shape
         crops = [align(frame, points, *shape[1:3]).pixels for frame, points in zip(frames, landmarks, strict=True)]
         inputs = np.concatenate([to_input(pixels, Preprocessing(*shape[1:3])) for pixels in crops])
-        write_case(folder, listed, network, model, inputs)
-        write_case(folder, listed, f"{network}-swapped", model, inputs[..., ::-1])
+        write_case(folder, listed, path.stem, model, inputs)
+        write_case(folder, listed, f"{path.stem}-swapped", model, inputs[..., ::-1])
     write_case(folder, listed, "zeros", bytes(100), inputs)
     (folder / "cases.json").write_text(json.dumps(listed))
     return folder
@@ -64,12 +66,12 @@ def test_default_and_reference_kernels_agree_about_int8_but_not_by_chance(commit
     for options in ((), ("--reference",)):
         told = ask(committed, committed, *options)
         assert list(told["refused"]) == ["zeros"], told
-    for network in ("nns1", "nns2"):
-        expected = committed / f"{network}.reference"
-        found = closeness(committed / f"{network}.default", expected)
-        assert found.by_kernels, found
+    for path in COMMITTED:
+        expected = committed / f"{path.stem}.reference"
+        found = closeness(committed / f"{path.stem}.default", expected)
+        assert found.by_kernels, (path.stem, found)
         assert not found.equal, "expected other kernels than the reference's"
-        assert not closeness(committed / f"{network}-swapped.default", expected).by_kernels
+        assert not closeness(committed / f"{path.stem}-swapped.default", expected).by_kernels, path.stem
 
 
 # every released model, in the runtimes of ai-edge-litert and of tflite-runtime
@@ -101,7 +103,7 @@ def test_litert_gives_the_same_bits_on_one_thread_and_on_two(cases, closeness, t
 @pytest.mark.slow
 def test_tflite_runtime_loads_every_model_and_agrees(cases, names, closeness, old_python, tmp_path):
     """Its reference kernels have no REVERSE_V2 of integers, and it says so."""
-    mirrored = {"nns1-int8-mirrored", "nns2-int8-mirrored"}
+    mirrored = {name for name in names("int8") if "mirrored" in name}
     for options in ((), ("--reference",)):
         told = ask(cases, tmp_path, *options, python=old_python)
         assert set(told["refused"]) == (mirrored if options else set()) and told["runtime"] == "tflite_runtime.interpreter"

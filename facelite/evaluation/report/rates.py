@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facelite.calibration import STEPS, Interval, Rates, rates
+from facelite.calibration import STEPS, Comparisons, Interval, Rates, rates
 from facelite.evaluation.judge import Judgement, Material
 from facelite.evaluation.report.page import Html, Plate, Section, paragraph, table, with_ends
 from facelite.evaluation.report.words import ends, least_fmr, percent, percents, points, rate_name
@@ -106,8 +106,7 @@ def distances(judgement: Judgement, names: Sequence[str], /) -> Section:
         at, marked = judged.verification.threshold, "threshold of the accuracy"
         if deployed:
             at, marked = deployed.threshold.distance, f"threshold shipped, for FMR {percent(deployed.threshold.fmr)}"
-        genuine = _density(np.bincount(judged.comparisons.genuine, minlength=4 * STEPS + 1))
-        impostor = _density(judged.comparisons.impostor)
+        genuine, impostor = densities(judged.comparisons)
         last = 1 + int(np.flatnonzero(genuine + impostor).max(initial=0))
         measured = rates(judged.comparisons)
         drawing = draw_overlap(
@@ -123,6 +122,11 @@ def distances(judgement: Judgement, names: Sequence[str], /) -> Section:
         share = f"{missed} of the genuine pairs lie beyond the threshold {at:.3f}, {let_in} of the impostor pairs within"
         plates.append(Plate(f"distances-{i + 1}", drawing, f"{name}: {share}.", f"Histogram of distances by {name}. {share}."))
     return Section("Distances", plates)
+
+
+def densities(comparisons: Comparisons, /) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the distances of genuine and of impostor pairs, each (BINS,)."""
+    return _density(np.bincount(comparisons.genuine, minlength=4 * STEPS + 1)), _density(comparisons.impostor)
 
 
 def _density(counts: NDArray[np.integer]) -> NDArray[np.float64]:
