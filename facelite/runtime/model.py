@@ -144,7 +144,7 @@ def _read_tensor(table: _Table, buffers: list[_Table], foreign: bool) -> Tensor:
     scales, zero_points, axis = _read_quantization(table.table(4), shape)
     if (number := table.number(2, "<I")) >= len(buffers):
         raise malformed(f"a tensor in buffer {number} of {len(buffers)}")
-    stored = buffers[number].content(0)
+    stored = buffers[number].content()
     if stored.size not in (0, size * dtype.itemsize):
         raise malformed(f"a tensor of shape {shape} and type {dtype.name} in {stored.size:,} bytes")
     return Tensor(name, shape, dtype, scales, zero_points, axis, stored.view(dtype).reshape(shape) if stored.size else None)
@@ -247,9 +247,13 @@ class _Table:
             raise malformed("vectors that lie over each other")
         return np.frombuffer(self.data, dtype, count, start)
 
-    def content(self, field: int) -> NDArray[np.uint8]:
-        """The bytes of a vector, as many as several tables may have in common."""
-        start, count = self._vector(field, 1)
+    def content(self) -> NDArray[np.uint8]:
+        """The bytes of a buffer, as many as several tables may have in common: its vector, or what an offset and a size say, from the file's start."""
+        start, count = self._vector(0, 1)
+        if not count and (offset := self.number(1, "<Q")) > 1:
+            start, count = offset, self.number(2, "<Q")
+            if start + count > len(self.data):
+                raise malformed(f"{count:,} bytes at {start:,} of {len(self.data):,}")
         return np.frombuffer(self.data, np.uint8, count, start)
 
     def _vector(self, field: int, size: int) -> tuple[int, int]:

@@ -61,8 +61,8 @@ PLAIN: dict[str, dict[str, Any]] = {
     "16 clusters, int8-qat (CQAT)": {"precision": "int8-qat", "smaller": Smaller(clusters=16)},
     "half pruned, 16 clusters, int8-qat (PCQAT)": {"precision": "int8-qat", "smaller": Smaller(0.5, clusters=16)},
 }
-NEWER = ("dynamic_wi8_afp32", "static_wi8_ai8", "dynamic_wi4_afp32")
-"""Recipes of ai-edge-quantizer."""
+NEWER = ("dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16", "mixed", "dynamic_wi4_afp32")
+"""Recipes of ai-edge-quantizer; mixed: ``static_wi8_ai8``, and the embedding layer by ``dynamic_wi8_afp32``."""
 
 ROWS = (*PLAIN, *(f"ai-edge-quantizer {name}" for name in NEWER))
 
@@ -72,7 +72,11 @@ FIELDS = ("row", "bytes", "gzip", "cosine_min", "cosine_median", "val", "mixed",
 def newer(name: str, float32: bytes, inputs: list[np.ndarray]) -> bytes:
     """``float32`` by a recipe of ai-edge-quantizer."""
     quantizer, recipes = import_module("ai_edge_quantizer.quantizer"), import_module("ai_edge_quantizer.recipe")
-    tool = quantizer.Quantizer(float32, getattr(recipes, name)())
+    if name == "mixed":
+        recipe = recipes.static_wi8_ai8() + [one | {"operation": "FULLY_CONNECTED"} for one in recipes.dynamic_wi8_afp32()]
+    else:
+        recipe = getattr(recipes, name)()
+    tool = quantizer.Quantizer(float32, recipe)
     if not tool.need_calibration:
         return bytes(tool.quantize().quantized_model)
     signatures = import_module("ai_edge_litert.interpreter").Interpreter(model_content=float32).get_signature_list()

@@ -25,6 +25,7 @@ from facelite.face import Pixels
 from facelite.image import decode_image
 from facelite.quality import Quality
 from facelite.recipe import read_recipe
+from facelite.runtime.detector import Detector
 from facelite.runtime.embedder import Embedder
 from facelite.runtime.look import find_face
 from facelite.runtime.verifier import Verifier
@@ -62,7 +63,7 @@ def main() -> None:
         chosen = np.random.default_rng(1).permutation(len(person))[: arguments.pictures]
         images = {int(i): decode_image(held_out.read(held_out.names[i])) for i in chosen}
     print(f"{len(images)} pictures made worse: no face, FNMR; medians of", *NAMES)
-    for name, change in changes():
+    for name, change in (*changes(), ("mask", masked(verifier.detector))):
         rows, failed, compared = [], 0, 0
         for i, image in images.items():
             image = change(image)
@@ -103,6 +104,19 @@ def changes() -> Iterator[tuple[str, Change]]:
         yield f"right - {share:.0%}", lambda image, share=share: np.ascontiguousarray(image[:, : int(image.shape[1] * (1 - share))])
     for share in (0.15, 0.25, 0.35):
         yield f"below - {share:.0%}", lambda image, share=share: np.ascontiguousarray(image[: int(image.shape[0] * (1 - share))])
+
+
+def masked(detector: Detector) -> Change:
+    """Painted over in a mask's light blue from the tip of the nose down, as wide as the face."""
+
+    def change(image: Pixels) -> Pixels:
+        image = image.copy()
+        if face := find_face(image, detector, rule="centre").face:
+            left, top, width, height = np.round(face.box).astype(int)
+            image[max(0, round(float(face.keypoints[2, 1]))) : top + height, max(0, left) : left + width] = (150, 180, 210)
+        return image
+
+    return change
 
 
 if __name__ == "__main__":

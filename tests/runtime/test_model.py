@@ -185,6 +185,19 @@ def test_constants_of_another_size_are_refused(small):
         read_model(pack(model))
 
 
+def test_constants_that_lie_behind_the_tables_are_read(small):
+    """As ai-edge-quantizer writes them; the schema's way for files above 2 GB."""
+    model = deepcopy(small)
+    stored = next(one for one in model.buffers if one.data is not None and len(one.data))
+    content, stored.data, stored.size = bytes(stored.data), None, len(stored.data)
+    stored.offset = 1 << 20
+    stored.offset = len(pack(model))
+    found = [one.data.tobytes() for one in read_model(pack(model) + content).tensors if one.data is not None]
+    assert found == [one.data.tobytes() for one in read_model(pack(small)).tensors if one.data is not None]
+    with pytest.raises(BundleError, match=r"got: [0-9,]+ bytes at [0-9,]+ of [0-9,]+; export it again"):
+        read_model(pack(model) + content[:-1])
+
+
 @pytest.mark.parametrize("number", [25, 32, 126, 200])
 def test_operators_and_types_of_other_models_are_refused_with_the_runtime_that_knows_them(small, number):
     model = deepcopy(small)
