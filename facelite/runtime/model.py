@@ -248,7 +248,7 @@ class _Table:
         return np.frombuffer(self.data, dtype, count, start)
 
     def content(self) -> NDArray[np.uint8]:
-        """The bytes of a buffer, as many as several tables may have in common: its vector, or what an offset and a size say, from the file's start."""
+        """The bytes of a buffer, as many as several tables may have in common: its vector, or what an offset from the file's start and a size say."""
         start, count = self._vector(0, 1)
         if not count and (offset := self.number(1, "<Q")) > 1:
             start, count = offset, self.number(2, "<Q")

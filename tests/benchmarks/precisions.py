@@ -61,7 +61,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     "16 clusters, int8-qat (CQAT)": {"precision": "int8-qat", "smaller": Smaller(clusters=16)},
     "half pruned, 16 clusters, int8-qat (PCQAT)": {"precision": "int8-qat", "smaller": Smaller(0.5, clusters=16)},
 }
-NEWER = ("dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16", "mixed", "dynamic_wi4_afp32")
+NEWER = ("dynamic_wi8_afp32", "static_wi8_ai8", "mixed", "dynamic_wi4_afp32")
 """Recipes of ai-edge-quantizer; mixed: ``static_wi8_ai8``, and the embedding layer by ``dynamic_wi8_afp32``."""
 
 ROWS = (*PLAIN, *(f"ai-edge-quantizer {name}" for name in NEWER))
