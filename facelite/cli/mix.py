@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from facelite.cli.models import open_model
-from facelite.cli.output import bar, json_option, show
+from facelite.cli.output import bar, json_option, no_cache_option, show
 from facelite.cli.train import teaching
 from facelite.errors import InputError
 
@@ -21,8 +21,9 @@ from facelite.errors import InputError
 @click.option(
     "--teacher", type=click.Path(), help="Where the recipe has no teacher's file and several sets: what finds who is held out under another name."
 )
+@no_cache_option
 @json_option
-def mix(recipe: str, data: str, folder: str, pictures: int, seed: int, teacher: str | None, as_json: bool) -> None:
+def mix(recipe: str, data: str, folder: str, pictures: int, seed: int, teacher: str | None, no_cache: bool, as_json: bool) -> None:
     """Make pictures of nobody, each of two that RECIPE trains on: a network that learns a teacher's embeddings needs faces, not names.
 
     They are one more set for a recipe, [[data]] folder = "mixed", labelled = false; train --teacher MODEL says what they are. Who is held out is in
@@ -42,7 +43,7 @@ def mix(recipe: str, data: str, folder: str, pictures: int, seed: int, teacher: 
     known = chosen.teacher or Teacher()
     if len({one.numbering or one.folder for one in sets}) > 1 and known.leak and not known.file and not teacher:
         raise InputError(f"{recipe}: expected --teacher or a teacher's file, which find held-out people in other sets, got none; name the model")
-    faces, _ = load(data, sets, known, teach=teaching(open_model(teacher)) if teacher else None)
+    faces, _ = load(data, sets, known, teach=teaching(open_model(teacher), cached=not no_cache) if teacher else None)
     with bar("mixing") as progress:
         new = write_mixtures(faces, out, pictures=pictures, seed=seed, progress=progress)
     show({"folder": str(out), "pictures": sum(1 for _ in out.glob("*/*.jpg")), "new": new}, as_json)

@@ -48,7 +48,8 @@ FEW_PICTURES = 5000
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="Threads of a step on a CPU, and of its input; default: one for each core. 1 makes a resumed run bit-equal to an unbroken one.",
+    help="Threads of a step on a CPU, and of its input; default: one for each core, of the input 16 at most. 1 makes a resumed run bit-equal to an "
+    "unbroken one.",
 )
 @no_cache_option
 @json_option

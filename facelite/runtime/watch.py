@@ -2,7 +2,7 @@
 
 The caller hands in frames with their times and what decides on a look (``Verifier.identify`` or ``verify_subject``), and gets everybody who is in
 the frame with the attempt so far. Who takes another's place between two frames is noticed by the embedding, and has to try anew. An embedder that
-has become constant, or repeats itself, ends it before anybody is accepted by it: see ``runtime.collapse``.
+has become constant, or repeats itself, ends it before the next person is accepted by it: see ``runtime.collapse``.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Watch:
     def update(self, frame: Pixels, at: float, /) -> list[Presence]:
         """Everybody in ``frame`` (h, w, 3) uint8 RGB, who is there longest first; ``at`` in seconds, of any clock that does not go back.
 
-        Raises SelfTestError once different people give nearly the same embedding and the self-test fails, and then for every frame.
+        Raises SelfTestError once two people give nearly the same embedding and the self-test fails, or three do, and then for every frame.
         """
         self._raise_alarm()
         present = [self._presence(frame, track, at) for track in self._tracker.update(frame, at)]

@@ -1,7 +1,7 @@
 """Aligned crops in memory, split for good into people to train on and people held out.
 
-Whether a person is held out depends on a hash of the person's name alone, so every run, recipe and set agrees on it. Where that leaves too few to
-judge by, as of 24 people, those of the smallest hashes are held out of the training, too; evaluation goes by the hash alone and has fewer of them.
+Whether a person is held out depends on a hash of the person's name alone, so every run, recipe and set agrees on it; but where that leaves too few
+to judge by, as of 24 people, those of the smallest hashes are held out of the training, too. Evaluation goes by the hash alone and has fewer of them.
 """
 
 from __future__ import annotations
@@ -156,17 +156,18 @@ def _find(root: Path, sets: Sequence[TrainingSet]) -> tuple[list[str], Integers,
 def _held_out(names: list[str], subjects: Integers, numbering: Integers) -> NDArray[np.bool_]:
     """Which pictures (n,) show somebody who is held out, by name, whatever their set.
 
-    Of the numbering with the most people, more are held out where none has LEAST_HELD_OUT: in the order of their hashes, up to half of all.
-    As people are added to six or more, some of these go back to the training part, and nobody leaves it.
+    Where no numbering has LEAST_HELD_OUT, more are held out of the first, by name, that has twice as many people, else of the largest: in the order
+    of their hashes, up to half of all. As people are added to six or more, some of these go back to the training part, and nobody leaves it.
     """
-    person = np.array([_person(name) for name in names])
-    held = np.array([is_held_out(one) for one in person])
+    person = [_person(name) for name in names]
+    held, order = np.array([is_held_out(one) for one in person]), np.array([name_hash(one) for one in person])
     known, index, pictures = np.unique(subjects, return_index=True, return_counts=True)
     several = index[(known >= 0) & (pictures >= 2)]
     groups = [several[numbering[several] == one] for one in np.unique(numbering[several])]
     if groups and max(held[group].sum() for group in groups) < LEAST_HELD_OUT:
-        people = sorted(person[max(groups, key=len)], key=lambda one: (not is_held_out(one), name_hash(one)))
-        held |= np.isin(person, people[: min(LEAST_HELD_OUT, len(people) // 2)])
+        group = next((group for group in groups if len(group) >= 2 * LEAST_HELD_OUT), max(groups, key=len))
+        group = group[np.lexsort((order[group], ~held[group]))]
+        held |= np.isin(order, order[group[: min(LEAST_HELD_OUT, len(group) // 2)]])
     return held
 
 
@@ -183,7 +184,7 @@ def _check(root: Path, subjects: Integers, numbering: Integers, what: str) -> No
     if most < 2:
         raise InputError(
             f"{root}: expected at least two people {what} with two pictures each, got {most}; "
-            f"one person in {HELD_OUT_SHARE} is held out by a hash of the name: add people"
+            f"one person in {HELD_OUT_SHARE} is held out by a hash of the name, and three of few: add people"
         )
 
 

@@ -72,13 +72,14 @@ def teach(
         return sums
 
     def some(rows: Integers) -> Floats:
+        if not known:
+            return unit_rows(_projected(ask(rows), faces.projection))
         pictures = [hashlib.sha256(faces.pixels[row]).digest() for row in rows]
-        answers = {place: answer for place, picture in enumerate(pictures) if known and (answer := known.get(picture)) is not None}
+        answers = {place: answer for place, picture in enumerate(pictures) if (answer := known.get(picture)) is not None}
         if unknown := [place for place in range(len(rows)) if place not in answers]:
             answers |= zip(unknown, ask(rows[unknown]), strict=True)
         for place in unknown:
-            if known:
-                known.put(pictures[place], answers[place])
+            known.put(pictures[place], answers[place])
         return unit_rows(_projected(np.stack([answers[place] for place in range(len(rows))]), faces.projection))
 
     asked = np.flatnonzero(~faces.has_target)

@@ -127,18 +127,30 @@ def test_an_array_that_is_no_picture_is_misuse(verifier, frame):
 # galleries
 
 
-def test_who_is_enrolled_by_another_process_meanwhile_is_not_enrolled_under_a_second_name(verifier, astronaut, gallery, monkeypatch):
+def meanwhile(verifier, gallery, picture, monkeypatch):
+    """Another process enrols Eileen after the first look for doubts, and before the templates are written."""
+
     def find(*question):
         doubts = find_doubts(*question)
-        if not gallery.subjects:  # the other process enrols after the look, and before the templates are written
+        if not gallery.subjects:
             with Gallery(gallery.path, space=gallery.space, create=True) as other:
-                assert verifier.enrol("Eileen", [astronaut], other, anyway=True).added == 1
+                assert verifier.enrol("Eileen", [picture], other, anyway=True).added == 1
         return doubts
 
     monkeypatch.setattr("facelite.runtime.verifier.find_doubts", find)
+
+
+def test_who_is_enrolled_by_another_process_meanwhile_is_not_enrolled_under_a_second_name(verifier, astronaut, gallery, monkeypatch):
+    meanwhile(verifier, gallery, astronaut, monkeypatch)
     enrolment = verifier.enrol("Ellen", [astronaut[:, ::-1]], gallery)
     assert (enrolment.added, enrolment.doubts[0].kind, enrolment.doubts[0].other) == (0, "double", "Eileen")
     assert gallery.subjects == ["Eileen"]
+
+
+def test_who_is_like_nobody_is_enrolled_whatever_another_process_has_written_meanwhile(verifier, astronaut, hopper, gallery, monkeypatch):
+    meanwhile(verifier, gallery, astronaut, monkeypatch)
+    assert verifier.enrol("Grace", [hopper], gallery).added == 1
+    assert gallery.subjects == ["Eileen", "Grace"]
 
 
 def test_enrol_verify_identify(verifier, astronaut, hopper, gallery):

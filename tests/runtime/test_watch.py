@@ -102,8 +102,8 @@ def test_a_runtime_that_repeats_its_last_embedding_accepts_nobody_by_it(verifier
 
 
 def test_two_people_by_turns_whose_embeddings_are_one_end_it(verifier, gallery, astronaut, hopper, monkeypatch):
-    looks = [verifier.look(person).crop for person in (astronaut, hopper, hopper[:, ::-1])]
-    late = iter(verifier.embedder.vectors(looks[:2]).repeat(2, axis=0))  # each is given twice
+    crops = [verifier.look(person).crop for person in (astronaut, hopper)]
+    late = iter(verifier.embedder.vectors(crops).repeat(2, axis=0))  # each is given twice
     monkeypatch.setattr(verifier.embedder, "vectors", lambda crops: next(late)[None])
     watch = Watch(verifier, lambda look: verifier.identify(look, gallery), tracks=TrackRule(patience=0))
     with pytest.raises(SelfTestError, match="fails its self-test"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tracemalloc
+import unicodedata
 
 import cv2
 import numpy as np
@@ -151,6 +152,25 @@ def test_who_is_held_out_of_a_small_set_is_in_no_other_set_of_the_training_part(
     chosen = set(sorted(people, key=rank)[:3])
     assert {person(name) for name in held_out.names} == chosen and all(name.startswith("a/") for name in held_out.names)
     assert {person(name) for name in training.names} == set(people) - chosen
+
+
+def test_a_name_is_held_out_however_its_accents_are_written(tmp_path, write_set):
+    people = [f"Ren\u00e9e {number}" for number in range(8)]
+    write_set(tmp_path / "a", dict.fromkeys(people, 2))
+    write_set(tmp_path / "b", dict.fromkeys([unicodedata.normalize("NFD", one) for one in people], 1))
+    training, held_out = load(tmp_path, (TrainingSet("a"), TrainingSet("b", labelled=False)), None)
+    chosen = {person(name) for name in held_out.names}
+    assert len(chosen) == 3 and not chosen & {unicodedata.normalize("NFC", person(name)) for name in training.names}
+
+
+def test_people_added_to_a_second_set_leave_the_first_as_it_is(tmp_path, names, write_set):
+    people = names(False, 26)
+    found = []
+    for more in (9, 16):
+        write_set(tmp_path / str(more) / "a", dict.fromkeys(people[:10], 2))
+        write_set(tmp_path / str(more) / "b", dict.fromkeys(people[10 : 10 + more], 2))
+        found.append({person(name) for name in load(tmp_path / str(more), (TrainingSet("a"), TrainingSet("b")), None)[1].names})
+    assert found[0] == found[1] == set(sorted(people[:10], key=rank)[:3])
 
 
 def test_as_people_are_added_to_six_nobody_who_was_trained_on_is_held_out(tmp_path, names, write_set):

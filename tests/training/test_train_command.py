@@ -191,6 +191,7 @@ def test_bfloat16_on_a_cpu_without_instructions_for_it_is_warned_of(train, tmp_p
     from facelite.training import precision
 
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "nothing")
+    monkeypatch.setattr("keras.distribution.list_devices", lambda: ["cpu:0"])
     recipe = RECIPE.replace("nns2", "small").replace("height = 64\nwidth = 64\n", "").replace('"float32"', f'"{chosen}"')
     (tmp_path / "recipe.toml").write_text(recipe)
     stderr = train.interrupt(1, tmp_path / "recipe.toml")[2]
