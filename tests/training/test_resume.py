@@ -92,6 +92,7 @@ def test_a_run_killed_or_out_of_disk_goes_on_to_the_same_end(unbroken, tiny, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # two dozen processes that each import TensorFlow
 def test_a_kill_at_any_write_costs_nothing(unbroken, tiny, tmp_path, assert_same):
     outs = {(write, when): tmp_path / f"{write}-{when}" for write in range(1, 9) for when in ("before", "within", "after")}
     for (write, when), out in outs.items():
