@@ -75,7 +75,7 @@ def _check_data(folder: Path, facts: dict[str, Any]) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected the facts of a run, got {type(error).__name__}: {error}; remove it to go on") from None
     new = {key: value for key, value in facts["data"].items() if key in old or key not in NEWER}
-    if decoder != facts["versions"]["opencv"] and "pixels_sha256" in old:  # which may decode a pixel otherwise
+    if decoder != facts.get("versions", {}).get("opencv") and "pixels_sha256" in old:  # which may decode a pixel otherwise
         new["pixels_sha256"] = old["pixels_sha256"]
     if not new.get("init_sha256") and (folder / STATE).exists():
         new["init_sha256"] = old.get("init_sha256", "")
