@@ -9,7 +9,9 @@ pixel centres: the first pixel's centre is (0, 0).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 import cv2
@@ -84,16 +86,44 @@ def sample(image: Pixels, matrix: NDArray[np.float64], height: int, width: int, 
     While the matrix shrinks by more than two, the part of the image that is seen is halved by 2 x 2 means:
     bilinear sampling alone would skip pixels.
     """
-    image, matrix = _cut(image, np.asarray(matrix, np.float64), height, width)
-    scale = _scale(matrix)
-    while scale < 0.5 and min(image.shape[:2]) >= 2:
-        rows, columns = image.shape[0] // 2, image.shape[1] // 2
-        even = image[: 2 * rows, : 2 * columns]
-        image = cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        # a point x of the halved image lies at 2 x + 1/2 of the one before
-        matrix = np.hstack([matrix[:, :2] * 2, (matrix[:, 2] + matrix[:, :2] @ np.array([0.5, 0.5]))[:, None]])
-        scale *= 2
+    return sample_halves([image], matrix, height, width)
+
+
+def sample_halves(halves: Sequence[Pixels], matrix: NDArray[np.float64], height: int, width: int, /) -> Pixels:
+    """As ``sample`` of the first of the ``halves``, from the smallest of them that it may be made from: see ``halve``."""
+    times = min(_halvings(_scale(matrix)), len(halves) - 1)
+    image, matrix = _cut(halves[times], _halved(matrix, times), height, width)
+    for half in islice(_halve(image), _halvings(_scale(matrix))):
+        image, matrix = half, _halved(matrix, 1)
     return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def halve(image: Pixels, scale: float, /) -> list[Pixels]:
+    """``image`` and its halves, each the 2 x 2 means of the one before, as many as ``sample`` makes for an output of ``scale`` times its size."""
+    return [image, *islice(_halve(image), _halvings(scale))]
+
+
+def _halve(image: Pixels) -> Iterator[Pixels]:
+    while min(image.shape[:2]) >= 2:
+        rows, columns = image.shape[0] // 2, image.shape[1] // 2
+        image = cv2.resize(image[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        yield image
+
+
+def _halvings(scale: float) -> int:
+    """How often an image is halved before it is sampled at ``scale``."""
+    return max(0, math.ceil(math.log2(0.5 / scale)))
+
+
+def _halved(matrix: NDArray[np.float64], times: int) -> NDArray[np.float64]:
+    """``matrix`` from an image as it is from its half, and so on: a point x of a half lies at 2 x + 1/2 of the one before."""
+    size = 2.0**times
+    return _moved(matrix, size, (size - 1) / 2, (size - 1) / 2)
+
+
+def _moved(matrix: NDArray[np.float64], size: float, left: float, top: float) -> NDArray[np.float64]:
+    """``matrix`` from where a point x lies at size * x + (left, top)."""
+    return np.array([(a * size, b * size, c + (a * left + b * top)) for a, b, c in matrix.tolist()])
 
 
 def _cut(image: Pixels, matrix: NDArray[np.float64], height: int, width: int) -> tuple[Pixels, NDArray[np.float64]]:
@@ -103,15 +133,14 @@ def _cut(image: Pixels, matrix: NDArray[np.float64], height: int, width: int) ->
     takes twice as long for so few.
     """
     scale = _scale(matrix)
-    step, margin = 2 ** max(0, math.ceil(math.log2(0.5 / scale))), 4 / scale
+    step, margin = 2 ** _halvings(scale), 4 / scale
     ends = []
     for (a, b, start), size in zip(cv2.invertAffineTransform(matrix).tolist(), image.shape[1::-1], strict=True):
         low = min(max(math.floor(start + min(0.0, a * width) + min(0.0, b * height) - margin), 0), size - 1) // step * step
         high = min(max(math.ceil(start + max(0.0, a * width) + max(0.0, b * height) + margin), low + 1), size)
         ends.append((low, high))
     (left, right), (top, bottom) = ends
-    moved = np.hstack([matrix[:, :2], (matrix[:, 2] + matrix[:, :2] @ np.array([left, top]))[:, None]])
-    return image[top:bottom, left:right], moved
+    return image[top:bottom, left:right], _moved(matrix, 1, left, top)
 
 
 def _scale(matrix: NDArray[np.float64]) -> float:

@@ -111,8 +111,10 @@ def judge_quality(quality: Quality, limits: Limits, /) -> tuple[Outcome, str] | 
 
 def _inside(box: Floats, size: tuple[int, int]) -> float:
     """The share of ``box`` (x, y, width, height) that lies in a picture of ``size`` (width, height), whose pixels' edges are at -1/2."""
-    low, high = np.maximum(box[:2], -0.5), np.minimum(box[:2] + box[2:], np.array(size) - 0.5)
-    return min(float(np.prod(np.maximum(high - low, 0))) / max(float(np.prod(box[2:])), 1e-9), 1.0)
+    x, y, width, height = (float(value) for value in box)
+    ends = (x, x + width, size[0] - 0.5), (y, y + height, size[1] - 0.5)
+    across, down = (max(min(high, end) - max(low, -0.5), 0.0) for low, high, end in ends)
+    return min(across * down / max(width * height, 1e-9), 1.0)
 
 
 def _seen(matrix: NDArray[np.float64], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.uint8] | None:
@@ -121,9 +123,9 @@ def _seen(matrix: NDArray[np.float64], shape: tuple[int, ...], size: tuple[int, 
     Beyond the picture a crop is black, which is neither dark nor, by its border, sharp.
     """
     (height, width), inverse = shape, cv2.invertAffineTransform(matrix)
-    edge = EDGE * math.hypot(inverse[0, 0], inverse[1, 0])
-    ends = [(edge, side - 1 - edge) for side in size]
     steps = inverse.tolist()
+    edge = EDGE * math.hypot(steps[0][0], steps[1][0])
+    ends = [(edge, side - 1 - edge) for side in size]
     corners = [(x, y) for x in (0, width - 1) for y in (0, height - 1)]
     if all(low <= a * x + b * y + c <= high for (a, b, c), (low, high) in zip(steps, ends, strict=True) for x, y in corners):
         return None
@@ -134,5 +136,7 @@ def _seen(matrix: NDArray[np.float64], shape: tuple[int, ...], size: tuple[int, 
 
 
 def _turn(matrix: NDArray[np.float64], landmarks: Floats, crop: FaceCrop) -> float:
-    apart = landmarks @ matrix[:, :2].T + matrix[:, 2] - crop.landmarks
-    return float(np.sqrt((apart**2).sum(1).mean()) / crop.pixels.shape[0])
+    (a, b, c), (d, e, f) = matrix.tolist()
+    pairs = zip(landmarks.tolist(), crop.landmarks.tolist(), strict=True)
+    apart = [math.dist((a * x + b * y + c, d * x + e * y + f), point) for (x, y), point in pairs]
+    return float(math.hypot(*apart) / math.sqrt(len(apart)) / crop.pixels.shape[0])

@@ -276,7 +276,7 @@ class Stub:
 def own_view(verifier, frame, view, turns):
     detector = Detector(verifier.bundle.files["detector.tflite"])
     detector._interpreter = Stub([np.full((1, 896, 1), -80, np.float32), np.zeros((1, 896, 16), np.float32)])
-    detector._look(frame, np.array(view, np.float32), 0.5, turns=turns)
+    detector._look([frame], np.array(view, np.float32), 0.5, turns=turns)
     return {"pixels": (detector._interpreter.values[0] + 1) * 127.5}
 
 
@@ -288,7 +288,7 @@ def own_decode(verifier, logits, regressors, min_score):
 def own_faces(verifier, logits, regressors, min_score, view, turns):
     detector = Detector(verifier.bundle.files["detector.tflite"])
     detector._interpreter = Stub([logits[None], regressors[None]])
-    return table_of(detector._look(np.zeros((SIDE, SIDE, 3), np.uint8), np.array(view, np.float32), min_score, turns=turns))
+    return table_of(detector._look([np.zeros((SIDE, SIDE, 3), np.uint8)], np.array(view, np.float32), min_score, turns=turns))
 
 
 def table_of(faces):
@@ -300,9 +300,9 @@ class Watched(Detector):
         super().__init__(model)
         self.looks = []
 
-    def _look(self, frame, view, min_score, *, turns=0):
+    def _look(self, halves, view, min_score, *, turns=0):
         self.looks.append((view, turns))
-        return super()._look(frame, view, min_score, turns=turns)
+        return super()._look(halves, view, min_score, turns=turns)
 
 
 def own_detect(verifier, frame, **face):

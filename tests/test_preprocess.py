@@ -1,5 +1,7 @@
 """Oracles: scikit-image's least squares, a plain bilinear loop, exact means over areas, pictures whose shift is known."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
 
 from facelite import preprocess
-from facelite.preprocess import TEMPLATE_112, Preprocessing, align, sample, similarity, template, to_input
+from facelite.preprocess import TEMPLATE_112, Preprocessing, align, halve, sample, sample_halves, similarity, template, to_input
 
 RNG = np.random.default_rng(0)
 SMOOTH = cv2.resize(RNG.integers(0, 256, (30, 40, 3), dtype=np.uint8), (400, 300), interpolation=cv2.INTER_CUBIC)
@@ -123,6 +125,16 @@ def test_cutting_changes_nothing(scale, angle, x, y):
         whole = sample(SMOOTH, matrix, 112, 96)
     assert preprocess._cut is cut
     np.testing.assert_allclose(sample(SMOOTH, matrix, 112, 96), whole, atol=1)
+
+
+@quick
+@given(st.floats(0.01, 3), turns, st.floats(-100, 500), st.floats(-100, 400), st.floats(0.02, 1))
+def test_halves_made_beforehand_change_nothing(scale, angle, x, y, least):
+    matrix, halves = turned(scale, angle, (x, y)), halve(SMOOTH, least)
+    assert len(halves) == 1 + max(0, math.ceil(math.log2(0.5 / least)))
+    both = sample_halves(halves, matrix, 112, 96), sample(SMOOTH, matrix, 112, 96)
+    np.testing.assert_allclose(*both, atol=1)
+    assert (both[0] != both[1]).mean() < 1e-3
 
 
 @pytest.mark.parametrize("times", [0.25, 0.4, 0.7, 1.0, 2.0])

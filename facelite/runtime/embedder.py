@@ -82,6 +82,6 @@ class Embedder:
         outputs = []
         for start in range(0, len(x), self._batch):
             part = x[start : start + self._batch]
-            filled = np.concatenate([part, np.repeat(part[:1], self._batch - len(part), axis=0)])
+            filled = part if len(part) == self._batch else np.concatenate([part, np.repeat(part[:1], self._batch - len(part), axis=0)])
             outputs.append(self._interpreter.run(filled)[0].reshape(self._batch, -1)[: len(part)])
         return np.concatenate(outputs)

@@ -141,8 +141,8 @@ def test_a_face_that_fills_the_frame_is_looked_at_again_with_as_much_around_it(d
 def test_a_sure_face_that_fills_the_frame_stays_where_a_second_look_shows_none(detector, astronaut, monkeypatch):
     x, y, size = FACES["astronaut"]
     tight, look = astronaut[y - size // 2 : y + size // 2, x - size // 2 : x + size // 2], detector._look
-    (first,) = look(tight, np.array([0, 0, len(tight)], np.float32), 0.5)
-    monkeypatch.setattr(detector, "_look", lambda frame, view, score, **turns: look(frame, view, score, **turns) if view[2] == len(tight) else [])
+    (first,) = look([tight], np.array([0, 0, len(tight)], np.float32), 0.5)
+    monkeypatch.setattr(detector, "_look", lambda halves, view, score, **turns: look(halves, view, score, **turns) if view[2] == len(tight) else [])
     (face,) = detector.detect(tight)
     assert (face.box == first.box).all() and face.score == first.score
 

@@ -85,11 +85,11 @@ class _Watched(Detector):
         self._looks: list[tuple[Floats, int]] = []
 
     def look(self, frame: Pixels, view: Sequence[float], turns: int, /) -> list[Detection]:
-        return self._look(frame, np.array(view, np.float32), HALF, turns=turns)
+        return self._look([frame], np.array(view, np.float32), HALF, turns=turns)
 
-    def _look(self, frame: Pixels, view: Floats, min_score: float, *, turns: int = 0) -> list[Detection]:
+    def _look(self, halves: list[Pixels], view: Floats, min_score: float, *, turns: int = 0) -> list[Detection]:
         self._looks.append((view, turns))
-        return super()._look(frame, view, min_score, turns=turns)
+        return super()._look(halves, view, min_score, turns=turns)
 
     def taken(self) -> Table:
         """The looks since this was asked last."""
