@@ -152,6 +152,12 @@ def inspect(bundle: str, as_json: bool) -> None:
             for threshold in manifest.template_thresholds[fused_kind(number)]
             if threshold.fmr == manifest.fmr
         ],
+        *[
+            f"templates of the embedder {maker[:12]}...: {threshold.distance:.4f} at FMR {threshold.fmr:g}, FNMR {threshold.fnmr:.4f}"
+            for maker in sorted(manifest.makers)
+            for threshold in manifest.template_thresholds[maker]
+            if threshold.fmr == manifest.fmr
+        ],
         "limits of quality: " + ", ".join(f"{name} {limit:g}" for name, limit in asdict(manifest.limits).items()),
         *[f"{name}: {len(data):,} bytes" for name, data in opened.files.items()],
         *[f"licence of the {what}: {licence}" for what, licence in manifest.licences.items()],

@@ -251,6 +251,10 @@ def test_inspect_shows_the_manifest(facelite, bundle_file, bundle):
     text = facelite("inspect", bundle_file).out
     assert bundle.digest in text
     assert text.count("(default)") == 1
+    assert bundle.manifest.makers
+    for maker in bundle.manifest.makers:
+        (measured,) = (one for one in bundle.manifest.template_thresholds[maker] if one.fmr == bundle.manifest.fmr)
+        assert f"templates of the embedder {maker[:12]}...: {measured.distance:.4f} at FMR {measured.fmr:g}, FNMR {measured.fnmr:.4f}" in text
     for licence in bundle.manifest.licences.values():
         assert licence in text
 

@@ -9,6 +9,8 @@ import pytest
 
 from facelite.bundle import CARD, open_bundle
 from facelite.export.assemble import export_bundle
+from facelite.face import Outcome
+from facelite.gallery import Gallery
 from facelite.networks.weights import read_weights
 from facelite.runtime.verifier import Verifier
 
@@ -66,6 +68,20 @@ def test_the_card_says_what_its_thresholds_say(released):
     assert f"| at FMR 1e-3 with 1 / 2 / 3 / 5 / 8 photographs enrolled | {fused} % |" in card
     assert f"{report.parameters:,} parameters, {report.multiply_adds:,} multiply-adds" in card
     assert f"{report.embedder_bytes:,}" in card
+
+
+@pytest.mark.parametrize("server", ["nns1/int8", "nns1/int8-mirrored"])
+@pytest.mark.parametrize("device", ["nns2/int8", "nns2/int8-mirrored", "nns2/int8-qat"])
+def test_a_device_with_nns2_searches_the_gallery_of_a_server_with_nns1(device, server, tmp_path, astronaut, hopper):
+    small, large = (Verifier(open_bundle(tmp_path / export_bundle(EXPORT / f"{name}.toml", tmp_path).bundle)) for name in (device, server))
+    with Gallery(tmp_path / "people.db", space=large.manifest.space, create=True) as gallery:
+        assert large.enrol("Eileen", [astronaut], gallery).added == 1
+        found = small.identify(astronaut[:, ::-1], gallery)
+        assert (found.outcome, found.subject) == (Outcome.ACCEPTED, "Eileen")
+        assert found.threshold in small.manifest.template_thresholds[large.bundle.artefact]
+        assert small.identify(hopper, gallery).outcome is Outcome.REJECTED
+    fnmr, alone = (one.fnmr for one in (found.threshold, small.manifest.threshold(found.threshold.fmr)))
+    assert fnmr < alone  # the better network's templates
 
 
 def test_one_space_and_one_licence_for_all():
