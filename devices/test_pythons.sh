@@ -3,7 +3,7 @@
 # TFLite runtime with the oldest versions that setup.cfg allows. What is not on this machine is skipped, and said to be.
 set -eu
 cd "$(dirname "$0")/.."
-tools="pytest pytest-timeout hypothesis scikit-image scikit-learn matplotlib"
+tools="pytest pytest-timeout pytest-xdist hypothesis scikit-image scikit-learn matplotlib"
 tests="tests/test_*.py tests/runtime tests/gallery tests/evaluation tests/cli/test_device.py tests/cli/test_identify.py tests/cli/test_bad_input.py"
 
 find_python() { # pyenv keeps its Pythons beside each other, not on the path
@@ -15,7 +15,7 @@ find_python() { # pyenv keeps its Pythons beside each other, not on the path
 check() { # environment, what it is
     echo "$2:"
     # shellcheck disable=SC2086
-    "$1/bin/python" -m pytest -q -p no:cacheprovider --ignore=tests/test_readme.py $tests
+    "$1/bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider --ignore=tests/test_readme.py $tests
 }
 
 for version in "$@"; do

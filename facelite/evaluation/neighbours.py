@@ -18,6 +18,9 @@ Progress = Callable[[int, int], None]
 BLOCK = 2048
 """16 MB of distances. 60,000 vectors of 128 numbers make 434 blocks of pairs."""
 
+DECIMALS = 5
+"""To which distances are equal: the same two vectors' differs by some 1e-7 with their places in a matrix product, by the library that makes it."""
+
 
 def nearest_within(queries: Floats, vectors: Floats, /, *, limit: Callable[[slice], Floats]) -> tuple[Integers, Floats]:
     """For each of ``queries`` (m, d) the index (m,) of the nearest of ``vectors`` (n, d), the first of equals, and how far it is (m,).
@@ -30,7 +33,7 @@ def nearest_within(queries: Floats, vectors: Floats, /, *, limit: Callable[[slic
         rows = slice(start, min(start + step, len(queries)))
         block = 2 - 2 * (queries[rows] @ vectors.T)
         block[block > limit(rows)] = np.inf
-        nearest = block.argmin(1)
+        nearest = block.round(DECIMALS).argmin(1)
         distance[rows] = np.maximum(block[np.arange(len(block)), nearest], 0)  # rounding
         index[rows] = np.where(np.isfinite(distance[rows]), nearest, -1)
     return index, distance
