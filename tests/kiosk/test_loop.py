@@ -7,12 +7,16 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 
+import numpy as np
 import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory
 
+from facelite.bundle import HEAD, save_bundle
+from facelite.distance import pack_head, scaled
 from facelite.errors import BundleError, FaceliteError, SelfTestError
 from facelite.face import Embedding
 from facelite.gallery import Gallery
@@ -70,6 +74,21 @@ def test_a_stranger_is_not(shown, film, rng, hopper):
     assert (Kind.REJECTED, None) in run.events and not {kind for kind, _ in run.events} - {Kind.REJECTED, Kind.STILL_REJECTED}
     assert State.REJECTED in run.said and State.WELCOME not in run.said
     assert set(run.doors) == {"released"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "person", "welcome"), [(np.ones(128), "astronaut", True), (np.ones(128), "hopper", False), (np.eye(128)[0], "hopper", True)]
+)
+def test_a_siamese_head_decides_at_the_door(config, reel, film, rng, bundle, bundle_file, tmp_path, request, weights, person, welcome):
+    """In one number out of 128 nobody is far from Eileen."""
+    by_head = tmp_path / "by_head.facelite"
+    save_bundle(by_head, replace(bundle.manifest, decide="siamese"), {**bundle.files, HEAD: pack_head(scaled(weights, form="absolute"))})
+    path = config()
+    path.write_text(path.read_text().replace(str(bundle_file), str(by_head)))
+    frames = [*film.walk(rng, request.getfixturevalue(person), stay=25), *film.nobody(rng, 60)]
+    with Loop(read_config(path), camera=lambda: reel(frames)) as loop:
+        run = Shown(loop)
+    assert (Kind.ACCEPTED, "Eileen") in run.events if welcome else {kind for kind, _ in run.events} == {Kind.REJECTED}
 
 
 def test_two_people_come_one_at_a_time(shown, film, rng, astronaut, hopper):
