@@ -338,11 +338,12 @@ def test_wrong_usage_points_to_the_help(refused, words):
 
 @pytest.fixture
 def recipe(tmp_path):
-    """recipe(old, new) copies the released recipe's folder, with a change in the recipe."""
+    """recipe(old, new) copies the released recipe's folder, and NNS1's embedders that it names, with a change in the recipe."""
 
     def write(old="", new=""):
-        folder = tmp_path / "recipe"
+        folder = tmp_path / "nns2"
         shutil.copytree(RELEASED, folder, dirs_exist_ok=True)
+        shutil.copytree(RELEASED.parent / "nns1", tmp_path / "nns1", ignore=shutil.ignore_patterns("*.npz"), dirs_exist_ok=True)
         content = (folder / "int8.toml").read_text()
         assert old in content
         (folder / "int8.toml").write_text(content.replace(old, new, 1))
@@ -382,12 +383,14 @@ def test_a_recipe_that_is_none_is_refused(refused, tmp_path):
 
 def test_a_damaged_release_is_refused(refused, recipe, tmp_path):
     path = recipe()
-    model = bytearray((path.parent / "nns2-int8.tflite").read_bytes())
+    released, thresholds = path.parent / "nns2-int8.tflite", path.parent / "thresholds.json"
+    model = bytearray(released.read_bytes())
+    known = hashlib.sha256(model).hexdigest()
     model[len(model) // 2] ^= 1
-    (path.parent / "nns2-int8.tflite").write_bytes(model)
+    released.write_bytes(model)
     refused(4, "export", path, "--out", tmp_path / "out", match="expected thresholds for its sha256 beside it, got none; measure them")
     digest = hashlib.sha256(model).hexdigest()
-    (path.parent / "thresholds.json").write_text(json.dumps({digest: "none"}))
+    thresholds.write_text(json.dumps({key.replace(known, digest): "none" for key in json.loads(thresholds.read_text())}))
     refused(2, "export", path, "--out", tmp_path / "out", match=r"thresholds\.json: expected thresholds")
 
 
