@@ -131,7 +131,8 @@ def test_what_cannot_be_compared_or_differentiated_is_refused(tmp_path, verifier
         explain_pair(verifier, a, b, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     recipe = tmp_path / "keras.toml"
-    recipe.write_text(RECIPE.read_text().replace('weights = "weights.npz"', 'weights = "mine.keras"').replace('network = "nns2"\n', ""))
+    plain = (RECIPE.parent / "float32.toml").read_text()
+    recipe.write_text(plain.replace('weights = "weights.npz"', 'weights = "mine.keras"').replace('network = "nns2"\n', ""))
     with pytest.raises(RecipeError, match="expected a network of facelite's that decides by squared L2"):
         open_float_network(recipe)
 
@@ -155,7 +156,7 @@ def test_gradients_of_another_network_are_refused(tmp_path, verifier, astronaut,
 
 def test_weights_of_another_network_than_the_recipe_s_are_refused(tmp_path):
     recipe = tmp_path / "mine.toml"
-    recipe.write_text(RECIPE.read_text().replace('"weights.npz"', f'"{RECIPE.parents[1] / "nns1/weights.npz"}"'))
+    recipe.write_text((RECIPE.parent / "float32.toml").read_text().replace('"weights.npz"', f'"{RECIPE.parents[1] / "nns1/weights.npz"}"'))
     with pytest.raises(InputError, match=r"weights\.npz: expected weights of the network nns2, got others: .*; correct the recipe"):
         open_float_network(recipe)
 
